@@ -1,0 +1,138 @@
+"""What a host and the control plane say to each other on a session.
+
+The host opens the session with Hello and is answered with Welcome and then Whole: everything that is assigned to it. After that come
+increments. Any message may be lost, delayed or doubled; what makes that harmless stands at each one.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from higgins.model.capsule import CapsuleSpec, CapsuleStatus
+from higgins.model.host import Inventory
+from higgins.model.ids import CapsuleId, HostId, ProjectId
+from higgins.model.live import LiveRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One capsule assigned to a host."""
+
+    capsule_id: CapsuleId
+    project_id: ProjectId
+    epoch: int
+    spec: CapsuleSpec
+    status: CapsuleStatus
+    """As stored last: where an agent that has just started carries on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the host found out about one capsule."""
+
+    capsule_id: CapsuleId
+    epoch: int
+    sequence: int
+    """Grows within a session; of two findings the one with the higher (session, sequence) is the newer."""
+    status: CapsuleStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """The first message of a host."""
+
+    host_id: HostId
+    name: str
+    availability_zone: str
+    inventory: Inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The host lives. `known` is a digest of the (capsule, epoch, generation) that it works on: where it differs from what is assigned, Whole is sent again."""
+
+    known: str
+    inventory: Inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The newest findings. Repeated until acknowledged."""
+
+    findings: tuple[Finding, ...]
+
+
+HostMessage = Hello | Heartbeat | Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """The control plane's first message."""
+
+    session: int
+    heartbeat: float
+    """Seconds between two heartbeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """All that is assigned to the host; what is not in it is torn down, unless a message with a higher number has brought it."""
+
+    number: int
+    """Grows within a session, in the order in which the rows were read."""
+    work: tuple[Work, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Capsules that are new or have changed. Ignored for a capsule of which a message with a higher number has spoken."""
+
+    number: int
+    work: tuple[Work, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """Capsules that are not assigned to the host any more. The same guard as Changed."""
+
+    number: int
+    capsules: tuple[CapsuleId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The findings with these sequences are stored, or superseded."""
+
+    sequences: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """Somebody waits for the answer to a live call: open a stream for it. Lost with the session; the caller is told."""
+
+    call_id: str
+    request: LiveRequest
+
+
+ControlMessage = Welcome | Whole | Changed | Withdrawn | Acknowledged | OpenCall
+
+Out = TypeVar("Out", contravariant=True)
+In = TypeVar("In", covariant=True)
+
+
+class Channel(Protocol[Out, In]):
+    """One end of a session. gRPC gives the real one; tests have one that loses, doubles and reorders."""
+
+    async def send(self, message: Out) -> None:
+        """Hand a message to the wire. Raises Unavailable when the session is over."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[In]:
+        """The messages of the other end, until the session is over; then it ends or raises Unavailable."""
+        ...
+
+
+HostChannel = Channel[HostMessage, ControlMessage]
+"""The host's end."""
+ControlChannel = Channel[ControlMessage, HostMessage]
+"""The control plane's end."""

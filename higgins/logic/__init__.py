@@ -1,0 +1,1 @@
+"""The decisions: pure functions of values. No clock, no await, no input or output."""

@@ -1,0 +1,132 @@
+"""The words a user reads about a capsule, computed from its three sides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from higgins.model.capsule import Capsule, ContainerStatus, Desired, Stage
+
+
+class Status(StrEnum):
+    """The status words of the Containers API."""
+
+    CREATING = "Creating"
+    CREATED = "Created"
+    RUNNING = "Running"
+    STOPPED = "Stopped"
+    PAUSED = "Paused"
+    ERROR = "Error"
+    UNKNOWN = "Unknown"
+    RESTARTING = "Restarting"
+    DELETING = "Deleting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What is said about a capsule."""
+
+    status: Status
+    reason: str | None = None
+    task: str | None = None
+    """What is being done to it just now: the API's task_state."""
+
+
+def describe(capsule: Capsule) -> Word:
+    """The word for a capsule as its rows stand."""
+    spec, assignment, status = capsule.spec, capsule.assignment, capsule.status
+    if assignment.given_up is not None and assignment.given_up.generation == spec.generation:
+        return Word(status=Status.ERROR, reason=assignment.given_up.reason)
+    if spec.desired is Desired.DELETED:
+        return Word(status=Status.DELETING, task="container_deleting", reason=status.reason)
+    if assignment.host_lost:
+        return Word(status=Status.UNKNOWN, reason=f"The host {capsule.host} has not been heard of; the state is unknown until it returns.")
+    if status.generation < spec.generation or not status.settled:
+        return _pending(capsule)
+    if status.failed:
+        return Word(status=Status.ERROR, reason=status.reason)
+    return Word(status=_resting(capsule), reason=_reason(capsule))
+
+
+def _pending(capsule: Capsule) -> Word:
+    spec, status = capsule.spec, capsule.status
+    now = _resting(capsule)
+    if now is Status.CREATING:
+        return Word(status=Status.CREATING, task="container_creating", reason=status.reason)
+    match spec.desired:
+        case Desired.CREATED:
+            task = "container_creating"
+        case Desired.STOPPED:
+            task = "container_stopping"
+        case Desired.PAUSED:
+            task = "container_pausing"
+        case Desired.RUNNING if now is Status.PAUSED:
+            task = "container_unpausing"
+        case Desired.RUNNING if now is Status.RUNNING and any(known.restarts < spec.restarts for known in _known(capsule)):
+            return Word(status=Status.RESTARTING, task="container_rebooting", reason=status.reason)
+        case _:
+            task = "container_starting"
+    return Word(status=now, task=task, reason=status.reason)
+
+
+def _resting(capsule: Capsule) -> Status:
+    """From what the host saw last, whatever has been asked since."""
+    spec = capsule.spec
+    known = _known(capsule)
+    stages = [one.observed.stage if one.observed else None for one in known]
+    if not known or None in stages:
+        return Status.CREATING
+    if all(stage is Stage.PAUSED for stage in stages):
+        return Status.PAUSED
+    if any(stage in (Stage.RUNNING, Stage.PAUSED) for stage in stages):
+        return Status.RUNNING
+    if any(stage is Stage.EXITED for stage in stages):
+        restarting = spec.desired is Desired.RUNNING and any(one.waiting for one in known)
+        return Status.RESTARTING if restarting else Status.STOPPED
+    if any(one.observed and one.observed.finished_at for one in known) or spec.desired is Desired.STOPPED:
+        return Status.STOPPED
+    return Status.CREATED
+
+
+def _known(capsule: Capsule) -> Sequence[ContainerStatus]:
+    return [capsule.status.containers[one.id] for one in capsule.spec.containers if one.id in capsule.status.containers]
+
+
+def _reason(capsule: Capsule) -> str | None:
+    """Why it ended, where the user would wonder."""
+    for known in _known(capsule):
+        seen = known.observed
+        if seen is None:
+            continue
+        if seen.oom_killed and seen.stage is Stage.EXITED:
+            return "Out of memory: the container reached its memory limit and was killed. Give it more memory, or let it use less."
+        if seen.stage is Stage.ABSENT and seen.finished_at is not None:
+            return "The container had ended and was then removed from its runtime from outside; starting it makes it again."
+    return capsule.status.reason
+
+
+def detail(capsule: Capsule, now: float) -> str | None:
+    """The sentence about the state that `docker ps` users know: how it ended, and how long it has been so."""
+    known = _known(capsule)
+    seen = known[0].observed if known else None
+    if seen is None:
+        return capsule.status.activity
+    match seen.stage:
+        case Stage.PAUSED:
+            return f"Up {_age(now, seen.started_at)} (paused)"
+        case Stage.RUNNING:
+            return f"Up {_age(now, seen.started_at)}"
+        case Stage.EXITED:
+            ending = " (error)" if seen.error else ""
+            return f"Exited({seen.exit_code}) {_age(now, seen.finished_at)} ago{ending}"
+        case Stage.CREATED:
+            return capsule.status.activity or "Created"
+        case Stage.ABSENT:
+            return capsule.status.activity
+
+
+def _age(now: float, since: float | None) -> str:
+    seconds = max(0, int(now - since)) if since is not None else 0
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "mins")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} seconds"

@@ -1,0 +1,238 @@
+"""The capsule, the unit that is placed and reconciled, and its three sides: spec, assignment, status.
+
+Times are seconds since the epoch, memory is in MiB, disk in GiB, CPU in cores.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, UserId
+
+
+class Kind(StrEnum):
+    """What the user asked for; a container alone is a capsule of one."""
+
+    CONTAINER = "container"
+    CAPSULE = "capsule"
+
+
+class Desired(StrEnum):
+    """The state that was asked for."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    DELETED = "deleted"
+
+
+class Stage(StrEnum):
+    """Where a container stands in its runtime."""
+
+    ABSENT = "absent"
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    EXITED = "exited"
+
+
+class PullPolicy(StrEnum):
+    """When an image is fetched."""
+
+    ALWAYS = "always"
+    IF_NOT_PRESENT = "ifnotpresent"
+    NEVER = "never"
+
+
+class RestartName(StrEnum):
+    """When a container whose command ended is started again."""
+
+    NO = "no"
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+    UNLESS_STOPPED = "unless-stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """When, and how often at most, a container is started again by itself."""
+
+    name: RestartName = RestartName.NO
+    maximum: int = 0
+    """For `on-failure`: so many tries; 0 means without end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """An amount of what a host has and a container takes; 0 means none, or no limit."""
+
+    cpu: float = 0.0
+    memory: int = 0
+    disk: int = 0
+
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(
+            cpu=self.cpu + other.cpu, memory=self.memory + other.memory, disk=self.disk + other.disk
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container as it was asked for. Immutable once created, but for the name."""
+
+    id: ContainerId
+    name: str
+    image: str
+    pull: PullPolicy | None = None
+    """None: as the service is configured."""
+    image_driver: str | None = None
+    command: tuple[str, ...] | None = None
+    """None: what the image says. The same for the entrypoint."""
+    entrypoint: tuple[str, ...] | None = None
+    environment: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+    workdir: str | None = None
+    hostname: str | None = None
+    tty: bool = False
+    interactive: bool = False
+    privileged: bool = False
+    limits: Resources = field(default_factory=Resources)
+    cpu_policy: str = "shared"
+    restart: RestartPolicy | None = None
+    """None: never, and nothing was said about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapsuleSpec:
+    """What was asked for. Written only by the service, on behalf of a caller."""
+
+    containers: tuple[Container, ...]
+    init: tuple[Container, ...] = ()
+    """Run one after another to completion before the others start."""
+    desired: Desired
+    restarts: int = 0
+    """How many fresh starts have been asked for; a start and a reboot add one."""
+    stop_timeout: int = 10
+    """Seconds between asking a container to stop and killing it; 0 kills at once."""
+    auto_remove: bool = False
+    auto_heal: bool = False
+    runtime: str | None = None
+    """The handler inside the runtime driver (runc, crun, runsc); None: the host's default."""
+    availability_zone: str | None = None
+    host: str | None = None
+    """The name of the only host that will do, where one was named."""
+    hints: Mapping[str, str] | None = None
+    generation: int = 1
+    """Grows by one with every change."""
+
+    def all(self) -> Iterator[Container]:
+        """Every container, those that run first coming first."""
+        yield from self.init
+        yield from self.containers
+
+    def claim(self) -> Resources:
+        """What a host must have free: the init containers run alone, the others side by side."""
+        together = sum((container.limits for container in self.containers), Resources())
+        alone = [container.limits for container in self.init]
+        return Resources(
+            cpu=max([together.cpu, *(limits.cpu for limits in alone)]),
+            memory=max([together.memory, *(limits.memory for limits in alone)]),
+            disk=together.disk + sum(limits.disk for limits in alone),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """The control plane stopped waiting for a generation of the spec, and why."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What the control plane allotted. Written only by the control plane."""
+
+    host_id: HostId | None = None
+    epoch: int = 0
+    """Grows with every assignment to a host; a newer one fences the older."""
+    claim: Resources = field(default_factory=Resources)
+    """What is booked on that host."""
+    given_up: GivenUp | None = None
+    host_lost: bool = False
+    """The host has fallen silent; what its containers do is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One container as its runtime shows it."""
+
+    container_id: ContainerId
+    capsule_id: CapsuleId
+    epoch: int
+    """Of the assignment that it was made for."""
+    restarts: int = 0
+    """The restart counter that it was created for."""
+    stage: Stage
+    exit_code: int | None = None
+    error: str | None = None
+    """What the runtime says went wrong, in its words."""
+    oom_killed: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    image: str | None = None
+    """The digest of the image that it was made from."""
+    hostname: str | None = None
+    ports: tuple[int, ...] = ()
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStatus:
+    """What a host knows of one container: what it saw last, and how far it got with what was asked."""
+
+    observed: Observation | None = None
+    """As last seen; kept, with the stage absent, when the runtime lost it."""
+    restarts: int = 0
+    """The restart counter that the present run answers."""
+    attempts: int = 0
+    """Starts in a row that the restart policy caused."""
+    waiting: bool = False
+    """It ended, and the restart policy will start it again in a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapsuleStatus:
+    """What the host found. Written only when an agent reports."""
+
+    generation: int = 0
+    """The generation of the spec that was acted on."""
+    settled: bool = False
+    """Nothing is left to do for that generation, or nothing can be done."""
+    containers: Mapping[ContainerId, ContainerStatus] = field(default_factory=dict)
+    reason: str | None = None
+    """Why the last step failed, while it has not succeeded."""
+    failed: bool = False
+    """The failure is permanent: the host waits for another generation."""
+    activity: str | None = None
+    """What the host is doing just now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capsule:
+    """One capsule with its three sides."""
+
+    id: CapsuleId
+    project_id: ProjectId
+    user_id: UserId
+    name: str
+    kind: Kind
+    created_at: float
+    updated_at: float | None = None
+    spec: CapsuleSpec
+    assignment: Assignment = field(default_factory=Assignment)
+    status: CapsuleStatus = field(default_factory=CapsuleStatus)
+    host: str | None = None
+    """The name of the assigned host, filled in on reading."""

@@ -1,0 +1,52 @@
+"""The host: a place with a runtime and an agent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from higgins.model.capsule import Resources
+from higgins.model.ids import HostId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What an agent tells of its host."""
+
+    runtime: str
+    """The driver: docker."""
+    runtime_version: str = ""
+    handlers: tuple[str, ...] = ()
+    """The runtimes inside it: runc, crun, runsc."""
+    default_handler: str = ""
+    capabilities: tuple[str, ...] = ()
+    """Names of the capability protocols that the driver offers."""
+    capacity: Resources = field(default_factory=Resources)
+    architecture: str = ""
+    os_type: str = ""
+    os: str = ""
+    kernel_version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    containers: int = 0
+    """All that the runtime knows, ours or not."""
+    trouble: str | None = None
+    """Why the runtime does not answer, while it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One host with its three sides."""
+
+    id: HostId
+    name: str
+    created_at: float
+    # Operator.
+    enabled: bool = True
+    disabled_reason: str | None = None
+    availability_zone: str = "nova"
+    # Control plane.
+    allocated: Resources = field(default_factory=Resources)
+    down: bool = False
+    # Agent.
+    inventory: Inventory | None = None
+    session: int = 0
+    """Counts the times that its agent connected."""
+    seen_at: float | None = None

@@ -1,0 +1,14 @@
+"""The identifiers of every noun, each a type of its own so that one cannot be passed for another."""
+
+from typing import NewType
+
+CapsuleId = NewType("CapsuleId", str)
+"""A UUID in lower-case hyphenated form."""
+ContainerId = NewType("ContainerId", str)
+"""A UUID. The container of a capsule of one has its capsule's id."""
+HostId = NewType("HostId", str)
+"""A UUID, given to a host when it enrols."""
+ProjectId = NewType("ProjectId", str)
+UserId = NewType("UserId", str)
+RequestId = NewType("RequestId", str)
+"""`req-` and a UUID; names the action that the request caused."""

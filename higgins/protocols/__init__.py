@@ -1,0 +1,1 @@
+"""What Higgins asks of the world; drivers answer."""
