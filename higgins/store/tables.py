@@ -1,0 +1,103 @@
+"""The tables: what is filtered, sorted or guarded has a column, the nouns themselves are JSON documents beside them."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+capsules = sa.Table(
+    "capsules",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),  # The order of creation.
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("folded_name", sa.String(255), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("updated_at", sa.Float),
+    # Of the spec.
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("desired", sa.String(16), nullable=False),
+    sa.Column("image", sa.String(255), nullable=False),
+    sa.Column("cpu", sa.Float, nullable=False),
+    sa.Column("memory", sa.Integer, nullable=False),
+    sa.Column("auto_remove", sa.Boolean, nullable=False),
+    sa.Column("deadline", sa.Float),  # When it has to have settled; nothing while it is settled.
+    # Of the assignment.
+    sa.Column("host_id", sa.String(36)),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("given_up", sa.Integer, nullable=False),
+    # Of the status.
+    sa.Column("session", sa.Integer, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("gone", sa.Boolean, nullable=False),  # Asked to be deleted, and nothing of it is left on its host.
+    # Of all three: the words a user reads.
+    sa.Column("status_word", sa.String(16), nullable=False),
+    sa.Column("task_state", sa.String(32)),
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("assignment", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Index(None, "project_id", "number"),
+    sa.Index(None, "project_id", "folded_name"),
+    sa.Index(None, "host_id"),
+    sa.Index(None, "deadline"),
+    sa.Index(None, "desired"),
+    sqlite_autoincrement=True,
+)
+
+actions = sa.Table(
+    "actions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("verb", sa.String(32), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("outcome", sa.String(16)),
+    sa.Column("message", sa.Text),
+    sa.Index(None, "capsule_id", "request_id"),
+)
+
+hosts = sa.Table(
+    "hosts",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False, unique=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    # The operator's.
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("disabled_reason", sa.String(255)),
+    sa.Column("availability_zone", sa.String(255), nullable=False),
+    # The control plane's.
+    sa.Column("allocated_cpu", sa.Float, nullable=False),
+    sa.Column("allocated_memory", sa.Integer, nullable=False),
+    sa.Column("allocated_disk", sa.Integer, nullable=False),
+    sa.Column("down", sa.Boolean, nullable=False),
+    # The agent's.
+    sa.Column("session", sa.Integer, nullable=False),
+    sa.Column("seen_at", sa.Float),
+    sa.Column("capacity_cpu", sa.Float, nullable=False),
+    sa.Column("capacity_memory", sa.Integer, nullable=False),
+    sa.Column("capacity_disk", sa.Integer, nullable=False),
+    sa.Column("inventory", sa.Text),
+)
+
+enrolments = sa.Table(
+    "enrolments",
+    metadata,
+    sa.Column("secret_hash", sa.String(64), primary_key=True),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float),
+)
