@@ -1,0 +1,35 @@
+"""Which verb is possible in which status.
+
+The table of the Containers API, with its dead ends opened: whatever a container does, its owner can delete it. Plainly if it does not run (a
+delete of something running must say `stop` or `force`), and with `stop` always.
+"""
+
+from collections.abc import Mapping
+
+from higgins import errors
+from higgins.logic.statusword import Status
+
+CREATING, CREATED, RUNNING, STOPPED = Status.CREATING, Status.CREATED, Status.RUNNING, Status.STOPPED
+PAUSED, ERROR, UNKNOWN, DELETING = Status.PAUSED, Status.ERROR, Status.UNKNOWN, Status.DELETING
+
+STATUSES: Mapping[str, frozenset[Status]] = {
+    "start": frozenset({CREATED, STOPPED, ERROR}),
+    "stop": frozenset({RUNNING}),
+    "pause": frozenset({RUNNING}),
+    "kill": frozenset({RUNNING}),
+    "execute": frozenset({RUNNING}),
+    "unpause": frozenset({PAUSED}),
+    "reboot": frozenset({CREATED, RUNNING, STOPPED, ERROR}),
+    "update": frozenset({CREATED, RUNNING, STOPPED, PAUSED}),
+    "logs": frozenset({CREATED, RUNNING, STOPPED, PAUSED, ERROR, UNKNOWN}),
+    "delete": frozenset({CREATING, CREATED, STOPPED, ERROR, UNKNOWN, DELETING}),
+    "delete_after_stop": frozenset(Status),
+    "delete_force": frozenset(Status),
+}
+
+
+def check(verb: str, status: Status, container_id: str) -> None:
+    """Raises Conflict if the verb has to wait for another status; verbs without an entry are always possible."""
+    allowed = STATUSES.get(verb)
+    if allowed is not None and status not in allowed:
+        raise errors.Conflict(f"Cannot {verb} container {container_id} in {status} state", code="invalid-state-exception")

@@ -1,0 +1,231 @@
+"""The next step towards what was asked, from what is there.
+
+One function for every path: the first start, the path after a crash, and the repair of what somebody changed from outside are the same walk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from higgins.logic import restart
+from higgins.model.capsule import CapsuleSpec, Container, ContainerStatus, Desired, Observation, RestartName, RestartPolicy, Stage
+from higgins.model.ids import ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Make a container, fetching its image if need be."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Start a container that is there."""
+
+    container_id: ContainerId
+    again: bool = False
+    """The restart policy wants it, not a caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Ask a container to end, kill it after `timeout` seconds."""
+
+    container_id: ContainerId
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """Remove a container, whatever it does."""
+
+    container_id: ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Freeze a container."""
+
+    container_id: ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpause:
+    """Let a frozen container run on."""
+
+    container_id: ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Nothing to do now."""
+
+    settled: bool = True
+    """What was asked is there. False: something has to happen by itself first."""
+    until: float | None = None
+    """Look again then, even if nothing was heard."""
+    failure: str | None = None
+    """Why it will never be there."""
+
+
+Step = Create | Start | Stop | Remove | Pause | Unpause
+Known = Mapping[ContainerId, ContainerStatus]
+Seen = Mapping[ContainerId, Observation]
+
+
+def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: float) -> Step | Rest:
+    """The one step to take now for a capsule that is assigned to this host under `epoch`.
+
+    `seen` is all that the runtime has of this capsule, `known` what `absorb` made of it.
+    """
+    wanted = {container.id for container in spec.all()}
+    for found in seen.values():
+        if found.epoch != epoch or found.container_id not in wanted:
+            return Remove(container_id=found.container_id)
+    if spec.desired is Desired.DELETED:
+        return _ending(spec, seen)
+    if spec.desired in (Desired.RUNNING, Desired.PAUSED):
+        for container in spec.init:
+            ahead = _initial(container, seen.get(container.id), _status(known, container), now)
+            if ahead is not None:
+                return ahead
+    else:
+        for container in spec.init:
+            if _stage(seen, container) in (Stage.RUNNING, Stage.PAUSED):
+                return Stop(container_id=container.id, timeout=spec.stop_timeout)
+    looks: list[float] = []
+    for container in spec.containers:
+        match _regular(spec, container, seen.get(container.id), _status(known, container), now):
+            case None:
+                continue
+            case Rest(until=until) if until is not None:
+                looks.append(until)
+            case ahead:
+                return ahead
+    return Rest(until=min(looks, default=None))
+
+
+def absorb(spec: CapsuleSpec, seen: Seen, known: Known, now: float) -> dict[ContainerId, ContainerStatus]:
+    """What is known of every container once the runtime has been looked at."""
+    return {container.id: _absorbed(container, seen.get(container.id), known.get(container.id), now) for container in spec.all()}
+
+
+def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, ContainerStatus]:
+    """What is known once a step has succeeded."""
+    after = dict(known)
+    if isinstance(step, Start):
+        before = known.get(step.container_id, ContainerStatus())
+        attempts = before.attempts + 1 if step.again else 0
+        after[step.container_id] = replace(before, restarts=spec.restarts, attempts=attempts)
+    return after
+
+
+def _status(known: Known, container: Container) -> ContainerStatus:
+    return known.get(container.id) or ContainerStatus()
+
+
+def _stage(seen: Seen, container: Container) -> Stage:
+    found = seen.get(container.id)
+    return found.stage if found else Stage.ABSENT
+
+
+def _absorbed(container: Container, found: Observation | None, before: ContainerStatus | None, now: float) -> ContainerStatus:
+    status = before or ContainerStatus()
+    if found is None:
+        return replace(status, observed=_lost(status.observed), waiting=False)
+    # The mark that it was created with tells which start the first run answers, even if nobody lived to say so.
+    answered = max(status.restarts, found.restarts) if found.started_at is not None else status.restarts
+    waiting = found.stage is Stage.EXITED and restart.due(container.restart, found, status) is not None
+    return replace(status, observed=found, restarts=answered, waiting=waiting)
+
+
+def _lost(last: Observation | None) -> Observation | None:
+    """A run that had ended stays ended when its remains vanish; one that was going on is simply not there."""
+    if last is None or last.stage is Stage.ABSENT:
+        return last
+    if last.stage is Stage.EXITED:
+        return replace(last, stage=Stage.ABSENT)
+    return replace(last, stage=Stage.ABSENT, started_at=None, finished_at=None, exit_code=None)
+
+
+def _ending(spec: CapsuleSpec, seen: Seen) -> Step | Rest:
+    for found in seen.values():
+        if found.stage in (Stage.RUNNING, Stage.PAUSED) and spec.stop_timeout > 0:
+            return Stop(container_id=found.container_id, timeout=spec.stop_timeout)
+        return Remove(container_id=found.container_id)
+    return Rest()
+
+
+def _initial(container: Container, found: Observation | None, status: ContainerStatus, now: float) -> Step | Rest | None:
+    """An init container has to run to a good end, once; None when it has."""
+    last = found or status.observed
+    if last is not None and last.finished_at is not None and last.stage in (Stage.EXITED, Stage.ABSENT) and last.exit_code == 0:
+        return None
+    match found.stage if found else Stage.ABSENT:
+        case Stage.ABSENT:
+            return Create(container=container)
+        case Stage.CREATED:
+            return Start(container_id=container.id)
+        case Stage.PAUSED:
+            return Unpause(container_id=container.id)
+        case Stage.RUNNING:
+            return Rest(settled=False)
+        case Stage.EXITED:
+            assert found is not None
+            when = restart.due(_retried(container.restart), found, status)
+            if when is None:
+                return Rest(failure=f"The init container {container.name} ended with exit code {found.exit_code}; the others were not started.")
+            return Start(container_id=container.id, again=True) if when <= now else Rest(settled=False, until=when)
+
+
+def _retried(policy: RestartPolicy | None) -> RestartPolicy | None:
+    """An init container that ended well is done, whatever the policy of the capsule says."""
+    if policy is not None and policy.name in (RestartName.ALWAYS, RestartName.UNLESS_STOPPED):
+        return RestartPolicy(name=RestartName.ON_FAILURE)
+    return policy
+
+
+def _regular(
+    spec: CapsuleSpec, container: Container, found: Observation | None, status: ContainerStatus, now: float
+) -> Step | Rest | None:
+    stage = found.stage if found else Stage.ABSENT
+    match spec.desired:
+        case Desired.CREATED:
+            if stage is Stage.ABSENT:
+                return Create(container=container)
+            return Stop(container_id=container.id, timeout=spec.stop_timeout) if stage in (Stage.RUNNING, Stage.PAUSED) else None
+        case Desired.STOPPED:
+            # What was lost while it was stopped is made again by the next start.
+            return Stop(container_id=container.id, timeout=spec.stop_timeout) if stage in (Stage.RUNNING, Stage.PAUSED) else None
+        case _:
+            return _running(spec, container, found, status, now)
+
+
+def _running(
+    spec: CapsuleSpec, container: Container, found: Observation | None, status: ContainerStatus, now: float
+) -> Step | Rest | None:
+    stale = status.restarts < spec.restarts
+    match found.stage if found else Stage.ABSENT:
+        case Stage.ABSENT:
+            lost = status.observed
+            ended = lost is not None and lost.finished_at is not None
+            over = ended and not stale and lost is not None and restart.due(container.restart, lost, status) is None
+            return None if over else Create(container=container)
+        case Stage.CREATED:
+            return Start(container_id=container.id)
+        case Stage.PAUSED:
+            if spec.desired is Desired.PAUSED and not stale:
+                return None
+            return Unpause(container_id=container.id)
+        case Stage.RUNNING:
+            if stale:
+                return Stop(container_id=container.id, timeout=spec.stop_timeout)
+            return Pause(container_id=container.id) if spec.desired is Desired.PAUSED else None
+        case Stage.EXITED:
+            assert found is not None
+            if stale:
+                return Start(container_id=container.id)
+            when = restart.due(container.restart, found, status)
+            if when is None:
+                return None
+            return Start(container_id=container.id, again=True) if when <= now else Rest(until=when)
