@@ -1,0 +1,128 @@
+"""Who may do what, before an operator says otherwise: roles, and the default policy rules."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+ADMIN, MANAGER, MEMBER, READER = ROLES = ("admin", "manager", "member", "reader")
+"""Each role implies those after it."""
+
+_MEMBER = "rule:project_member"
+_READER = "rule:project_reader"
+_ADMIN = "rule:context_is_admin"
+_NOBODY = "!"
+
+#: Names that a policy file can use and redefine; nobody asks for them directly.
+_PERSONAS = {
+    "context_is_admin": "role:admin",
+    "project_manager": "rule:context_is_admin or (role:manager and project_id:%(project_id)s)",
+    "project_member": "rule:context_is_admin or (role:member and project_id:%(project_id)s)",
+    "project_reader": "rule:context_is_admin or (role:reader and project_id:%(project_id)s)",
+}
+
+_WRITES = (
+    "add_security_group",
+    "attach",
+    "commit",
+    "create",
+    "delete",
+    "execute",
+    "execute_resize",
+    # It shows what is in the file system, as an exec does, and not what the container chose to tell.
+    "get_archive",
+    "kill",
+    "network_attach",
+    "network_detach",
+    "pause",
+    "put_archive",
+    "reboot",
+    "rebuild",
+    "remove_security_group",
+    "rename",
+    "resize",
+    "resize_container",
+    "start",
+    "stop",
+    "unpause",
+    "update",
+)
+
+_READS = ("actions", "get_all", "get_one", "logs", "stats", "top")
+
+_OPERATORS = (
+    "create:image_pull_policy",
+    "create:requested_destination",
+    "create:runtime",
+    "delete_all_projects",
+    "delete_force",
+    "get_all_all_projects",
+    "get_one:host",
+    "get_one:image_pull_policy",
+    "get_one:privileged",
+    "get_one:runtime",
+    "get_one_all_projects",
+)
+
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        **_PERSONAS,
+        **{f"container:{verb}": _MEMBER for verb in _WRITES},
+        **{f"container:{verb}": _READER for verb in _READS},
+        **{f"container:{verb}": _ADMIN for verb in _OPERATORS},
+        "container:action:events": _ADMIN,
+        "container:create:privileged": _NOBODY,
+    }
+)
+"""The default of every rule, in the language of oslo.policy."""
+
+FIELD_RULE = "container:get_one:"
+"""Followed by the name of a field: who sees it. A field without such a rule is seen by whoever sees the container."""
+
+FIELDS = frozenset(
+    {
+        "addresses",
+        "auto_heal",
+        "auto_remove",
+        "command",
+        "cpu",
+        "cpu_policy",
+        "created_at",
+        "disk",
+        "entrypoint",
+        "environment",
+        "healthcheck",
+        "host",
+        "hostname",
+        "image",
+        "image_driver",
+        "image_pull_policy",
+        "interactive",
+        "labels",
+        "links",
+        "memory",
+        "name",
+        "ports",
+        "privileged",
+        "project_id",
+        "registry_id",
+        "restart_policy",
+        "runtime",
+        "security_groups",
+        "status",
+        "status_detail",
+        "status_reason",
+        "task_state",
+        "tty",
+        "updated_at",
+        "user_id",
+        "uuid",
+        "workdir",
+    }
+)
+"""The fields that such a rule can name."""
+
+
+def implied(roles: Iterable[str]) -> frozenset[str]:
+    """These roles with all that they imply. Roles that are not ours stay as they are: an operator's rules may ask for them."""
+    held = frozenset(roles)
+    highest = min((ROLES.index(role) for role in held if role in ROLES), default=len(ROLES))
+    return held | frozenset(ROLES[highest:])
