@@ -10,18 +10,19 @@ from higgins import errors
 from higgins.logic.statusword import Status
 
 CREATING, CREATED, RUNNING, STOPPED = Status.CREATING, Status.CREATED, Status.RUNNING, Status.STOPPED
-PAUSED, ERROR, UNKNOWN, DELETING = Status.PAUSED, Status.ERROR, Status.UNKNOWN, Status.DELETING
+PAUSED, ERROR, UNKNOWN = Status.PAUSED, Status.ERROR, Status.UNKNOWN
+RESTARTING, DELETING = Status.RESTARTING, Status.DELETING
 
 STATUSES: Mapping[str, frozenset[Status]] = {
     "start": frozenset({CREATED, STOPPED, ERROR}),
-    "stop": frozenset({RUNNING}),
+    "stop": frozenset({RUNNING, RESTARTING}),
     "pause": frozenset({RUNNING}),
     "kill": frozenset({RUNNING}),
     "execute": frozenset({RUNNING}),
     "unpause": frozenset({PAUSED}),
     "reboot": frozenset({CREATED, RUNNING, STOPPED, ERROR}),
     "update": frozenset({CREATED, RUNNING, STOPPED, PAUSED}),
-    "logs": frozenset({CREATED, RUNNING, STOPPED, PAUSED, ERROR, UNKNOWN}),
+    "logs": frozenset({CREATED, RUNNING, STOPPED, PAUSED, ERROR, UNKNOWN, RESTARTING}),
     "delete": frozenset({CREATING, CREATED, STOPPED, ERROR, UNKNOWN, DELETING}),
     "delete_after_stop": frozenset(Status),
     "delete_force": frozenset(Status),

@@ -105,9 +105,24 @@ def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: floa
     return Rest(until=min(looks, default=None))
 
 
-def absorb(spec: CapsuleSpec, seen: Seen, known: Known, now: float) -> dict[ContainerId, ContainerStatus]:
-    """What is known of every container once the runtime has been looked at."""
-    return {container.id: _absorbed(container, seen.get(container.id), known.get(container.id), now) for container in spec.all()}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A time during which the runtime did not answer."""
+
+    began: float
+    ended: float | None = None
+    """None: it goes on."""
+
+
+_SHUTDOWN = 20.0
+"""Seconds that a runtime takes at most to end its containers before it goes away itself."""
+_FOUND_DEAD = 255
+"""The exit code that an engine writes down for what it finds dead when it comes back."""
+
+
+def absorb(spec: CapsuleSpec, seen: Seen, known: Known, outage: Outage | None = None) -> dict[ContainerId, ContainerStatus]:
+    """What is known of every container once the runtime has been looked at. `outage` is the last one that the host remembers."""
+    return {container.id: _absorbed(container, seen.get(container.id), known.get(container.id), outage) for container in spec.all()}
 
 
 def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, ContainerStatus]:
@@ -116,7 +131,7 @@ def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, Cont
     if isinstance(step, Start):
         before = known.get(step.container_id, ContainerStatus())
         attempts = before.attempts + 1 if step.again else 0
-        after[step.container_id] = replace(before, restarts=spec.restarts, attempts=attempts)
+        after[step.container_id] = replace(before, restarts=spec.restarts, attempts=attempts, interrupted=False)
     return after
 
 
@@ -129,14 +144,32 @@ def _stage(seen: Seen, container: Container) -> Stage:
     return found.stage if found else Stage.ABSENT
 
 
-def _absorbed(container: Container, found: Observation | None, before: ContainerStatus | None, now: float) -> ContainerStatus:
+def _absorbed(container: Container, found: Observation | None, before: ContainerStatus | None, outage: Outage | None) -> ContainerStatus:
     status = before or ContainerStatus()
     if found is None:
-        return replace(status, observed=_lost(status.observed), waiting=False)
+        return replace(status, observed=_lost(status.observed), waiting=False, interrupted=False)
     # The mark that it was created with tells which start the first run answers, even if nobody lived to say so.
     answered = max(status.restarts, found.restarts) if found.started_at is not None else status.restarts
     waiting = found.stage is Stage.EXITED and restart.due(container.restart, found, status) is not None
-    return replace(status, observed=found, restarts=answered, waiting=waiting)
+    interrupted = found.stage is Stage.EXITED and (
+        _cut_short(found, status.observed, outage) or (status.interrupted and _same_run(found, status.observed))
+    )
+    return replace(status, observed=found, restarts=answered, waiting=waiting, interrupted=interrupted)
+
+
+def _same_run(found: Observation, last: Observation | None) -> bool:
+    return last is not None and last.started_at == found.started_at
+
+
+def _cut_short(found: Observation, last: Observation | None, outage: Outage | None) -> bool:
+    """Whether a run ended because the runtime went away, by itself, by power failure or by its administrator's hand."""
+    if found.started_at is None or found.finished_at is None:
+        return False
+    if found.exit_code == _FOUND_DEAD and last is not None and last.stage is Stage.RUNNING:
+        return True
+    if outage is None or found.started_at > outage.began:
+        return False
+    return outage.began - _SHUTDOWN <= found.finished_at and (outage.ended is None or found.finished_at <= outage.ended)
 
 
 def _lost(last: Observation | None) -> Observation | None:
@@ -223,7 +256,7 @@ def _running(
             return Pause(container_id=container.id) if spec.desired is Desired.PAUSED else None
         case Stage.EXITED:
             assert found is not None
-            if stale:
+            if stale or status.interrupted:
                 return Start(container_id=container.id)
             when = restart.due(container.restart, found, status)
             if when is None:

@@ -34,13 +34,14 @@ class Word:
 def describe(capsule: Capsule) -> Word:
     """The word for a capsule as its rows stand."""
     spec, assignment, status = capsule.spec, capsule.assignment, capsule.status
-    if assignment.given_up is not None and assignment.given_up.generation == spec.generation:
+    settled = status.settled and status.generation == spec.generation
+    if assignment.given_up is not None and assignment.given_up.generation == spec.generation and not settled:
         return Word(status=Status.ERROR, reason=assignment.given_up.reason)
     if spec.desired is Desired.DELETED:
         return Word(status=Status.DELETING, task="container_deleting", reason=status.reason)
     if assignment.host_lost:
         return Word(status=Status.UNKNOWN, reason=f"The host {capsule.host} has not been heard of; the state is unknown until it returns.")
-    if status.generation < spec.generation or not status.settled:
+    if not settled:
         return _pending(capsule)
     if status.failed:
         return Word(status=Status.ERROR, reason=status.reason)

@@ -115,6 +115,8 @@ class CapsuleSpec:
     """How many fresh starts have been asked for; a start and a reboot add one."""
     stop_timeout: int = 10
     """Seconds between asking a container to stop and killing it; 0 kills at once."""
+    force: bool = False
+    """Of a delete: forget it at the deadline even if its host cannot be asked; what is left there is removed when it answers."""
     auto_remove: bool = False
     auto_heal: bool = False
     runtime: str | None = None
@@ -201,6 +203,8 @@ class ContainerStatus:
     """Starts in a row that the restart policy caused."""
     waiting: bool = False
     """It ended, and the restart policy will start it again in a while."""
+    interrupted: bool = False
+    """Its run did not end by itself: the runtime went away and took it along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,45 @@
 """The verbs of a container."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from higgins.model.action import Action
-from higgins.model.capsule import Capsule, Container
+from higgins import errors
+from higgins.logic import allowed, statusword
+from higgins.model.action import Action, Outcome
+from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired, Kind, PullPolicy
 from higgins.model.identity import Caller
-from higgins.model.ids import RequestId
-from higgins.model.live import ExecResult
+from higgins.model.ids import CapsuleId, HostId, ProjectId, RequestId
+from higgins.model.live import ExecResult, Execute, Kill, ReadLogs
 from higgins.model.query import Page, Query
+from higgins.protocols.live import LiveCalls
+from higgins.service.hints import Hints
+from higgins.service.limits import Deadlines
+from higgins.service.policy import Policy
+from higgins.store import actions, capsules, hosts
+from higgins.store.database import Connection, Database
+
+_STOP_TIMEOUT = 10
+_LONGEST_STOP_TIMEOUT = 86400
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu "
+    "nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
+).split()
+_NUMBERS = 24
+
+Change = Callable[[CapsuleSpec], CapsuleSpec]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customs:
+    """What the operator has decided about containers."""
+
+    deadlines: Deadlines = Deadlines()
+    pull: PullPolicy = PullPolicy.IF_NOT_PRESENT
+    """For containers that do not say when their image is fetched."""
+    unique_names: str = ""
+    """Within what a name may be used once: `project`, `global`, or nothing."""
 
 
 class Containers:
@@ -18,6 +50,24 @@ class Containers:
     `ref` is an id or a name; a name that several containers have is a Conflict. Admins find containers of every project.
     The verbs that change something record an action under `request`.
     """
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        live: LiveCalls,
+        hints: Hints,
+        customs: Customs | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._policy = policy
+        self._live = live
+        self._hints = hints
+        self._customs = customs or Customs()
+        self._deadlines = self._customs.deadlines
+        self._clock = clock
 
     async def create(
         self,
@@ -37,43 +87,136 @@ class Containers:
 
         Raises Forbidden for what policy keeps from the caller, NotFound for an unknown host, Conflict for a name that is taken where names are unique.
         """
-        raise NotImplementedError
+        self._check_create(caller, container, runtime=runtime, host=host)
+        now = self._clock()
+        named = replace(container, name=container.name or _generated(), pull=container.pull or self._customs.pull)
+        capsule = Capsule(
+            id=CapsuleId(container.id),
+            project_id=caller.project_id,
+            user_id=caller.user_id,
+            name=named.name,
+            kind=Kind.CONTAINER,
+            created_at=now,
+            spec=CapsuleSpec(
+                containers=(named,),
+                desired=Desired.RUNNING if run else Desired.CREATED,
+                auto_remove=auto_remove,
+                auto_heal=auto_heal,
+                runtime=runtime,
+                availability_zone=availability_zone,
+                host=host,
+                hints=hints,
+            ),
+        )
+
+        def work(db: Connection) -> None:
+            if host is not None and hosts.named(db, host) is None:
+                raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
+            self._check_name(db, caller.project_id, capsule.name, besides=None)
+            capsules.insert(db, capsule, now + self._deadlines.create)
+            actions.insert(db, _opened(caller, request, capsule, "create", now))
+
+        await self._database.write(work)
+        self._hints.changed(capsule)
+        return capsule
 
     async def list(self, caller: Caller, query: Query) -> Page:
         """The caller's containers; `query.all_projects` needs a rule of its own, filtering by `host` too. NotFound for an unknown marker."""
-        raise NotImplementedError
+        self._allow(caller, "container:get_all")
+        if query.all_projects:
+            self._allow(caller, "container:get_all_all_projects")
+        if "host" in query.filters or query.sort_key == "host":
+            self._allow(caller, "container:get_one:host")
+        project = None if query.all_projects else caller.project_id
+        return await self._database.read(lambda db: capsules.page(db, project, query, Kind.CONTAINER))
 
     async def show(self, caller: Caller, ref: str, *, all_projects: bool = False) -> Capsule:
-        raise NotImplementedError
+        if all_projects:
+            self._allow(caller, "container:get_one_all_projects")
+        return await self._read(caller, ref, "container:get_one")
 
     async def delete(
         self, caller: Caller, request: RequestId, ref: str, *, force: bool = False, stop: bool = False, all_projects: bool = False
     ) -> None:
-        raise NotImplementedError
+        """Plainly, only what does not run; with `stop` after stopping it, with `force` at once."""
+        if all_projects:
+            self._allow(caller, "container:delete_all_projects")
+        verb = "delete_force" if force else "delete_after_stop" if stop else "delete"
+        # Force with stop needs both rights: one flag is no way around the rule of the other.
+        rules = ["container:delete", *(["container:delete_force"] if force else []), *(["container:stop"] if stop else [])]
+
+        def change(spec: CapsuleSpec) -> CapsuleSpec:
+            timeout = _STOP_TIMEOUT if stop and not force else 0
+            return replace(spec, desired=Desired.DELETED, stop_timeout=timeout, force=force or spec.force)
+
+        allowance = self._deadlines.force_delete if force else self._deadlines.delete
+        await self._change(caller, request, ref, verb, change, allowance, rules=rules, record="delete")
 
     async def start(self, caller: Caller, request: RequestId, ref: str) -> None:
-        raise NotImplementedError
+        await self._change(caller, request, ref, "start", _fresh_start, self._deadlines.start)
 
     async def stop(self, caller: Caller, request: RequestId, ref: str, *, timeout: int | None = None) -> None:
         """None: ten seconds."""
-        raise NotImplementedError
+        patience = _patience(timeout)
+
+        def change(spec: CapsuleSpec) -> CapsuleSpec:
+            return replace(spec, desired=Desired.STOPPED, stop_timeout=patience)
+
+        await self._change(caller, request, ref, "stop", change, self._deadlines.stop + patience)
 
     async def reboot(self, caller: Caller, request: RequestId, ref: str, *, timeout: int | None = None) -> None:
-        raise NotImplementedError
+        patience = _patience(timeout)
+
+        def change(spec: CapsuleSpec) -> CapsuleSpec:
+            return replace(_fresh_start(spec), stop_timeout=patience)
+
+        await self._change(caller, request, ref, "reboot", change, self._deadlines.reboot + patience)
 
     async def pause(self, caller: Caller, request: RequestId, ref: str) -> None:
-        raise NotImplementedError
+        await self._change(
+            caller, request, ref, "pause", lambda spec: replace(spec, desired=Desired.PAUSED), self._deadlines.pause
+        )
 
     async def unpause(self, caller: Caller, request: RequestId, ref: str) -> None:
-        raise NotImplementedError
+        await self._change(
+            caller, request, ref, "unpause", lambda spec: replace(spec, desired=Desired.RUNNING), self._deadlines.pause
+        )
 
     async def rename(self, caller: Caller, ref: str, name: str, *, rule: str = "container:rename") -> Capsule:
         """`rule` is the policy rule to check: a PATCH is an update, the old verb a rename."""
-        raise NotImplementedError
+        now = self._clock()
+
+        def work(db: Connection) -> Capsule:
+            capsule = self._find(db, caller, ref, rule)
+            if rule == "container:update":
+                allowed.check("update", statusword.describe(capsule).status, capsule.id)
+            if name == capsule.name:
+                raise errors.Conflict(f"The container {capsule.id} has the name {name} already.")
+            self._check_name(db, capsule.project_id, name, besides=capsule.id)
+            return capsules.write_name(db, capsule, name, now)
+
+        return await self._database.write(work)
 
     async def kill(self, caller: Caller, request: RequestId, ref: str, *, signal: str = "SIGKILL") -> None:
         """A live call. `signal` is a name in upper case with SIG."""
-        raise NotImplementedError
+        capsule = await self._read(caller, ref, "container:kill")
+        allowed.check("kill", statusword.describe(capsule).status, capsule.id)
+        begun = self._clock()
+        message: str | None = None
+        try:
+            await self._live.kill(_place(capsule), Kill(container_id=capsule.spec.containers[0].id, signal=signal))
+        except errors.Failure as failure:
+            message = failure.message
+            raise
+        finally:
+            # Written when it is over: an action that nobody lives to close must not exist.
+            done = replace(
+                _opened(caller, request, capsule, "kill", begun),
+                finished_at=self._clock(),
+                outcome=Outcome.ERROR if message else Outcome.SUCCESS,
+                message=message,
+            )
+            await self._database.write(lambda db: _record(db, done))
 
     async def logs(
         self,
@@ -87,16 +230,153 @@ class Containers:
         since: float | None = None,
     ) -> AsyncIterator[bytes]:
         """A live call: the checks are done when this returns, the pieces come as they are taken."""
-        raise NotImplementedError
+        capsule = await self._read(caller, ref, "container:logs")
+        allowed.check("logs", statusword.describe(capsule).status, capsule.id)
+        wanted = ReadLogs(
+            container_id=capsule.spec.containers[0].id,
+            stdout=stdout,
+            stderr=stderr,
+            timestamps=timestamps,
+            tail=tail,
+            since=since,
+        )
+        return self._live.logs(_place(capsule), wanted)
 
     async def execute(self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False) -> ExecResult:
         """A live call. Conflict when it takes longer than the service allows."""
-        raise NotImplementedError
+        capsule = await self._read(caller, ref, "container:execute")
+        allowed.check("execute", statusword.describe(capsule).status, capsule.id)
+        wanted = Execute(
+            container_id=capsule.spec.containers[0].id,
+            command=tuple(command),
+            interactive=interactive,
+            timeout=self._deadlines.execute,
+        )
+        return await self._live.execute(_place(capsule), wanted)
 
     async def actions(self, caller: Caller, ref: str) -> Sequence[Action]:
         """Newest first, without their steps."""
-        raise NotImplementedError
+
+        def work(db: Connection) -> Sequence[Action]:
+            return actions.of(db, self._find(db, caller, ref, "container:actions").id)
+
+        return await self._database.read(work)
 
     async def action(self, caller: Caller, ref: str, request: RequestId) -> Action:
         """With its steps, newest first. NotFound (code `resource-not-found`) for an unknown one."""
-        raise NotImplementedError
+
+        def work(db: Connection) -> Action | None:
+            return actions.get(db, self._find(db, caller, ref, "container:actions").id, request)
+
+        found = await self._database.read(work)
+        if found is None:
+            raise errors.NotFound(f"The Action resource {request} could not be found.", code="resource-not-found")
+        return found
+
+    async def _change(
+        self,
+        caller: Caller,
+        request: RequestId,
+        ref: str,
+        verb: str,
+        change: Change,
+        allowance: float,
+        *,
+        rules: Sequence[str] | None = None,
+        record: str | None = None,
+    ) -> None:
+        """The path of every verb that asks for another state: find, check, write down, wake whoever acts on it."""
+        now = self._clock()
+
+        def work(db: Connection) -> Capsule:
+            first, *more = rules or [f"container:{verb}"]
+            capsule = self._find(db, caller, ref, first)
+            for rule in more:
+                self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
+            allowed.check(verb, statusword.describe(capsule).status, capsule.id)
+            wanted = capsules.write_spec(db, capsule, change(capsule.spec), deadline=now + allowance, now=now)
+            actions.insert(db, _opened(caller, request, wanted, record or verb, now))
+            return wanted
+
+        self._hints.changed(await self._database.write(work))
+
+    async def _read(self, caller: Caller, ref: str, rule: str) -> Capsule:
+        return await self._database.read(lambda db: self._find(db, caller, ref, rule))
+
+    def _find(self, db: Connection, caller: Caller, ref: str, rule: str) -> Capsule:
+        found = capsules.find(db, caller.project_id, ref, Kind.CONTAINER)
+        if not found and self._sees_all(caller):
+            found = capsules.find(db, None, ref, Kind.CONTAINER)
+        if not found:
+            # A container of another project is answered in the same words as one that does not exist.
+            self._allow(caller, rule)
+            raise errors.NotFound(f"Container {ref} could not be found.", code="container-not-found")
+        if len(found) > 1:
+            raise errors.Conflict("Multiple containers exist with same name. Please use the container uuid instead.")
+        capsule = found[0]
+        self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
+        return capsule
+
+    def _sees_all(self, caller: Caller) -> bool:
+        return self._policy.allows(
+            caller, "container:get_one_all_projects", project_id=caller.project_id, user_id=caller.user_id
+        )
+
+    def _allow(self, caller: Caller, rule: str) -> None:
+        """Rules about no container in particular are about the caller's own project."""
+        self._policy.check(caller, rule, project_id=caller.project_id, user_id=caller.user_id)
+
+    def _check_create(self, caller: Caller, container: Container, *, runtime: str | None, host: str | None) -> None:
+        self._allow(caller, "container:create")
+        for rule, asked in (
+            ("container:create:runtime", runtime is not None),
+            ("container:create:privileged", container.privileged),
+            ("container:create:image_pull_policy", container.pull is not None),
+            ("container:create:requested_destination", host is not None),
+        ):
+            if asked:
+                self._allow(caller, rule)
+
+    def _check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
+        scope = self._customs.unique_names
+        if scope and capsules.taken(db, project if scope == "project" else None, name, besides):
+            raise errors.Conflict(f"A container with name {name.lower()} already exists.", code="container-already-exists")
+
+
+def _fresh_start(spec: CapsuleSpec) -> CapsuleSpec:
+    return replace(spec, desired=Desired.RUNNING, restarts=spec.restarts + 1)
+
+
+def _patience(timeout: int | None) -> int:
+    if timeout is None:
+        return _STOP_TIMEOUT
+    if not 0 <= timeout <= _LONGEST_STOP_TIMEOUT:
+        raise errors.Invalid(f"Invalid input for field 'timeout': {timeout} is not between 0 and {_LONGEST_STOP_TIMEOUT} seconds.")
+    return timeout
+
+
+def _place(capsule: Capsule) -> HostId:
+    if capsule.assignment.host_id is None:
+        raise errors.Conflict("Cannot operate an uncreated container.")
+    return capsule.assignment.host_id
+
+
+def _opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now: float) -> Action:
+    return Action(
+        request_id=request,
+        capsule_id=capsule.id,
+        project_id=caller.project_id,
+        user_id=caller.user_id,
+        verb=verb,
+        generation=capsule.spec.generation,
+        started_at=now,
+    )
+
+
+def _record(db: Connection, action: Action) -> None:
+    if capsules.get(db, action.capsule_id) is not None:
+        actions.insert(db, action)
+
+
+def _generated() -> str:
+    return f"{random.choice(_GREEK)}-{random.randint(1, _NUMBERS)}-container"

@@ -35,6 +35,7 @@ capsules = sa.Table(
     sa.Column("host_id", sa.String(36)),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("given_up", sa.Integer, nullable=False),
+    sa.Column("host_lost", sa.Boolean, nullable=False),
     # Of the status.
     sa.Column("session", sa.Integer, nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),

@@ -1,0 +1,206 @@
+"""The verbs of a host: what its agent tells, what it is told, and what an operator says about it."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from higgins import errors
+from higgins.link.messages import Finding, Hello, Work
+from higgins.model.action import Outcome
+from higgins.model.capsule import Capsule, Desired, Stage
+from higgins.model.host import Host, Inventory
+from higgins.model.ids import CapsuleId, HostId
+from higgins.service.hints import Hints
+from higgins.service.limits import Deadlines
+from higgins.store import actions, capsules, hosts
+from higgins.store.database import Connection, Database
+
+
+class Hosts:
+    """What agents and operators can say about hosts."""
+
+    def __init__(
+        self, database: Database, hints: Hints, deadlines: Deadlines | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._hints = hints
+        self._deadlines = deadlines or Deadlines()
+        self._clock = clock
+
+    async def open_session(self, hello: Hello, *, local: bool) -> int:
+        """An agent is there; the number of its session. A local one, on the control plane's own machine, needs no enrolment.
+
+        Raises Forbidden if the host is not known (any more), Conflict if another host has its name.
+        """
+        now = self._clock()
+
+        def work(db: Connection) -> int:
+            namesake = hosts.named(db, hello.name)
+            if namesake is not None and namesake.id != hello.host_id:
+                raise errors.Conflict(
+                    f"There is another host with the name {hello.name}: give this one another name, or remove the other with "
+                    f"`higgins host remove {hello.name}`."
+                )
+            if hosts.get(db, hello.host_id) is None:
+                if not local:
+                    raise errors.Forbidden(
+                        f"The host {hello.name} has been removed or has never enrolled: make a token with `higgins host token` and join with it."
+                    )
+                hosts.register(
+                    db,
+                    Host(
+                        id=hello.host_id,
+                        name=hello.name,
+                        created_at=now,
+                        availability_zone=hello.availability_zone,
+                        inventory=hello.inventory,
+                    ),
+                )
+            return hosts.connected(
+                db,
+                hello.host_id,
+                name=hello.name,
+                availability_zone=hello.availability_zone,
+                inventory=hello.inventory,
+                now=now,
+            )
+
+        session = await self._database.write(work)
+        self._hints.host_watch.ring()
+        self._hints.placer.ring()
+        return session
+
+    async def heard(self, host_id: HostId, session: int, inventory: Inventory) -> bool:
+        """The agent lives. False if another session of the same host has taken over."""
+        now = self._clock()
+
+        def work(db: Connection) -> tuple[bool, bool]:
+            before = hosts.get(db, host_id)
+            news = before is None or before.down or (before.inventory is not None and before.inventory.trouble != inventory.trouble)
+            return hosts.heard(db, host_id, session, inventory, now), news
+
+        current, news = await self._database.write(work)
+        if news:
+            self._hints.host_watch.ring()
+            self._hints.placer.ring()
+        return current
+
+    async def work(self, host_id: HostId, among: Sequence[CapsuleId] | None = None) -> Sequence[Work]:
+        """What is assigned to a host, or what of these capsules is."""
+        found = await self._database.read(lambda db: capsules.on_host(db, host_id, among))
+        return [_work(capsule) for capsule in found]
+
+    async def report(self, host_id: HostId, session: int, findings: Sequence[Finding]) -> None:
+        """Store what a host found out. What is older than what is stored, or from an assignment that is gone, changes nothing."""
+        now = self._clock()
+
+        def work(db: Connection) -> list[Capsule]:
+            return [capsule for finding in findings if (capsule := self._stored(db, host_id, session, finding, now))]
+
+        for capsule in await self._database.write(work):
+            if capsule.spec.desired is Desired.DELETED:
+                self._hints.changed(capsule)
+
+    def _stored(self, db: Connection, host_id: HostId, session: int, finding: Finding, now: float) -> Capsule | None:
+        capsule = capsules.get(db, finding.capsule_id)
+        if capsule is None or capsule.assignment.host_id != host_id or capsule.assignment.epoch != finding.epoch:
+            return None
+        status = finding.status
+        if not capsules.write_status(db, capsule, status, session=session, sequence=finding.sequence, now=now):
+            return None
+        if status.settled:
+            outcome = Outcome.ERROR if status.failed else Outcome.SUCCESS
+            actions.close(db, capsule.id, upto=status.generation, outcome=outcome, message=status.reason, now=now)
+        reported = replace(capsule, status=status)
+        if _used_up(reported):
+            wanted = replace(capsule.spec, desired=Desired.DELETED, stop_timeout=0)
+            reported = capsules.write_spec(db, reported, wanted, deadline=now + self._deadlines.delete, now=now)
+        return reported
+
+    async def invite(self, lifetime: float) -> str:
+        """A secret with which one host can enrol, once, within `lifetime` seconds."""
+        secret = secrets.token_urlsafe(32)
+        await self._database.write(lambda db: hosts.invite(db, secret_hash(secret), self._clock() + lifetime))
+        return secret
+
+    async def enrol(self, host_id: HostId, name: str, hashed: str) -> bool:
+        """Use an invitation up and make the host known. False if the invitation is unknown, used or expired."""
+        now = self._clock()
+
+        def work(db: Connection) -> bool:
+            if not hosts.consume(db, hashed, now):
+                return False
+            if hosts.named(db, name) is not None:
+                raise errors.Conflict(
+                    f"There is a host with the name {name} already: join under another name, or remove it first with `higgins host remove {name}`."
+                )
+            hosts.register(db, Host(id=host_id, name=name, created_at=now, down=True))
+            return True
+
+        return await self._database.write(work)
+
+    async def known(self, host_id: HostId) -> bool:
+        """Whether the host may open sessions: it has enrolled and was not removed."""
+        return await self._database.read(lambda db: hosts.get(db, host_id)) is not None
+
+    async def list(self) -> Sequence[Host]:
+        return await self._database.read(hosts.every)
+
+    async def set_enabled(self, name: str, *, enabled: bool, reason: str | None = None) -> Host:
+        """Whether a host takes anything new. What it has stays."""
+
+        def work(db: Connection) -> Host:
+            host = _named(db, name)
+            hosts.write_enabled(db, host.id, enabled=enabled, reason=None if enabled else reason)
+            return replace(host, enabled=enabled, disabled_reason=None if enabled else reason)
+
+        host = await self._database.write(work)
+        self._hints.placer.ring()
+        return host
+
+    async def remove(self, name: str) -> None:
+        """Forget a host; its certificate is worth nothing from then on. Raises Conflict while containers are assigned to it."""
+
+        def work(db: Connection) -> None:
+            host = _named(db, name)
+            count = hosts.occupants(db, host.id)
+            if count:
+                raise errors.Conflict(f"{count} containers are assigned to the host {name}; delete them first.")
+            hosts.remove(db, host.id)
+
+        await self._database.write(work)
+
+
+def secret_hash(secret: str) -> str:
+    """What is kept of an invitation. A random secret of 256 bits needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _work(capsule: Capsule) -> Work:
+    return Work(
+        capsule_id=capsule.id,
+        project_id=capsule.project_id,
+        epoch=capsule.assignment.epoch,
+        spec=capsule.spec,
+        status=capsule.status,
+    )
+
+
+def _used_up(capsule: Capsule) -> bool:
+    """Asked to vanish once it has run, and it has."""
+    spec, status = capsule.spec, capsule.status
+    if not spec.auto_remove or spec.desired is not Desired.RUNNING or not status.settled or status.failed:
+        return False
+    if status.generation != spec.generation:
+        return False
+    seen = [status.containers[container.id] for container in spec.containers if container.id in status.containers]
+    return bool(seen) and all(one.observed is not None and one.observed.stage is Stage.EXITED and not one.waiting for one in seen)
+
+
+def _named(db: Connection, name: str) -> Host:
+    host = hosts.named(db, name)
+    if host is None:
+        raise errors.NotFound(f"There is no host with the name {name}; `higgins host list` shows them all.")
+    return host

@@ -1,0 +1,85 @@
+"""Actions in the database: what was asked, and what became of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from higgins.model.action import Action, Outcome, Step
+from higgins.model.ids import CapsuleId, ProjectId, RequestId, UserId
+from higgins.store.database import Connection
+from higgins.store.tables import actions
+
+
+def insert(db: Connection, action: Action) -> None:
+    """A new action, open unless it says otherwise."""
+    db.execute(
+        actions.insert(),
+        {
+            "capsule_id": action.capsule_id,
+            "request_id": action.request_id,
+            "project_id": action.project_id,
+            "user_id": action.user_id,
+            "verb": action.verb,
+            "generation": action.generation,
+            "started_at": action.started_at,
+            "finished_at": action.finished_at,
+            "outcome": action.outcome.value if action.outcome else None,
+            "message": action.message,
+        },
+    )
+
+
+def of(db: Connection, capsule_id: CapsuleId) -> Sequence[Action]:
+    """All actions of a capsule, newest first."""
+    rows = db.execute(actions.select().where(actions.c.capsule_id == capsule_id).order_by(actions.c.number.desc()))
+    return tuple(_action(row) for row in rows)
+
+
+def get(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> Action | None:
+    """One of them."""
+    row = db.execute(
+        actions.select()
+        .where(actions.c.capsule_id == capsule_id, actions.c.request_id == request_id)
+        .order_by(actions.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return _action(row) if row is not None else None
+
+
+def close(db: Connection, capsule_id: CapsuleId, *, upto: int, outcome: Outcome, message: str | None, now: float) -> None:
+    """End the open actions of a capsule that waited for generation `upto` or an earlier one."""
+    db.execute(
+        actions.update()
+        .where(actions.c.capsule_id == capsule_id, actions.c.generation <= upto, actions.c.finished_at.is_(None))
+        .values(finished_at=now, outcome=outcome.value, message=message)
+    )
+
+
+def finish(db: Connection, capsule_id: CapsuleId, request_id: RequestId, *, outcome: Outcome, message: str | None, now: float) -> None:
+    """End one open action."""
+    db.execute(
+        actions.update()
+        .where(actions.c.capsule_id == capsule_id, actions.c.request_id == request_id, actions.c.finished_at.is_(None))
+        .values(finished_at=now, outcome=outcome.value, message=message)
+    )
+
+
+def _action(row: sa.Row[Any]) -> Action:
+    outcome = Outcome(row.outcome) if row.outcome else None
+    step = Step(
+        name=row.verb, started_at=row.started_at, finished_at=row.finished_at, outcome=outcome, message=row.message
+    )
+    return Action(
+        request_id=RequestId(row.request_id),
+        capsule_id=CapsuleId(row.capsule_id),
+        project_id=ProjectId(row.project_id),
+        user_id=UserId(row.user_id),
+        verb=row.verb,
+        generation=row.generation,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        outcome=outcome,
+        message=row.message,
+        steps=(step,),
+    )

@@ -1,0 +1,283 @@
+"""Capsules in the database: one guarded writer for each of their three sides.
+
+A guard is part of the statement that writes. What was read before is allowed to be stale; the write then finds no row and says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from higgins import errors
+from higgins.logic import documents, statusword
+from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind
+from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
+from higgins.model.query import Page, Query
+from higgins.store.database import Connection
+from higgins.store.tables import capsules, hosts
+
+_SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
+    "id": capsules.c.number,
+    "uuid": capsules.c.id,
+    "host": hosts.c.name,
+    "status": capsules.c.status_word,
+} | {name: capsules.c[name] for name in ("name", "project_id", "user_id", "image", "task_state", "memory", "cpu", "created_at", "updated_at")}
+
+_ROW = sa.select(capsules, hosts.c.name.label("host_name")).select_from(
+    capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id)
+)
+
+
+def insert(db: Connection, capsule: Capsule, deadline: float) -> None:
+    """A new capsule, which has to have settled by `deadline`. Raises Conflict if the id is taken."""
+    row = _facts(capsule) | {
+        "id": capsule.id,
+        "project_id": capsule.project_id,
+        "user_id": capsule.user_id,
+        "kind": capsule.kind.value,
+        "created_at": capsule.created_at,
+        "deadline": deadline,
+        "session": 0,
+        "sequence": 0,
+        "gone": False,
+    }
+    try:
+        db.execute(capsules.insert(), row)
+    except exc.IntegrityError as error:
+        raise errors.Conflict(f"There is a capsule with the id {capsule.id} already.") from error
+
+
+def get(db: Connection, capsule_id: CapsuleId) -> Capsule | None:
+    """The capsule with this id, in whatever project: for the control plane."""
+    row = db.execute(_ROW.where(capsules.c.id == capsule_id)).one_or_none()
+    return _capsule(row) if row is not None else None
+
+
+def find(db: Connection, project: ProjectId | None, ref: str, kind: Kind) -> Sequence[Capsule]:
+    """Those that this id or name means to somebody in `project`, None standing for all projects."""
+    statement = _ROW.where(capsules.c.kind == kind.value, *_within(project))
+    row = db.execute(statement.where(capsules.c.id == ref)).one_or_none()
+    if row is not None:
+        return (_capsule(row),)
+    rows = db.execute(statement.where(capsules.c.folded_name == ref.lower(), capsules.c.name == ref).limit(2))
+    return tuple(_capsule(row) for row in rows)
+
+
+def taken(db: Connection, project: ProjectId | None, name: str, besides: CapsuleId | None) -> bool:
+    """Whether the name, in any case, is in use in the project, or in any for None."""
+    statement = sa.select(capsules.c.id).where(capsules.c.folded_name == name.lower(), *_within(project))
+    if besides is not None:
+        statement = statement.where(capsules.c.id != besides)
+    return db.execute(statement.limit(1)).first() is not None
+
+
+def page(db: Connection, project: ProjectId | None, query: Query, kind: Kind) -> Page:
+    """A page of what somebody in `project`, None standing for all, sees. Raises NotFound for an unknown marker."""
+    where = [capsules.c.kind == kind.value, *_within(project), *_filtered(query)]
+    key = _SORTED_BY[query.sort_key]
+    if query.marker is not None:
+        where.append(_behind(db, project, query, key, query.marker))
+    turn = sa.desc if query.descending else sa.asc
+    order = [turn(key)] if query.sort_key == "id" else [turn(key.is_not(None)), turn(key), turn(capsules.c.number)]
+    rows = db.execute(_ROW.where(*where).order_by(*order).limit(query.limit + 1)).all()
+    return Page(capsules=tuple(_capsule(row) for row in rows[: query.limit]), more=len(rows) > query.limit)
+
+
+def count(db: Connection, project: ProjectId) -> int:
+    """How many capsules a project has."""
+    return int(db.execute(sa.select(sa.func.count()).where(capsules.c.project_id == project)).scalar_one())
+
+
+def unplaced(db: Connection, most: int) -> Sequence[Capsule]:
+    """Those that wait for a host, the oldest first."""
+    waiting = _ROW.where(
+        capsules.c.host_id.is_(None), capsules.c.desired != Desired.DELETED.value, capsules.c.given_up < capsules.c.generation
+    )
+    return tuple(_capsule(row) for row in db.execute(waiting.order_by(capsules.c.number).limit(most)))
+
+
+def on_host(db: Connection, host_id: HostId, among: Sequence[CapsuleId] | None = None) -> Sequence[Capsule]:
+    """Those assigned to a host; only those named, if some are."""
+    statement = _ROW.where(capsules.c.host_id == host_id)
+    if among is not None:
+        statement = statement.where(capsules.c.id.in_(among))
+    return tuple(_capsule(row) for row in db.execute(statement))
+
+
+def overdue(db: Connection, now: float, most: int) -> Sequence[Capsule]:
+    """Those that should have settled by now."""
+    return tuple(_capsule(row) for row in db.execute(_ROW.where(capsules.c.deadline <= now).order_by(capsules.c.deadline).limit(most)))
+
+
+def leaving(db: Connection, most: int) -> Sequence[Capsule]:
+    """Those that were asked to be deleted and that no host holds any more: gone, never placed, or on a host that is down."""
+    free = sa.or_(capsules.c.gone, capsules.c.host_id.is_(None), hosts.c.down)
+    return tuple(_capsule(row) for row in db.execute(_ROW.where(capsules.c.desired == Desired.DELETED.value, free).limit(most)))
+
+
+def misjudged(db: Connection, most: int) -> Sequence[Capsule]:
+    """Those that are taken for lost though their host is there, or the other way round."""
+    return tuple(_capsule(row) for row in db.execute(_ROW.where(capsules.c.host_lost != hosts.c.down).limit(most)))
+
+
+def next_deadline(db: Connection) -> float | None:
+    """When the first of those that have not settled has to have."""
+    found: float | None = db.execute(sa.select(sa.func.min(capsules.c.deadline))).scalar_one()
+    return found
+
+
+def write_spec(db: Connection, capsule: Capsule, spec: CapsuleSpec, *, deadline: float, now: float) -> Capsule:
+    """The service's write. Raises Conflict if somebody else has changed the spec since `capsule` was read."""
+    wanted = replace(capsule, spec=replace(spec, generation=capsule.spec.generation + 1), updated_at=now)
+    _guarded(db, wanted, {"deadline": deadline, "gone": False}, capsules.c.generation == capsule.spec.generation)
+    return wanted
+
+
+def write_name(db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
+    """The service's write of what only the control plane needs to know."""
+    wanted = replace(capsule, name=name, updated_at=now)
+    _guarded(db, wanted, {}, capsules.c.generation == capsule.spec.generation)
+    return wanted
+
+
+def write_assignment(
+    db: Connection, capsule: Capsule, assignment: Assignment, *, status: CapsuleStatus | None = None, close: bool = False
+) -> Capsule:
+    """The control plane's write. Raises Conflict if the assignment is not the one that was read any more.
+
+    `status` forgets what an earlier host said when the capsule leaves it. With `close` nothing is waited for any more.
+    """
+    before = capsule.assignment
+    wanted = replace(capsule, assignment=assignment, status=status or capsule.status)
+    if assignment.host_id != before.host_id:
+        wanted = replace(wanted, host=None)
+    extra = {"deadline": None} if close else {}
+    _guarded(
+        db,
+        wanted,
+        extra,
+        capsules.c.epoch == before.epoch,
+        capsules.c.host_id == before.host_id if before.host_id is not None else capsules.c.host_id.is_(None),
+    )
+    return wanted
+
+
+def write_status(db: Connection, capsule: Capsule, status: CapsuleStatus, *, session: int, sequence: int, now: float) -> bool:
+    """The host's write. False if it is older than what is stored, or from an assignment that is gone."""
+    current = status.settled and status.generation == capsule.spec.generation
+    gone = current and not status.failed and capsule.spec.desired is Desired.DELETED
+    wanted = replace(capsule, status=status, updated_at=now)
+    extra: dict[str, Any] = {"session": session, "sequence": sequence, "gone": gone}
+    if current:
+        extra["deadline"] = None
+    newer = sa.or_(
+        capsules.c.session < session, sa.and_(capsules.c.session == session, capsules.c.sequence < sequence)
+    )
+    try:
+        _guarded(
+            db,
+            wanted,
+            extra,
+            capsules.c.host_id == capsule.assignment.host_id,
+            capsules.c.epoch == capsule.assignment.epoch,
+            newer,
+        )
+    except errors.Conflict:
+        return False
+    return True
+
+
+def delete(db: Connection, capsule: Capsule) -> None:
+    """Forget a capsule and its actions, if nobody has changed its assignment meanwhile."""
+    db.execute(capsules.delete().where(capsules.c.id == capsule.id, capsules.c.epoch == capsule.assignment.epoch))
+
+
+def _guarded(db: Connection, wanted: Capsule, extra: Mapping[str, Any], *guards: sa.ColumnElement[bool]) -> None:
+    written = db.execute(capsules.update().where(capsules.c.id == wanted.id, *guards).values(_facts(wanted) | dict(extra)))
+    if written.rowcount != 1:
+        raise errors.Conflict(f"{wanted.name} has been changed by somebody else meanwhile; look at it and try again.")
+
+
+def _facts(capsule: Capsule) -> dict[str, Any]:
+    """Everything that is derived from the three sides, and the sides themselves."""
+    spec, assignment = capsule.spec, capsule.assignment
+    word = statusword.describe(capsule)
+    limits = spec.claim()
+    return {
+        "name": capsule.name,
+        "folded_name": capsule.name.lower(),
+        "updated_at": capsule.updated_at,
+        "generation": spec.generation,
+        "desired": spec.desired.value,
+        "image": spec.containers[0].image[:255],
+        "cpu": limits.cpu,
+        "memory": limits.memory,
+        "auto_remove": spec.auto_remove,
+        "host_id": assignment.host_id,
+        "epoch": assignment.epoch,
+        "given_up": assignment.given_up.generation if assignment.given_up else 0,
+        "host_lost": assignment.host_lost,
+        "status_word": word.status.value,
+        "task_state": word.task,
+        "spec": documents.encode(spec).decode(),
+        "assignment": documents.encode(assignment).decode(),
+        "status": documents.encode(capsule.status).decode(),
+    }
+
+
+def _capsule(row: sa.Row[Any]) -> Capsule:
+    return Capsule(
+        id=CapsuleId(row.id),
+        project_id=ProjectId(row.project_id),
+        user_id=UserId(row.user_id),
+        name=row.name,
+        kind=Kind(row.kind),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        spec=documents.decode(row.spec, CapsuleSpec),
+        assignment=documents.decode(row.assignment, Assignment),
+        status=documents.decode(row.status, CapsuleStatus),
+        host=row.host_name,
+    )
+
+
+def _within(project: ProjectId | None) -> Sequence[sa.ColumnElement[bool]]:
+    return () if project is None else (capsules.c.project_id == project,)
+
+
+def _filtered(query: Query) -> Sequence[sa.ColumnElement[bool]]:
+    return [_filter(name, values) for name, values in query.filters.items()]
+
+
+def _filter(name: str, values: Sequence[str]) -> sa.ColumnElement[bool]:
+    match name:
+        case "auto_remove":
+            return capsules.c.auto_remove.in_([value == "true" for value in values])
+        case "memory":
+            return capsules.c.memory.in_([int(value) for value in values if value.isdecimal() and len(value) < 16])
+        case _:
+            return _SORTED_BY[name].in_(values)
+
+
+def _behind(
+    db: Connection, project: ProjectId | None, query: Query, key: sa.ColumnElement[Any], marker: CapsuleId
+) -> sa.ColumnElement[bool]:
+    """The condition for a row to follow the marker; an absent value sorts before all others."""
+    found = db.execute(
+        sa.select(key.label("key"), capsules.c.number)
+        .select_from(capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id))
+        .where(capsules.c.id == marker, *_within(project))
+    ).one_or_none()
+    if found is None:
+        raise errors.NotFound(f"The marker {marker} is not a container that you can see.", code="container-not-found")
+    number = capsules.c.number
+    later = number < found.number if query.descending else number > found.number
+    if query.sort_key == "id":
+        return later
+    if found.key is None:
+        beyond = sa.false() if query.descending else key.is_not(None)
+        return sa.or_(beyond, sa.and_(key.is_(None), later))
+    beyond = sa.or_(key < found.key, key.is_(None)) if query.descending else key > found.key
+    return sa.or_(beyond, sa.and_(key == found.key, later))

@@ -1,0 +1,179 @@
+"""Hosts in the database: what they have, what is booked on them, when they were last heard of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from higgins.logic import documents
+from higgins.model.capsule import Resources
+from higgins.model.host import Host, Inventory
+from higgins.model.ids import HostId
+from higgins.store.database import Connection
+from higgins.store.tables import capsules, enrolments, hosts
+
+
+def register(db: Connection, host: Host) -> None:
+    """A host that nobody knew."""
+    db.execute(
+        hosts.insert(),
+        {
+            "id": host.id,
+            "name": host.name,
+            "created_at": host.created_at,
+            "enabled": host.enabled,
+            "disabled_reason": host.disabled_reason,
+            "availability_zone": host.availability_zone,
+            "allocated_cpu": 0.0,
+            "allocated_memory": 0,
+            "allocated_disk": 0,
+            "down": host.down,
+            "session": 0,
+            "seen_at": None,
+        }
+        | _capacity(host.inventory),
+    )
+
+
+def get(db: Connection, host_id: HostId) -> Host | None:
+    row = db.execute(hosts.select().where(hosts.c.id == host_id)).one_or_none()
+    return _host(row) if row is not None else None
+
+
+def named(db: Connection, name: str) -> Host | None:
+    row = db.execute(hosts.select().where(hosts.c.name == name)).one_or_none()
+    return _host(row) if row is not None else None
+
+
+def every(db: Connection) -> Sequence[Host]:
+    """All hosts, by name."""
+    return tuple(_host(row) for row in db.execute(hosts.select().order_by(hosts.c.name)))
+
+
+def connected(db: Connection, host_id: HostId, *, name: str, availability_zone: str, inventory: Inventory, now: float) -> int:
+    """A host's agent has opened a session; its number."""
+    db.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id)
+        .values(
+            session=hosts.c.session + 1,
+            seen_at=now,
+            down=False,
+            name=name,
+            availability_zone=availability_zone,
+            **_capacity(inventory),
+        )
+    )
+    return int(db.execute(sa.select(hosts.c.session).where(hosts.c.id == host_id)).scalar_one())
+
+
+def heard(db: Connection, host_id: HostId, session: int, inventory: Inventory, now: float) -> bool:
+    """A host's agent lives. False if another session has taken over."""
+    written = db.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id, hosts.c.session == session)
+        .values(seen_at=now, down=False, **_capacity(inventory))
+    )
+    return written.rowcount == 1
+
+
+def silent(db: Connection, since: float) -> Sequence[Host]:
+    """Those not heard of since then and not known to be down."""
+    unheard = sa.or_(hosts.c.seen_at.is_(None), hosts.c.seen_at < since)
+    return tuple(_host(row) for row in db.execute(hosts.select().where(unheard, sa.not_(hosts.c.down))))
+
+
+def write_down(db: Connection, host: Host) -> bool:
+    """Take a host for lost, unless it has been heard of meanwhile."""
+    unheard = hosts.c.seen_at.is_(None) if host.seen_at is None else hosts.c.seen_at == host.seen_at
+    return db.execute(hosts.update().where(hosts.c.id == host.id, unheard).values(down=True)).rowcount == 1
+
+
+def book(db: Connection, host_id: HostId, claim: Resources, room: Resources) -> bool:
+    """Claim an amount, if it fits into what may be booked there in all. One conditional update, so that two who claim at once cannot both get the last of it."""
+    fits = [
+        sa.true() if not asked else column + asked <= limit
+        for column, asked, limit in (
+            (hosts.c.allocated_cpu, claim.cpu, room.cpu),
+            (hosts.c.allocated_memory, claim.memory, room.memory),
+            (hosts.c.allocated_disk, claim.disk, room.disk),
+        )
+    ]
+    written = db.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id, hosts.c.enabled, sa.not_(hosts.c.down), *fits)
+        .values(
+            allocated_cpu=hosts.c.allocated_cpu + claim.cpu,
+            allocated_memory=hosts.c.allocated_memory + claim.memory,
+            allocated_disk=hosts.c.allocated_disk + claim.disk,
+        )
+    )
+    return written.rowcount == 1
+
+
+def release(db: Connection, host_id: HostId, claim: Resources) -> None:
+    """Give a claim back."""
+    db.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id)
+        .values(
+            allocated_cpu=hosts.c.allocated_cpu - claim.cpu,
+            allocated_memory=hosts.c.allocated_memory - claim.memory,
+            allocated_disk=hosts.c.allocated_disk - claim.disk,
+        )
+    )
+
+
+def write_enabled(db: Connection, host_id: HostId, *, enabled: bool, reason: str | None) -> None:
+    """The operator's word on whether the host takes anything new."""
+    db.execute(hosts.update().where(hosts.c.id == host_id).values(enabled=enabled, disabled_reason=reason))
+
+
+def occupants(db: Connection, host_id: HostId) -> int:
+    """How many capsules are assigned to a host."""
+    return int(db.execute(sa.select(sa.func.count()).where(capsules.c.host_id == host_id)).scalar_one())
+
+
+def remove(db: Connection, host_id: HostId) -> None:
+    db.execute(hosts.delete().where(hosts.c.id == host_id))
+
+
+def invite(db: Connection, secret_hash: str, expires_at: float) -> None:
+    """A host that shows the secret with this hash may enrol, once."""
+    db.execute(enrolments.insert(), {"secret_hash": secret_hash, "expires_at": expires_at})
+
+
+def consume(db: Connection, secret_hash: str, now: float) -> bool:
+    """Use an invitation up; False if there is none such that is valid."""
+    written = db.execute(
+        enrolments.update()
+        .where(enrolments.c.secret_hash == secret_hash, enrolments.c.expires_at > now, enrolments.c.used_at.is_(None))
+        .values(used_at=now)
+    )
+    return written.rowcount == 1
+
+
+def _capacity(inventory: Inventory | None) -> dict[str, Any]:
+    capacity = inventory.capacity if inventory else Resources()
+    return {
+        "capacity_cpu": capacity.cpu,
+        "capacity_memory": capacity.memory,
+        "capacity_disk": capacity.disk,
+        "inventory": documents.encode(inventory).decode() if inventory else None,
+    }
+
+
+def _host(row: sa.Row[Any]) -> Host:
+    return Host(
+        id=HostId(row.id),
+        name=row.name,
+        created_at=row.created_at,
+        enabled=row.enabled,
+        disabled_reason=row.disabled_reason,
+        availability_zone=row.availability_zone,
+        allocated=Resources(cpu=row.allocated_cpu, memory=row.allocated_memory, disk=row.allocated_disk),
+        down=row.down,
+        inventory=documents.decode(row.inventory, Inventory) if row.inventory else None,
+        session=row.session,
+        seen_at=row.seen_at,
+    )
