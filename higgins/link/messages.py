@@ -4,7 +4,8 @@ The host opens the session with Hello and is answered with Welcome and then Whol
 increments. Any message may be lost, delayed or doubled; what makes that harmless stands at each one.
 """
 
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -115,6 +116,14 @@ class OpenCall:
 
 
 ControlMessage = Welcome | Whole | Changed | Withdrawn | Acknowledged | OpenCall
+
+
+
+def roll(work: Iterable[Work]) -> str:
+    """A digest of which capsules are worked on, and of which version of each: equal on both sides when both know the same."""
+    lines = sorted(f"{one.capsule_id} {one.epoch} {one.spec.generation}\n" for one in work)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
 
 Out = TypeVar("Out", contravariant=True)
 In = TypeVar("In", covariant=True)

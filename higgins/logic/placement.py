@@ -12,6 +12,9 @@ _BEST = 3
 """Choosing at random among so many keeps replicas that decide at the same time from colliding."""
 
 
+_AWAY = ("not connected", "without a working runtime")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratios:
     """How much more than it has a host may be asked for."""
@@ -26,6 +29,8 @@ class Refused:
     """No host will do; how many were refused for which reason."""
 
     reasons: Mapping[str, int]
+    temporary: bool
+    """A host that would do, as far as can be told, is only away."""
 
     def sentence(self) -> str:
         """For the user: without names of hosts."""
@@ -47,7 +52,7 @@ def choose(hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, draw: fl
         else:
             reasons[refusal] += 1
     if not fitting:
-        return Refused(reasons=dict(reasons))
+        return Refused(reasons=dict(reasons), temporary=not hosts or any(reason in reasons for reason in _AWAY))
     best = sorted(fitting, key=_free_memory, reverse=True)[:_BEST]
     return best[int(draw * len(best))].id
 

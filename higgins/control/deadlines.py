@@ -1,0 +1,92 @@
+"""Ends what takes too long, with a reason."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from higgins import errors
+from higgins.logic import statusword
+from higgins.logic.statusword import Status
+from higgins.model.action import Outcome
+from higgins.model.capsule import Assignment, Capsule, CapsuleStatus, Desired, GivenUp
+from higgins.service.hints import Hints
+from higgins.store import actions, capsules, hosts
+from higgins.store.database import Connection, Database
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 200
+
+
+class DeadlineWatch:
+    """One visit ends what is overdue."""
+
+    def __init__(self, database: Database, hints: Hints, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._hints = hints
+        self._clock = clock
+
+    async def visit(self) -> float | None:
+        """Returns when the next one is due."""
+        now = self._clock()
+        late, first = await self._database.read(lambda db: (capsules.overdue(db, now, _AT_ONCE), capsules.next_deadline(db)))
+        if late:
+            for before, after in await self._database.write(lambda db: _end(db, late, now)):
+                self._hints.changed(before)
+                self._hints.changed(after)
+            return 0.0
+        return max(0.05, first - now) if first is not None else None
+
+
+def _end(db: Connection, late: Sequence[Capsule], now: float) -> Sequence[tuple[Capsule, Capsule]]:
+    ended = []
+    for capsule in late:
+        try:
+            ended.append((capsule, _give_up(db, capsule, now)))
+        except errors.Conflict:
+            continue  # It moved on just now; the next visit looks again.
+    return ended
+
+
+def _give_up(db: Connection, capsule: Capsule, now: float) -> Capsule:
+    spec, assignment = capsule.spec, capsule.assignment
+    word = statusword.describe(capsule)
+    if spec.desired is Desired.DELETED and spec.force:
+        _release(db, capsule)
+        capsules.delete(db, capsule)
+        log.warning("%s forgotten without its host %s, as force asked", capsule.id, capsule.host)
+        return capsule
+    reason = _reason(capsule)
+    given_up = GivenUp(generation=spec.generation, reason=reason)
+    log.warning("%s gave up waiting: %s", capsule.id, reason)
+    actions.close(db, capsule.id, upto=spec.generation, outcome=Outcome.ERROR, message=reason, now=now)
+    if word.status is Status.CREATING and assignment.host_id is not None:
+        # Nothing of it ever stood: the host is told to drop what there is, and its room is free again.
+        _release(db, capsule)
+        free = Assignment(epoch=assignment.epoch, given_up=given_up)
+        return capsules.write_assignment(db, capsule, free, status=CapsuleStatus(), close=True)
+    return capsules.write_assignment(db, capsule, replace(assignment, given_up=given_up), close=True)
+
+
+def _release(db: Connection, capsule: Capsule) -> None:
+    if capsule.assignment.host_id is not None:
+        hosts.release(db, capsule.assignment.host_id, capsule.assignment.claim)
+
+
+def _reason(capsule: Capsule) -> str:
+    """What the user can act on: what did not happen, and what is known of why."""
+    doing = {
+        Desired.CREATED: "Creating",
+        Desired.RUNNING: "Starting",
+        Desired.STOPPED: "Stopping",
+        Desired.PAUSED: "Pausing",
+        Desired.DELETED: "Deleting",
+    }[capsule.spec.desired]
+    if capsule.assignment.host_id is None:
+        why = "no host took it"
+    elif capsule.assignment.host_lost:
+        why = f"its host {capsule.host} is not connected"
+    else:
+        why = capsule.status.reason or capsule.status.activity or "its host has not answered"
+    remedy = "delete it again with force" if capsule.spec.desired is Desired.DELETED else "try again, or delete it"
+    return f"{doing} did not finish in time: {why.rstrip('.')}; {remedy}."

@@ -1,0 +1,93 @@
+"""Gives every capsule that waits for one a host, or the reason why there is none."""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from higgins import errors
+from higgins.logic import placement
+from higgins.logic.placement import Ratios, Refused
+from higgins.model.action import Outcome
+from higgins.model.capsule import Assignment, Capsule, GivenUp
+from higgins.model.host import Host
+from higgins.model.ids import HostId
+from higgins.service.hints import Hints
+from higgins.store import actions, capsules, hosts
+from higgins.store.database import Connection, Database
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """How the operator wants it."""
+
+    ratios: Ratios = Ratios()
+    patience: float = 30.0
+    """Seconds to wait for a host to connect, where all that would do are away: they may be starting just now."""
+
+
+class Placer:
+    """One visit places what waits."""
+
+    def __init__(self, database: Database, hints: Hints, custom: Custom, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._hints = hints
+        self._custom = custom
+        self._clock = clock
+
+    async def visit(self) -> float | None:
+        """Returns when to look again, if something has to wait for a host to connect."""
+        waiting, all_hosts = await self._database.read(lambda db: (capsules.unplaced(db, _AT_ONCE), hosts.every(db)))
+        if not waiting:
+            return None
+        placed, patient = await self._database.write(lambda db: self._place(db, waiting, all_hosts))
+        for capsule in placed:
+            self._hints.changed(capsule)
+        # A full page, or one that lost a race for the last room, is followed by another look at once.
+        return 0.0 if len(placed) + patient < len(waiting) or len(waiting) == _AT_ONCE else (1.0 if patient else None)
+
+    def _place(self, db: Connection, waiting: Sequence[Capsule], all_hosts: Sequence[Host]) -> tuple[list[Capsule], int]:
+        now = self._clock()
+        by_id = {host.id: host for host in all_hosts}
+        done: list[Capsule] = []
+        patient = 0
+        for capsule in waiting:
+            match placement.choose(tuple(by_id.values()), capsule.spec, self._custom.ratios, draw=random.random()):
+                case Refused(temporary=True) if now < (capsule.updated_at or capsule.created_at) + self._custom.patience:
+                    patient += 1
+                case Refused() as refused:
+                    done += self._refuse(db, capsule, refused.sentence(), now)
+                case chosen:
+                    placed = self._claim(db, capsule, by_id[chosen])
+                    if placed is not None:
+                        done.append(placed)
+                        by_id[chosen] = replace(by_id[chosen], allocated=by_id[chosen].allocated + capsule.spec.claim())
+        return done, patient
+
+    def _claim(self, db: Connection, capsule: Capsule, host: Host) -> Capsule | None:
+        """None if somebody was quicker: with the host's last room, or with the capsule."""
+        claim = capsule.spec.claim()
+        if not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
+            return None
+        assignment = Assignment(host_id=HostId(host.id), epoch=capsule.assignment.epoch + 1, claim=claim)
+        try:
+            placed = capsules.write_assignment(db, capsule, assignment)
+        except errors.Conflict:
+            hosts.release(db, host.id, claim)
+            return None
+        log.info("%s placed on %s, epoch %d", capsule.id, host.name, assignment.epoch)
+        return placed
+
+    def _refuse(self, db: Connection, capsule: Capsule, sentence: str, now: float) -> list[Capsule]:
+        given_up = GivenUp(generation=capsule.spec.generation, reason=sentence)
+        try:
+            refused = capsules.write_assignment(db, capsule, replace(capsule.assignment, given_up=given_up), close=True)
+        except errors.Conflict:
+            return []
+        actions.close(db, capsule.id, upto=capsule.spec.generation, outcome=Outcome.ERROR, message=sentence, now=now)
+        log.info("%s not placed: %s", capsule.id, sentence)
+        return [refused]

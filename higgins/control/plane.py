@@ -1,0 +1,45 @@
+"""The control plane's loops, running side by side."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from higgins.aio.patrol import patrol
+from higgins.control.deadlines import DeadlineWatch
+from higgins.control.host_watch import HostWatch
+from higgins.control.placer import Custom, Placer
+from higgins.control.reaper import Reaper
+from higgins.service.hints import Hints
+from higgins.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How often each loop visits when nobody hints. Seconds."""
+
+    patrol: float = 10.0
+    lease: float = 30.0
+    """A host that has not been heard of for so long is down."""
+
+
+async def run(
+    database: Database,
+    hints: Hints,
+    placing: Custom | None = None,
+    rhythm: Rhythm | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Run all loops until cancelled."""
+    rhythm = rhythm or Rhythm()
+    placer = Placer(database, hints, placing or Custom(), clock)
+    watch = HostWatch(database, hints, rhythm.lease, clock)
+    deadlines = DeadlineWatch(database, hints, clock)
+    reaper = Reaper(database, hints)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(patrol("placer", placer.visit, hints.placer, rhythm.patrol))
+        group.create_task(patrol("host watch", watch.visit, hints.host_watch, min(rhythm.patrol, rhythm.lease / 3)))
+        # A new deadline is in the future: the patrol sees it in time, and a ring for every request would cost more.
+        group.create_task(patrol("deadlines", deadlines.visit, hints.deadlines, min(rhythm.patrol, 1.0)))
+        group.create_task(patrol("reaper", reaper.visit, hints.reaper, rhythm.patrol))

@@ -1,0 +1,45 @@
+"""Forgets what was asked to be deleted and is gone."""
+
+import logging
+from collections.abc import Sequence
+
+from higgins.model.capsule import Capsule
+from higgins.service.hints import Hints
+from higgins.store import capsules, hosts
+from higgins.store.database import Connection, Database
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 200
+
+
+class Reaper:
+    """One visit removes what no host holds any more, and gives back what it had claimed.
+
+    What is assigned to a host that is down goes as well: when that host returns, the capsule is in no assignment of its, and it removes the remains.
+    """
+
+    def __init__(self, database: Database, hints: Hints) -> None:
+        self._database = database
+        self._hints = hints
+
+    async def visit(self) -> float | None:
+        gone = await self._database.write(_reap) if await self._database.read(_any) else ()
+        for capsule in gone:
+            log.info("%s is gone", capsule.id)
+            # Its host need not keep it in mind any longer.
+            self._hints.changed(capsule)
+        return 0.0 if len(gone) == _AT_ONCE else None
+
+
+def _any(db: Connection) -> bool:
+    return bool(capsules.leaving(db, 1))
+
+
+def _reap(db: Connection) -> Sequence[Capsule]:
+    leaving = capsules.leaving(db, _AT_ONCE)
+    for capsule in leaving:
+        if capsule.assignment.host_id is not None:
+            hosts.release(db, capsule.assignment.host_id, capsule.assignment.claim)
+        capsules.delete(db, capsule)
+    return leaving
