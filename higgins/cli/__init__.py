@@ -1,0 +1,1 @@
+"""The `higgins` command."""
