@@ -1,0 +1,1 @@
+"""What answers the protocols: one folder per protocol, one module per technology, strangers to each other."""

@@ -1,0 +1,94 @@
+"""The documents of the Docker Engine API, as far as they are read. What Go leaves empty may be null or missing."""
+
+import msgspec
+
+
+class State(msgspec.Struct, frozen=True):
+    """Where a container stands."""
+
+    status: str = msgspec.field(name="Status")
+    exit_code: int = msgspec.field(name="ExitCode", default=0)
+    error: str = msgspec.field(name="Error", default="")
+    oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
+    started_at: str = msgspec.field(name="StartedAt", default="")
+    finished_at: str = msgspec.field(name="FinishedAt", default="")
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """What a container was made from."""
+
+    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
+    hostname: str = msgspec.field(name="Hostname", default="")
+    tty: bool = msgspec.field(name="Tty", default=False)
+    command: list[str] | None = msgspec.field(name="Cmd", default=None)
+    entrypoint: list[str] | None = msgspec.field(name="Entrypoint", default=None)
+    ports: dict[str, object] | None = msgspec.field(name="ExposedPorts", default=None)
+
+
+class Inspected(msgspec.Struct, frozen=True):
+    """One container, looked at closely."""
+
+    id: str = msgspec.field(name="Id")
+    image: str = msgspec.field(name="Image")
+    state: State = msgspec.field(name="State")
+    config: Configured = msgspec.field(name="Config")
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """One container in a list."""
+
+    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Whom an event is about."""
+
+    attributes: dict[str, str] = msgspec.field(name="Attributes", default_factory=dict)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened."""
+
+    actor: Actor = msgspec.field(name="Actor", default_factory=Actor)
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One image that is there."""
+
+    id: str = msgspec.field(name="Id")
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """One line of what a fetch tells of itself."""
+
+    error: str | None = None
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What was just made."""
+
+    id: str = msgspec.field(name="Id")
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """How a command in a container ended."""
+
+    running: bool = msgspec.field(name="Running", default=False)
+    exit_code: int | None = msgspec.field(name="ExitCode", default=None)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the engine tells of itself and its host."""
+
+    version: str = msgspec.field(name="ServerVersion", default="")
+    handlers: dict[str, object] | None = msgspec.field(name="Runtimes", default=None)
+    default_handler: str = msgspec.field(name="DefaultRuntime", default="")
+    cores: int = msgspec.field(name="NCPU", default=0)
+    memory: int = msgspec.field(name="MemTotal", default=0)
+    data_root: str = msgspec.field(name="DockerRootDir", default="")
+    architecture: str = msgspec.field(name="Architecture", default="")
+    os_type: str = msgspec.field(name="OSType", default="")
+    os: str = msgspec.field(name="OperatingSystem", default="")
+    kernel_version: str = msgspec.field(name="KernelVersion", default="")
+    labels: list[str] | None = msgspec.field(name="Labels", default=None)
+    containers: int = msgspec.field(name="Containers", default=0)

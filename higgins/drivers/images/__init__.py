@@ -1,0 +1,1 @@
+"""Where a host finds and fetches images."""
