@@ -65,7 +65,7 @@ def test_the_environment_wins_over_files(tmp_path, monkeypatch):
 
 def test_a_wrong_value_in_the_environment_is_refused_by_its_name(monkeypatch):
     monkeypatch.setenv("OS_API__PORT", "many")
-    with pytest.raises(errors.Invalid, match="OS_API__PORT: .*must be a whole number"):
+    with pytest.raises(errors.Invalid, match=r"OS_API__PORT: .*must be a whole number"):
         settings.read()
 
 
