@@ -1,0 +1,265 @@
+"""The Containers API over HTTP: who asks, which route, which version, what parameters; then the verb, then the answer."""
+
+import codecs
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from higgins import errors
+from higgins.api import requestid
+from higgins.api.zun import envelope, microversion, openapi, routes, values
+from higgins.api.zun.microversion import Version
+from higgins.api.zun.routes import Found, Missed, Route
+from higgins.api.zun.verbs import Answer, Ask, Door, Text
+from higgins.model.capsule import Resources
+from higgins.model.identity import Caller
+from higgins.model.ids import ProjectId, UserId
+from higgins.protocols.identity import Identity
+from higgins.service.containers import Containers
+
+_log = logging.getLogger(__name__)
+
+
+def application(
+    containers: Containers,
+    identity: Identity,
+    *,
+    bounds: values.Bounds | None = None,
+    defaults: Resources | None = None,
+    max_limit: int = 1000,
+    max_body: int = 1 << 20,
+    public_url: str | None = None,
+    login_url: str | None = None,
+    others: Mapping[str, web.Application] | None = None,
+    now: Callable[[], float] = time.time,
+) -> web.Application:
+    """The API as an aiohttp application, ready to be served.
+
+    `bounds` and `defaults` are what a container may and does get; `max_limit` is the longest page and `max_body` the largest request body in bytes.
+    `public_url` is where clients reach this server, without a slash at the end; None: whatever the request says. `login_url` is where they
+    log in; None: `/identity/v3` at the same address. `others` are applications served beside this one, by the prefix of their paths.
+    """
+    bounds = bounds or values.Bounds()
+    door = Door(
+        containers=containers,
+        defaults=defaults or Resources(),
+        max_limit=max_limit,
+        now=now,
+        document=openapi.document(bounds),
+    )
+    front = _Front(door, identity, values.reader(bounds), public_url=public_url, login_url=login_url)
+    app = web.Application(middlewares=[requestid.middleware], client_max_size=max_body)
+    app.on_response_prepare.append(requestid.stamp)
+    for prefix, other in (others or {}).items():
+        app.add_subapp(prefix, other)
+    # One route for all paths: aiohttp's own would neither forgive an empty segment nor answer in our words.
+    app.router.add_route("*", "/{path:.*}", front.answer)
+    return app
+
+
+class _Front:
+    """What every request goes through."""
+
+    def __init__(
+        self,
+        door: Door,
+        identity: Identity,
+        read: Callable[[type, Any], Any],
+        *,
+        public_url: str | None,
+        login_url: str | None,
+    ) -> None:
+        self._door = door
+        self._identity = identity
+        self._read = read
+        self._public_url = public_url.rstrip("/") if public_url else None
+        self._login_url = login_url
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The answer to any request whatever, in the API's own words also when it is a refusal."""
+        version: Version | None = None
+        try:
+            found = routes.find(request.method, request.rel_url.raw_path)
+            public = isinstance(found, Found) and found.route.public
+            caller = _NOBODY if public else await self._caller(request)
+            if isinstance(found, Missed):
+                return _missed(request, found)
+            version = _version(request, found.route)
+            response = await self._do(request, found, version, caller)
+        except errors.Failure as failure:
+            response = envelope.of_failure(failure, self._login_url or f"{self._base(request)}/identity/v3")
+        except web.HTTPRequestEntityTooLarge as refusal:
+            response = envelope.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refusal.text or refusal.reason)
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
+            response = envelope.of_trouble(trouble)
+        if version is not None and not response.prepared:
+            response.headers.update(microversion.headers(version))
+        return response
+
+    async def _caller(self, request: web.Request) -> Caller:
+        token = request.headers.get("X-Auth-Token", "")
+        # No token has ever had other characters, and what identifies it would stumble over them.
+        if not token or not token.isascii():
+            raise errors.Unauthenticated("There is no token.")
+        return await self._identity.caller(token)
+
+    async def _do(
+        self, request: web.Request, found: Found, version: Version | None, caller: Caller
+    ) -> web.StreamResponse:
+        route = found.route
+        if route.json_only and request.content_type != _JSON:
+            wanted = f"Unsupported Content-Type; the body must be {_JSON}."
+            return envelope.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, wanted)
+        given = await _parameters(request, route)
+        ask = Ask(
+            caller=caller,
+            request=request[requestid.KEY],
+            base=self._base(request),
+            path=found.path,
+            params=route.form.read(given, version or microversion.MIN, self._read),
+        )
+        match await route.verb(self._door, ask):
+            case Answer(body=body, headers=headers, content_type=content_type):
+                kind = content_type if body else None
+                return web.Response(status=route.ok, body=body or None, headers=headers, content_type=kind)
+            case Text(pieces=pieces):
+                return await _stream(request, pieces, route.ok, microversion.headers(version or microversion.MIN))
+
+    def _base(self, request: web.Request) -> str:
+        return self._public_url or f"{request.scheme}://{routes.readable(request.host)}"
+
+
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_NOBODY = Caller(user_id=UserId(""), project_id=ProjectId(""), roles=frozenset())
+"""Who asks for what anybody may read."""
+
+
+def _missed(request: web.Request, missed: Missed) -> web.Response:
+    if not missed.allowed:
+        status = HTTPStatus.NOT_FOUND
+        return envelope.refuse(status, "The resource could not be found.", title=status.phrase)
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    detail = f"The method {request.method} is not allowed for this resource."
+    return envelope.refuse(status, detail, title=status.phrase, headers={"Allow": ", ".join(missed.allowed)})
+
+
+def _version(request: web.Request, route: Route) -> Version | None:
+    if not route.versioned:
+        return None
+    version = microversion.negotiate(request.headers.get(microversion.HEADER))
+    if not route.min <= version <= route.max:
+        raise errors.NotAcceptable(
+            f"Version {version} was requested but the requested API is not supported for this version."
+        )
+    return version
+
+
+async def _parameters(request: web.Request, route: Route) -> Mapping[str, Any]:
+    """What the query and, where there can be one, the body say; the body has the last word."""
+    if not route.form.names and not route.form.strict:
+        return {}
+    given = _pairs(request.rel_url.raw_query_string)
+    if request.method in ("POST", "PATCH") and request.body_exists:
+        given.update(await _body(request))
+    return given
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        raw = await request.read()
+    except (ConnectionError, HttpProcessingError) as error:
+        raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
+    if request.content_type == _FORM:
+        return _pairs(raw.decode(errors="replace"))
+    if not raw:
+        return {}
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise errors.Invalid(f"The body is not valid JSON: {error}", code="invalid") from error
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise errors.Invalid("The body must be a JSON object.", code="invalid")
+    if b"\\u0000" in raw and _has_nul(body):
+        raise errors.Invalid("The body has a NUL character in it, which nothing can hold.", code="invalid")
+    return body
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    """The parameters of a query string or a form; one that is repeated becomes a list."""
+    found: dict[str, Any] = {}
+    if not text:
+        return found
+    try:
+        pairs = parse_qsl(routes.readable(text), keep_blank_values=True, max_num_fields=1000)
+    except ValueError as error:
+        raise errors.Invalid("There are too many parameters.", code="invalid") from error
+    for name, value in pairs:
+        if _has_nul(value):
+            raise errors.Invalid(f"The parameter '{name}' has a NUL character in it.", code="invalid")
+        match found.get(name):
+            case None:
+                found[name] = value
+            case list() as several:
+                several.append(value)
+            case one:
+                found[name] = [one, value]
+    return found
+
+
+def _has_nul(value: Any) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_has_nul(key) or _has_nul(one) for key, one in value.items())
+        case list():
+            return any(_has_nul(one) for one in value)
+        case _:
+            return False
+
+
+async def _stream(
+    request: web.Request, pieces: AsyncIterator[bytes], status: int, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """One JSON string, written as the pieces come and never held whole. What is no UTF-8 becomes replacement characters."""
+    async with AsyncExitStack() as stack:
+        if isinstance(pieces, AsyncGenerator):
+            await stack.enter_async_context(aclosing(pieces))
+        # Before the first byte is sent a failure can still be answered properly.
+        first = await anext(pieces, b"")
+        response = web.StreamResponse(status=status, headers=headers)
+        response.content_type = _JSON
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        try:
+            await response.write(b'"' + _escaped(decode(first)))
+            async for piece in pieces:
+                if text := _escaped(decode(piece)):
+                    await response.write(text)
+            await response.write(_escaped(decode(b"", True)) + b'"')
+        except ConnectionError:
+            pass  # the client went away
+        except Exception:  # noqa: BLE001 - too late for another answer
+            # Cut off in the middle, the client sees that something is missing; a proper end would hide it.
+            _log.exception("%s: an answer broke off", request[requestid.KEY])
+            if request.transport is not None:
+                request.transport.abort()
+    return response
+
+
+def _escaped(text: str) -> bytes:
+    """The text as it stands inside a JSON string."""
+    return msgspec.json.encode(text)[1:-1]

@@ -1,0 +1,136 @@
+"""Every route of the Containers API in one table, and how a path finds its route."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from higgins.api.zun import discovery, forms, verbs, views
+from higgins.api.zun.forms import Form
+from higgins.api.zun.microversion import MAX, MIN, Version
+from higgins.api.zun.verbs import Answer, Ask, Door, Text
+
+Verb = Callable[[Door, Ask[Any]], Awaitable[Answer | Text]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing that can be asked."""
+
+    method: str
+    path: str
+    verb: Verb
+    form: Form[Any]
+    ok: int
+    gives: Any
+    """What the answer's JSON is; None for no content."""
+    min: Version = MIN
+    max: Version = MAX
+    json_only: bool = False
+    """A body of another content type is refused."""
+    public: bool = False
+    """Needs no token."""
+    versioned: bool = True
+    """Is answered in a microversion."""
+
+    @property
+    def action(self) -> bool:
+        """Something that is done to a resource, or a part of it; the wrong method for it is simply not there."""
+        return self.path.count("/") > 2
+
+
+_LATEST_RENAME = Version(1, 13)
+_C = "/containers/{container}"
+
+# fmt: off
+ROUTES: tuple[Route, ...] = (
+    # method   path                                    verb               form           ok   gives
+    Route("GET", "/", verbs.root, forms.NOTHING, 200, discovery.Versions, public=True, versioned=False),
+    Route("GET", "/v1", verbs.version, forms.NOTHING, 200, dict[str, Any], public=True),
+    Route("GET", "/healthcheck", verbs.healthcheck, forms.NOTHING, 200, Any, public=True, versioned=False),
+    Route("GET", "/openapi.json", verbs.document, forms.NOTHING, 200, dict[str, Any], public=True, versioned=False),
+    Route("POST", "/containers", verbs.create, forms.CREATE, 202, views.Container, json_only=True),
+    Route("GET", "/containers", verbs.list_, forms.LIST, 200, views.ContainerList),
+    Route("GET", _C, verbs.show, forms.SHOW, 200, views.Container),
+    Route("PATCH", _C, verbs.update, forms.UPDATE, 200, views.Container),
+    Route("DELETE", _C, verbs.delete, forms.DELETE, 204, None),
+    Route("POST", _C + "/start", verbs.start, forms.NOTHING, 202, None),
+    Route("POST", _C + "/stop", verbs.stop, forms.STOP, 202, None),
+    Route("POST", _C + "/reboot", verbs.reboot, forms.STOP, 202, None),
+    Route("POST", _C + "/pause", verbs.pause, forms.NOTHING, 202, None),
+    Route("POST", _C + "/unpause", verbs.unpause, forms.NOTHING, 202, None),
+    Route("POST", _C + "/kill", verbs.kill, forms.KILL, 202, None),
+    Route("POST", _C + "/rename", verbs.rename, forms.RENAME, 200, views.Container, max=_LATEST_RENAME),
+    Route("GET", _C + "/logs", verbs.logs, forms.LOGS, 200, str),
+    Route("POST", _C + "/execute", verbs.execute, forms.EXECUTE, 200, views.Executed),
+    Route("GET", _C + "/container_actions", verbs.actions, forms.NOTHING, 200, views.ActionList),
+    Route("GET", _C + "/container_actions/{request_id}", verbs.action, forms.NOTHING, 200, views.ActionRecord),
+)
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The route of a request, and the variable parts of its path."""
+
+    route: Route
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """There is no route: for this path, or only for these other methods."""
+
+    allowed: tuple[str, ...] = ()
+
+
+def find(method: str, path: str) -> Found | Missed:
+    """The route for a path as it came over the wire, still percent-encoded.
+
+    Empty segments count for nothing, `.json` at the end neither, `/v1` may be missing in front. Other suffixes belong to the name.
+    """
+    segments = _segments(path)
+    candidates, variables = _lookup(segments)
+    route = candidates.get("GET" if method == "HEAD" else method)
+    if route is not None:
+        return Found(route, variables)
+    if not candidates or any(one.action for one in candidates.values()):
+        return Missed()
+    return Missed(tuple(candidates))
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    segments = [readable(unquote(one, errors="replace")) for one in path.split("/") if one]
+    if segments and len(segments[-1]) > len(".json"):
+        segments[-1] = segments[-1].removesuffix(".json")
+    return tuple(segments[1:] if len(segments) > 1 and segments[0] == "v1" else segments)
+
+
+def readable(text: str) -> str:
+    """The text without what is not Unicode: bytes that came raw over the wire arrive as lone surrogates."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _lookup(segments: Sequence[str]) -> tuple[Mapping[str, Route], tuple[str, ...]]:
+    """Literal paths first; then those in which every second segment is a name."""
+    # A caller who writes "{}" must not meet the table's own sign for a name.
+    if "{}" not in segments and (exact := _BY_SHAPE.get(tuple(segments))):
+        return exact, ()
+    names = tuple(segments[1::2])
+    shape = tuple(segment if place % 2 == 0 else "{}" for place, segment in enumerate(segments))
+    # A name with NUL is nobody's, and some databases cannot even look for it.
+    if any("\0" in name for name in names):
+        return {}, ()
+    return _BY_SHAPE.get(shape, {}), names
+
+
+def _by_shape() -> Mapping[tuple[str, ...], Mapping[str, Route]]:
+    found: dict[tuple[str, ...], dict[str, Route]] = {}
+    for route in ROUTES:
+        parts = route.path.removesuffix(".json").split("/")
+        shape = tuple("{}" if part.startswith("{") else part for part in parts if part)
+        found.setdefault(shape, {})[route.method] = route
+    return found
+
+
+_BY_SHAPE = _by_shape()

@@ -1,0 +1,108 @@
+"""From the API's words to the model's: what was asked for becomes a container, a list's parameters become a query."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from higgins import errors
+from higgins.api.zun import forms
+from higgins.model.capsule import Container, PullPolicy, Resources, RestartName, RestartPolicy
+from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.query import FILTERS, SORT_KEYS, Query
+
+
+def container(asked: forms.CreateContainer, container_id: ContainerId, defaults: Resources) -> Container:
+    """The container that was asked for. Raises Invalid where its parts contradict each other."""
+    return Container(
+        id=container_id,
+        name=asked.name or "",
+        image=asked.image,
+        image_driver="docker",
+        pull=PullPolicy(asked.image_pull_policy.lower()) if asked.image_pull_policy else None,
+        command=_arguments(asked.command),
+        entrypoint=_arguments(asked.entrypoint),
+        environment=asked.environment or None,
+        labels=_plain(asked.labels),
+        workdir=asked.workdir or None,
+        hostname=asked.hostname,
+        tty=bool(asked.tty),
+        interactive=bool(asked.interactive),
+        privileged=bool(asked.privileged),
+        limits=Resources(
+            cpu=defaults.cpu if asked.cpu is None else float(asked.cpu),
+            memory=defaults.memory if asked.memory is None else int(asked.memory),
+            disk=defaults.disk if asked.disk is None else int(asked.disk),
+        ),
+        cpu_policy="shared",
+        restart=_restart(asked.restart_policy),
+    )
+
+
+def hints(asked: forms.CreateContainer) -> Mapping[str, str] | None:
+    """What was said to the scheduler, None if nothing."""
+    return _plain(asked.hints)
+
+
+def words(command: str, name: str = "command") -> tuple[str, ...]:
+    """A command line as a shell would split it. Raises Invalid for a quotation that does not end."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise forms.invalid(name, f"It cannot be split into words: {error}.", value=command) from error
+
+
+def query(asked: forms.ListContainers, longest: int) -> Query:
+    """A page of at most `longest` containers. Raises Invalid for a sort key or direction that there is not."""
+    sort_key = asked.sort_key or "id"
+    if sort_key not in SORT_KEYS:
+        raise errors.Invalid(
+            f'The sort_key value "{sort_key[:100]}" is an invalid field for sorting; use one of {", ".join(SORT_KEYS)}.',
+            code="invalid-parameter-value",
+        )
+    if asked.sort_dir not in (None, "asc", "desc"):
+        raise forms.invalid("sort_dir", "It must be asc or desc.", value=asked.sort_dir)
+    return Query(
+        filters={name: _several(value) for name in FILTERS if (value := getattr(asked, name)) is not None},
+        sort_key=sort_key,
+        descending=asked.sort_dir == "desc",
+        limit=min(longest, asked.limit or longest),
+        marker=CapsuleId(asked.marker) if asked.marker is not None else None,
+        all_projects=bool(asked.all_projects),
+    )
+
+
+def _several(value: str | int | list[str]) -> Sequence[str]:
+    match value:
+        case list():
+            return value
+        case str():
+            return (value,)
+        case truth:
+            return ("true" if truth else "false",)
+
+
+def _arguments(asked: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Nothing and an empty list both mean what the image says: clients send the one or the other."""
+    match asked:
+        case None:
+            return None
+        case str():
+            return words(asked) or None
+        case _:
+            return tuple(str(word) for word in asked) or None
+
+
+def _plain(asked: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return {key: str(value) for key, value in asked.items()} if asked else None
+
+
+def _restart(asked: forms.RestartPolicy | None) -> RestartPolicy | None:
+    if asked is None:
+        return None
+    name, maximum = RestartName(asked.name), int(asked.maximum or 0)
+    match name:
+        case RestartName.NO:
+            return RestartPolicy(name=name)
+        case RestartName.ALWAYS | RestartName.UNLESS_STOPPED if maximum:
+            raise forms.invalid("restart_policy", f"maximum retry count not valid with restart policy of {name}")
+        case _:
+            return RestartPolicy(name=name, maximum=maximum)

@@ -1,0 +1,226 @@
+"""The kinds of values that requests carry: each is read from JSON or from a query string, and described for the OpenAPI document.
+
+Clients send numbers and truths as strings too, so the bounds hold for both spellings.
+"""
+
+import re
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+LARGEST = 2**31 - 1
+"""What a count may be: more than anybody means, and small enough for every database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How small and how large a container may be asked for."""
+
+    minimum_cpus: float = 0.1
+    maximum_cpus: float = 16.0
+    minimum_memory: int = 4
+    maximum_memory: int = 8192
+    minimum_disk: int = 1
+    maximum_disk: int = 160
+
+
+class Truth(int):
+    """Zun's `bool-ext`: yes and no in the words that people use."""
+
+
+class PlainTruth(int):
+    """Zun's `bool`: true and false only."""
+
+
+class AnyTruth(int):
+    """The words that the `all_projects` of a list understands, in any case."""
+
+
+class Cores(float):
+    """An amount of CPU."""
+
+
+class Mebibytes(int):
+    """An amount of memory."""
+
+
+class Gibibytes(int):
+    """An amount of disk."""
+
+
+class Count(int):
+    """A whole number from 0."""
+
+
+class Limit(int):
+    """How long a page may be."""
+
+
+class Tail(int):
+    """How many lines from the end; -1 for all of them."""
+
+
+class Text(str):
+    """A string; other plain values are written out."""
+
+
+class Signal(str):
+    """The full name of a signal, from any of its five spellings."""
+
+
+class Moment(float):
+    """Seconds since the epoch, from a number or a date."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    read: Callable[[Any, Bounds], Any]
+    schema: Callable[[Bounds], Mapping[str, Any]]
+
+
+_YES = ("True", "true", "TRUE", "1", "ON", "On", "on", "YES", "Yes", "yes")
+_NO = ("False", "false", "FALSE", "0", "OFF", "Off", "off", "NO", "No", "no")
+_ANY_YES = ("1", "t", "true", "on", "y", "yes")
+_ANY_NO = ("0", "f", "false", "off", "n", "no")
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),([0-9]{1,3})")
+_SIGNALS: Mapping[str, str] = {
+    spelling: member.name
+    for member in signal.Signals
+    for bare in (member.name.removeprefix("SIG"),)
+    for spelling in (member.name, bare, member.name.lower(), bare.lower(), str(member.value))
+}
+
+
+def _truth(kind: type[int], yes: tuple[str, ...], no: tuple[str, ...], *, fold: bool = False) -> _Kind:
+    def read(raw: Any, _: Bounds) -> int:
+        if isinstance(raw, bool):
+            return kind(raw)
+        word = raw.lower() if fold and isinstance(raw, str) else raw
+        if isinstance(word, str) and (word in yes or word in no):
+            return kind(word in yes)
+        raise ValueError(f"It must be true or false, or one of the words {', '.join((*yes, *no))}.")
+
+    return _Kind(read, lambda _: {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": [*yes, *no]}]})
+
+
+def _whole(raw: Any) -> int | None:
+    """A whole number that JSON or a string of digits gives, None for anything else."""
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return raw
+    # Longer strings of digits are too large for anything and slow to read.
+    if isinstance(raw, str) and re.fullmatch("[0-9]{1,18}", raw):
+        return int(raw)
+    return None
+
+
+def _amount(kind: type[int], what: str, low: Callable[[Bounds], int], high: Callable[[Bounds], int]) -> _Kind:
+    def read(raw: Any, bounds: Bounds) -> int:
+        number = _whole(raw)
+        if number is None or not low(bounds) <= number <= high(bounds):
+            raise ValueError(f"It must be {what} from {low(bounds)} to {high(bounds)}.")
+        return kind(number)
+
+    def schema(bounds: Bounds) -> Mapping[str, Any]:
+        number = {"type": "integer", "minimum": low(bounds), "maximum": high(bounds)}
+        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]+$"}]}
+
+    return _Kind(read, schema)
+
+
+def _cores(raw: Any, bounds: Bounds) -> Cores:
+    # The same form as Zun's, except that a lone full stop is no number.
+    plain = isinstance(raw, int | float) and not isinstance(raw, bool)
+    if plain or (isinstance(raw, str) and len(raw) <= 40 and re.fullmatch(r"[0-9]+(\.[0-9]+)?|\.[0-9]+", raw)):
+        number = float(raw) if isinstance(raw, str) or abs(raw) <= LARGEST else float("inf")
+        if bounds.minimum_cpus <= number <= bounds.maximum_cpus:
+            return Cores(number)
+    raise ValueError(f"It must be a number of cores from {bounds.minimum_cpus} to {bounds.maximum_cpus}.")
+
+
+def _cores_schema(bounds: Bounds) -> Mapping[str, Any]:
+    number = {"type": "number", "minimum": bounds.minimum_cpus, "maximum": bounds.maximum_cpus}
+    return {"anyOf": [number, {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|\.[0-9]+)$"}]}
+
+
+def _limit(raw: Any, _: Bounds) -> Limit:
+    number = _whole(raw)
+    if number is None or number < 1:
+        raise ValueError("Limit must be positive integer")
+    return Limit(min(number, LARGEST))
+
+
+def _tail(raw: Any, _: Bounds) -> Tail:
+    if isinstance(raw, bool) or not isinstance(raw, int | str):
+        raise ValueError("It must be a number of lines, or the word all.")
+    number = _whole(raw)
+    return Tail(-1 if number is None or not 0 <= number <= LARGEST else number)
+
+
+def _text(raw: Any, _: Bounds) -> Text:
+    if isinstance(raw, str | int | float):
+        return Text(raw)
+    raise ValueError("It must be a string, a number, true or false.")
+
+
+def _signal(raw: Any, _: Bounds) -> Signal:
+    if raw == "None":
+        return Signal("SIGKILL")
+    if not isinstance(raw, str) or raw not in _SIGNALS:
+        raise ValueError("It must be a signal, for example SIGHUP, HUP, sighup, hup or 1.")
+    return Signal(_SIGNALS[raw])
+
+
+def _moment(raw: Any, _: Bounds) -> Moment:
+    number = _whole(raw)
+    if number is not None and 0 <= number <= 2**40:
+        return Moment(number)
+    if isinstance(raw, str) and (found := _DATE.fullmatch(raw)):
+        try:
+            moment = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        except ValueError as error:
+            raise ValueError("There is no such date.") from error
+        return Moment(moment + float(f"0.{found[2]}"))
+    raise ValueError("It must be seconds since the epoch, or a date such as 2026-11-21 10:20:30,000 in UTC.")
+
+
+_KINDS: Mapping[type, _Kind] = {
+    Truth: _truth(Truth, _YES, _NO),
+    PlainTruth: _truth(PlainTruth, ("True", "true"), ("False", "false")),
+    AnyTruth: _truth(AnyTruth, _ANY_YES, _ANY_NO, fold=True),
+    Cores: _Kind(_cores, _cores_schema),
+    Mebibytes: _amount(
+        Mebibytes, "a whole number of MiB, without a unit,", lambda b: b.minimum_memory, lambda b: b.maximum_memory
+    ),
+    Gibibytes: _amount(
+        Gibibytes, "a whole number of GiB, without a unit,", lambda b: b.minimum_disk, lambda b: b.maximum_disk
+    ),
+    Count: _amount(Count, "a whole number", lambda _: 0, lambda _: LARGEST),
+    Limit: _Kind(
+        _limit,
+        lambda _: {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]*[1-9][0-9]*$"}]},
+    ),
+    Tail: _Kind(_tail, lambda _: {"type": ["string", "integer"]}),
+    Text: _Kind(_text, lambda _: {"type": ["string", "number", "boolean"]}),
+    Signal: _Kind(_signal, lambda _: {"type": "string", "enum": ["None", *_SIGNALS]}),
+    Moment: _Kind(_moment, lambda _: {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}),
+}
+
+
+def reader(bounds: Bounds) -> Callable[[type, Any], Any]:
+    """How msgspec reads these kinds: its `dec_hook`. Raises ValueError with what is allowed."""
+
+    def read(kind: type, raw: Any) -> Any:
+        return _KINDS[kind].read(raw, bounds)
+
+    return read
+
+
+def describer(bounds: Bounds) -> Callable[[type], dict[str, Any]]:
+    """How msgspec describes these kinds: its `schema_hook`."""
+
+    def describe(kind: type) -> dict[str, Any]:
+        return dict(_KINDS[kind].schema(bounds))
+
+    return describe

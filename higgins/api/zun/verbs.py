@@ -1,0 +1,226 @@
+"""What each route does: hand the request's parameters to a verb of the service, and show what it returns."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from higgins.api.zun import discovery, forms, translate, views
+from higgins.model.capsule import Capsule, Resources
+from higgins.model.identity import Caller
+from higgins.model.ids import ContainerId, RequestId
+from higgins.service.containers import Containers
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What the verbs work with."""
+
+    containers: Containers
+    defaults: Resources
+    """What a container gets where nothing was asked."""
+    max_limit: int
+    """The longest page of a list."""
+    now: Callable[[], float]
+    document: bytes
+    """The OpenAPI document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Generic[P]):
+    """One request that passed the door."""
+
+    caller: Caller
+    request: RequestId
+    base: str
+    """The address that links begin with."""
+    path: tuple[str, ...]
+    """The path's variable parts, in order."""
+    params: P
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of a successful answer."""
+
+    body: bytes = b"null"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer of unknown length: one JSON string, written as the pieces come."""
+
+    pieces: AsyncIterator[bytes]
+
+
+_encode = msgspec.json.Encoder().encode
+NULL = Answer()
+EMPTY = Answer(b"")
+
+
+async def root(_: Door, ask: Ask[Any]) -> Answer:
+    """The versions of the API."""
+    return Answer(_encode(discovery.versions(ask.base)))
+
+
+async def version(_: Door, ask: Ask[Any]) -> Answer:
+    """What version 1 of the API has."""
+    return Answer(_encode(discovery.resources(ask.base)))
+
+
+async def healthcheck(_: Door, __: Ask[Any]) -> Answer:
+    """Whether the service answers."""
+    return Answer(b"OK", content_type="text/plain")
+
+
+async def document(door: Door, _: Ask[Any]) -> Answer:
+    """This API as an OpenAPI document."""
+    return Answer(door.document)
+
+
+async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
+    """Make a container, and start it if `run` is true."""
+    asked = ask.params
+    capsule = await door.containers.create(
+        ask.caller,
+        ask.request,
+        translate.container(asked, ContainerId(str(uuid.uuid4())), door.defaults),
+        run=bool(asked.run),
+        auto_remove=bool(asked.auto_remove),
+        auto_heal=bool(asked.auto_heal),
+        runtime=asked.runtime or None,
+        availability_zone=asked.availability_zone,
+        host=asked.host,
+        hints=translate.hints(asked),
+    )
+    location = {"Location": f"{ask.base}/v1/containers/{capsule.id}"}
+    return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
+
+
+async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
+    """The containers of the caller's project."""
+    query = translate.query(ask.params, door.max_limit)
+    page = await door.containers.list(ask.caller, query)
+    return Answer(_encode(views.page(page, query, now=door.now(), roles=ask.caller.roles, base=ask.base)))
+
+
+async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
+    """One container."""
+    capsule = await door.containers.show(ask.caller, ask.path[0], all_projects=bool(ask.params.all_projects))
+    return Answer(_encode(_view(door, ask, capsule)))
+
+
+async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
+    """Change a container; without a change, show it."""
+    ref, name = ask.path[0], ask.params.name
+    if name is None:
+        capsule = await door.containers.show(ask.caller, ref)
+    else:
+        capsule = await door.containers.rename(ask.caller, ref, name, rule="container:update")
+    return Answer(_encode(_view(door, ask, capsule)))
+
+
+async def rename(door: Door, ask: Ask[forms.RenameContainer]) -> Answer:
+    """Give a container another name."""
+    capsule = await door.containers.rename(ask.caller, ask.path[0], ask.params.name)
+    return Answer(_encode(_view(door, ask, capsule)))
+
+
+async def delete(door: Door, ask: Ask[forms.DeleteContainer]) -> Answer:
+    """Remove a container."""
+    asked = ask.params
+    await door.containers.delete(
+        ask.caller,
+        ask.request,
+        ask.path[0],
+        force=bool(asked.force),
+        stop=bool(asked.stop),
+        all_projects=bool(asked.all_projects),
+    )
+    return EMPTY
+
+
+async def start(door: Door, ask: Ask[Any]) -> Answer:
+    """Start a container."""
+    await door.containers.start(ask.caller, ask.request, ask.path[0])
+    return NULL
+
+
+async def stop(door: Door, ask: Ask[forms.StopContainer]) -> Answer:
+    """Stop a container, after `timeout` seconds by force."""
+    await door.containers.stop(ask.caller, ask.request, ask.path[0], timeout=_seconds(ask.params))
+    return NULL
+
+
+async def reboot(door: Door, ask: Ask[forms.StopContainer]) -> Answer:
+    """Stop a container and start it again."""
+    await door.containers.reboot(ask.caller, ask.request, ask.path[0], timeout=_seconds(ask.params))
+    return NULL
+
+
+async def pause(door: Door, ask: Ask[Any]) -> Answer:
+    """Freeze a container."""
+    await door.containers.pause(ask.caller, ask.request, ask.path[0])
+    return NULL
+
+
+async def unpause(door: Door, ask: Ask[Any]) -> Answer:
+    """Let a frozen container go on."""
+    await door.containers.unpause(ask.caller, ask.request, ask.path[0])
+    return NULL
+
+
+async def kill(door: Door, ask: Ask[forms.KillContainer]) -> Answer:
+    """Send a signal to a container's first process."""
+    await door.containers.kill(ask.caller, ask.request, ask.path[0], signal=str(ask.params.signal or "SIGKILL"))
+    return NULL
+
+
+async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Text:
+    """What a container printed, as one JSON string."""
+    asked = ask.params
+    pieces = await door.containers.logs(
+        ask.caller,
+        ask.path[0],
+        stdout=asked.stdout is None or bool(asked.stdout),
+        stderr=asked.stderr is None or bool(asked.stderr),
+        timestamps=bool(asked.timestamps),
+        tail=None if asked.tail is None or asked.tail < 0 else int(asked.tail),
+        since=None if asked.since is None else float(asked.since),
+    )
+    return Text(pieces)
+
+
+async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
+    """Run a command inside a container to its end."""
+    command = translate.words(ask.params.command)
+    if not command:
+        raise forms.invalid("command", "It must have at least one word.", value=ask.params.command)
+    interactive = bool(ask.params.interactive)
+    result = await door.containers.execute(ask.caller, ask.path[0], command, interactive=interactive)
+    return Answer(_encode(views.executed(result)))
+
+
+async def actions(door: Door, ask: Ask[Any]) -> Answer:
+    """What was asked of a container, newest first."""
+    return Answer(_encode(views.actions(await door.containers.actions(ask.caller, ask.path[0]))))
+
+
+async def action(door: Door, ask: Ask[Any]) -> Answer:
+    """One thing that was asked of a container, with its steps."""
+    found = await door.containers.action(ask.caller, ask.path[0], RequestId(ask.path[1]))
+    return Answer(_encode(views.action(found, ask.caller.roles)))
+
+
+def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -> views.Container:
+    return views.container(capsule, now=door.now(), roles=ask.caller.roles, base=ask.base, fresh=fresh)
+
+
+def _seconds(asked: forms.StopContainer) -> int | None:
+    return None if asked.timeout is None else int(asked.timeout)
