@@ -29,7 +29,9 @@ class DeadlineWatch:
     async def visit(self) -> float | None:
         """Returns when the next one is due."""
         now = self._clock()
-        late, first = await self._database.read(lambda db: (capsules.overdue(db, now, _AT_ONCE), capsules.next_deadline(db)))
+        late, first = await self._database.read(
+            lambda db: (capsules.overdue(db, now, _AT_ONCE), capsules.next_deadline(db))
+        )
         if late:
             for before, after in await self._database.write(lambda db: _end(db, late, now)):
                 self._hints.changed(before)

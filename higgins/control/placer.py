@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from higgins import errors
 from higgins.logic import placement
@@ -25,7 +25,7 @@ _AT_ONCE = 100
 class Custom:
     """How the operator wants it."""
 
-    ratios: Ratios = Ratios()
+    ratios: Ratios = field(default_factory=Ratios)
     patience: float = 30.0
     """Seconds to wait for a host to connect, where all that would do are away: they may be starting just now."""
 
@@ -50,14 +50,18 @@ class Placer:
         # A full page, or one that lost a race for the last room, is followed by another look at once.
         return 0.0 if len(placed) + patient < len(waiting) or len(waiting) == _AT_ONCE else (1.0 if patient else None)
 
-    def _place(self, db: Connection, waiting: Sequence[Capsule], all_hosts: Sequence[Host]) -> tuple[list[Capsule], int]:
+    def _place(
+        self, db: Connection, waiting: Sequence[Capsule], all_hosts: Sequence[Host]
+    ) -> tuple[list[Capsule], int]:
         now = self._clock()
         by_id = {host.id: host for host in all_hosts}
         done: list[Capsule] = []
         patient = 0
         for capsule in waiting:
             match placement.choose(tuple(by_id.values()), capsule.spec, self._custom.ratios, draw=random.random()):
-                case Refused(temporary=True) if now < (capsule.updated_at or capsule.created_at) + self._custom.patience:
+                case Refused(temporary=True) if (
+                    now < (capsule.updated_at or capsule.created_at) + self._custom.patience
+                ):
                     patient += 1
                 case Refused() as refused:
                     done += self._refuse(db, capsule, refused.sentence(), now)

@@ -33,4 +33,6 @@ def check(verb: str, status: Status, container_id: str) -> None:
     """Raises Conflict if the verb has to wait for another status; verbs without an entry are always possible."""
     allowed = STATUSES.get(verb)
     if allowed is not None and status not in allowed:
-        raise errors.Conflict(f"Cannot {verb} container {container_id} in {status} state", code="invalid-state-exception")
+        raise errors.Conflict(
+            f"Cannot {verb} container {container_id} in {status} state", code="invalid-state-exception"
+        )

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from higgins.logic import restart
-from higgins.model.capsule import CapsuleSpec, Container, ContainerStatus, Desired, Observation, RestartName, RestartPolicy, Stage
+from higgins.model.capsule import (
+    CapsuleSpec,
+    Container,
+    ContainerStatus,
+    Desired,
+    Observation,
+    RestartName,
+    RestartPolicy,
+    Stage,
+)
 from higgins.model.ids import ContainerId
 
 
@@ -120,9 +129,14 @@ _FOUND_DEAD = 255
 """The exit code that an engine writes down for what it finds dead when it comes back."""
 
 
-def absorb(spec: CapsuleSpec, seen: Seen, known: Known, outage: Outage | None = None) -> dict[ContainerId, ContainerStatus]:
+def absorb(
+    spec: CapsuleSpec, seen: Seen, known: Known, outage: Outage | None = None
+) -> dict[ContainerId, ContainerStatus]:
     """What is known of every container once the runtime has been looked at. `outage` is the last one that the host remembers."""
-    return {container.id: _absorbed(container, seen.get(container.id), known.get(container.id), outage) for container in spec.all()}
+    return {
+        container.id: _absorbed(container, seen.get(container.id), known.get(container.id), outage)
+        for container in spec.all()
+    }
 
 
 def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, ContainerStatus]:
@@ -144,7 +158,9 @@ def _stage(seen: Seen, container: Container) -> Stage:
     return found.stage if found else Stage.ABSENT
 
 
-def _absorbed(container: Container, found: Observation | None, before: ContainerStatus | None, outage: Outage | None) -> ContainerStatus:
+def _absorbed(
+    container: Container, found: Observation | None, before: ContainerStatus | None, outage: Outage | None
+) -> ContainerStatus:
     status = before or ContainerStatus()
     if found is None:
         return replace(status, observed=_lost(status.observed), waiting=False, interrupted=False)
@@ -189,10 +205,17 @@ def _ending(spec: CapsuleSpec, seen: Seen) -> Step | Rest:
     return Rest()
 
 
-def _initial(container: Container, found: Observation | None, status: ContainerStatus, now: float) -> Step | Rest | None:
+def _initial(
+    container: Container, found: Observation | None, status: ContainerStatus, now: float
+) -> Step | Rest | None:
     """An init container has to run to a good end, once; None when it has."""
     last = found or status.observed
-    if last is not None and last.finished_at is not None and last.stage in (Stage.EXITED, Stage.ABSENT) and last.exit_code == 0:
+    if (
+        last is not None
+        and last.finished_at is not None
+        and last.stage in (Stage.EXITED, Stage.ABSENT)
+        and last.exit_code == 0
+    ):
         return None
     match found.stage if found else Stage.ABSENT:
         case Stage.ABSENT:
@@ -207,7 +230,9 @@ def _initial(container: Container, found: Observation | None, status: ContainerS
             assert found is not None
             when = restart.due(_retried(container.restart), found, status)
             if when is None:
-                return Rest(failure=f"The init container {container.name} ended with exit code {found.exit_code}; the others were not started.")
+                return Rest(
+                    failure=f"The init container {container.name} ended with exit code {found.exit_code}; the others were not started."
+                )
             return Start(container_id=container.id, again=True) if when <= now else Rest(settled=False, until=when)
 
 
@@ -226,10 +251,18 @@ def _regular(
         case Desired.CREATED:
             if stage is Stage.ABSENT:
                 return Create(container=container)
-            return Stop(container_id=container.id, timeout=spec.stop_timeout) if stage in (Stage.RUNNING, Stage.PAUSED) else None
+            return (
+                Stop(container_id=container.id, timeout=spec.stop_timeout)
+                if stage in (Stage.RUNNING, Stage.PAUSED)
+                else None
+            )
         case Desired.STOPPED:
             # What was lost while it was stopped is made again by the next start.
-            return Stop(container_id=container.id, timeout=spec.stop_timeout) if stage in (Stage.RUNNING, Stage.PAUSED) else None
+            return (
+                Stop(container_id=container.id, timeout=spec.stop_timeout)
+                if stage in (Stage.RUNNING, Stage.PAUSED)
+                else None
+            )
         case _:
             return _running(spec, container, found, status, now)
 

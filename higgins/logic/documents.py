@@ -29,5 +29,7 @@ def decode(document: bytes | str, kind: type[Value]) -> Value:
     try:
         value: Value = decoder.decode(document)
     except msgspec.MsgspecError as error:
-        raise errors.Broken(f"a stored or received {getattr(kind, '__name__', kind)} cannot be read: {error}") from error
+        raise errors.Broken(
+            f"a stored or received {getattr(kind, '__name__', kind)} cannot be read: {error}"
+        ) from error
     return value

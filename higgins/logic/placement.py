@@ -61,7 +61,9 @@ def room(host: Host, ratios: Ratios) -> Resources:
     """All that may be booked on a host."""
     capacity = host.inventory.capacity if host.inventory else Resources()
     return Resources(
-        cpu=capacity.cpu * ratios.cpu, memory=int(capacity.memory * ratios.memory), disk=int(capacity.disk * ratios.disk)
+        cpu=capacity.cpu * ratios.cpu,
+        memory=int(capacity.memory * ratios.memory),
+        disk=int(capacity.disk * ratios.disk),
     )
 
 

@@ -17,7 +17,7 @@ def due(policy: RestartPolicy | None, ended: Observation, status: ContainerStatu
             return None
         case RestartPolicy(name=RestartName.ON_FAILURE, maximum=maximum) if 0 < maximum <= tries(ended, status):
             return None
-    pause = min(_FIRST_PAUSE * 2 ** min(tries(ended, status), 16), _LONGEST_PAUSE)
+    pause: float = min(_FIRST_PAUSE * 2 ** min(tries(ended, status), 16), _LONGEST_PAUSE)
     return (ended.finished_at or 0.0) + pause
 
 

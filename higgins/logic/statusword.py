@@ -40,7 +40,10 @@ def describe(capsule: Capsule) -> Word:
     if spec.desired is Desired.DELETED:
         return Word(status=Status.DELETING, task="container_deleting", reason=status.reason)
     if assignment.host_lost:
-        return Word(status=Status.UNKNOWN, reason=f"The host {capsule.host} has not been heard of; the state is unknown until it returns.")
+        return Word(
+            status=Status.UNKNOWN,
+            reason=f"The host {capsule.host} has not been heard of; the state is unknown until it returns.",
+        )
     if not settled:
         return _pending(capsule)
     if status.failed:
@@ -62,7 +65,9 @@ def _pending(capsule: Capsule) -> Word:
             task = "container_pausing"
         case Desired.RUNNING if now is Status.PAUSED:
             task = "container_unpausing"
-        case Desired.RUNNING if now is Status.RUNNING and any(known.restarts < spec.restarts for known in _known(capsule)):
+        case Desired.RUNNING if now is Status.RUNNING and any(
+            known.restarts < spec.restarts for known in _known(capsule)
+        ):
             return Word(status=Status.RESTARTING, task="container_rebooting", reason=status.reason)
         case _:
             task = "container_starting"

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from higgins import errors
 from higgins.logic import allowed, statusword
@@ -22,10 +22,32 @@ from higgins.store.database import Connection, Database
 
 _STOP_TIMEOUT = 10
 _LONGEST_STOP_TIMEOUT = 86400
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu "
-    "nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
-).split()
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "omicron",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
 _NUMBERS = 24
 
 Change = Callable[[CapsuleSpec], CapsuleSpec]
@@ -35,7 +57,7 @@ Change = Callable[[CapsuleSpec], CapsuleSpec]
 class Customs:
     """What the operator has decided about containers."""
 
-    deadlines: Deadlines = Deadlines()
+    deadlines: Deadlines = field(default_factory=Deadlines)
     pull: PullPolicy = PullPolicy.IF_NOT_PRESENT
     """For containers that do not say when their image is fetched."""
     unique_names: str = ""
@@ -136,14 +158,25 @@ class Containers:
         return await self._read(caller, ref, "container:get_one")
 
     async def delete(
-        self, caller: Caller, request: RequestId, ref: str, *, force: bool = False, stop: bool = False, all_projects: bool = False
+        self,
+        caller: Caller,
+        request: RequestId,
+        ref: str,
+        *,
+        force: bool = False,
+        stop: bool = False,
+        all_projects: bool = False,
     ) -> None:
         """Plainly, only what does not run; with `stop` after stopping it, with `force` at once."""
         if all_projects:
             self._allow(caller, "container:delete_all_projects")
         verb = "delete_force" if force else "delete_after_stop" if stop else "delete"
         # Force with stop needs both rights: one flag is no way around the rule of the other.
-        rules = ["container:delete", *(["container:delete_force"] if force else []), *(["container:stop"] if stop else [])]
+        rules = [
+            "container:delete",
+            *(["container:delete_force"] if force else []),
+            *(["container:stop"] if stop else []),
+        ]
 
         def change(spec: CapsuleSpec) -> CapsuleSpec:
             timeout = _STOP_TIMEOUT if stop and not force else 0
@@ -242,7 +275,9 @@ class Containers:
         )
         return self._live.logs(_place(capsule), wanted)
 
-    async def execute(self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False) -> ExecResult:
+    async def execute(
+        self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False
+    ) -> ExecResult:
         """A live call. Conflict when it takes longer than the service allows."""
         capsule = await self._read(caller, ref, "container:execute")
         allowed.check("execute", statusword.describe(capsule).status, capsule.id)
@@ -340,7 +375,9 @@ class Containers:
     def _check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
         scope = self._customs.unique_names
         if scope and capsules.taken(db, project if scope == "project" else None, name, besides):
-            raise errors.Conflict(f"A container with name {name.lower()} already exists.", code="container-already-exists")
+            raise errors.Conflict(
+                f"A container with name {name.lower()} already exists.", code="container-already-exists"
+            )
 
 
 def _fresh_start(spec: CapsuleSpec) -> CapsuleSpec:
@@ -351,7 +388,9 @@ def _patience(timeout: int | None) -> int:
     if timeout is None:
         return _STOP_TIMEOUT
     if not 0 <= timeout <= _LONGEST_STOP_TIMEOUT:
-        raise errors.Invalid(f"Invalid input for field 'timeout': {timeout} is not between 0 and {_LONGEST_STOP_TIMEOUT} seconds.")
+        raise errors.Invalid(
+            f"Invalid input for field 'timeout': {timeout} is not between 0 and {_LONGEST_STOP_TIMEOUT} seconds."
+        )
     return timeout
 
 

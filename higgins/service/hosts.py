@@ -22,7 +22,12 @@ class Hosts:
     """What agents and operators can say about hosts."""
 
     def __init__(
-        self, database: Database, hints: Hints, deadlines: Deadlines | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        hints: Hints,
+        deadlines: Deadlines | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._hints = hints
@@ -78,7 +83,11 @@ class Hosts:
 
         def work(db: Connection) -> tuple[bool, bool]:
             before = hosts.get(db, host_id)
-            news = before is None or before.down or (before.inventory is not None and before.inventory.trouble != inventory.trouble)
+            news = (
+                before is None
+                or before.down
+                or (before.inventory is not None and before.inventory.trouble != inventory.trouble)
+            )
             return hosts.heard(db, host_id, session, inventory, now), news
 
         current, news = await self._database.write(work)
@@ -196,7 +205,9 @@ def _used_up(capsule: Capsule) -> bool:
     if status.generation != spec.generation:
         return False
     seen = [status.containers[container.id] for container in spec.containers if container.id in status.containers]
-    return bool(seen) and all(one.observed is not None and one.observed.stage is Stage.EXITED and not one.waiting for one in seen)
+    return bool(seen) and all(
+        one.observed is not None and one.observed.stage is Stage.EXITED and not one.waiting for one in seen
+    )
 
 
 def _named(db: Connection, name: str) -> Host:

@@ -47,7 +47,9 @@ def get(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> Action 
     return _action(row) if row is not None else None
 
 
-def close(db: Connection, capsule_id: CapsuleId, *, upto: int, outcome: Outcome, message: str | None, now: float) -> None:
+def close(
+    db: Connection, capsule_id: CapsuleId, *, upto: int, outcome: Outcome, message: str | None, now: float
+) -> None:
     """End the open actions of a capsule that waited for generation `upto` or an earlier one."""
     db.execute(
         actions.update()
@@ -56,7 +58,9 @@ def close(db: Connection, capsule_id: CapsuleId, *, upto: int, outcome: Outcome,
     )
 
 
-def finish(db: Connection, capsule_id: CapsuleId, request_id: RequestId, *, outcome: Outcome, message: str | None, now: float) -> None:
+def finish(
+    db: Connection, capsule_id: CapsuleId, request_id: RequestId, *, outcome: Outcome, message: str | None, now: float
+) -> None:
     """End one open action."""
     db.execute(
         actions.update()

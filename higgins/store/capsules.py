@@ -23,7 +23,10 @@ _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
     "uuid": capsules.c.id,
     "host": hosts.c.name,
     "status": capsules.c.status_word,
-} | {name: capsules.c[name] for name in ("name", "project_id", "user_id", "image", "task_state", "memory", "cpu", "created_at", "updated_at")}
+} | {
+    name: capsules.c[name]
+    for name in ("name", "project_id", "user_id", "image", "task_state", "memory", "cpu", "created_at", "updated_at")
+}
 
 _ROW = sa.select(capsules, hosts.c.name.label("host_name")).select_from(
     capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id)
@@ -93,7 +96,9 @@ def count(db: Connection, project: ProjectId) -> int:
 def unplaced(db: Connection, most: int) -> Sequence[Capsule]:
     """Those that wait for a host, the oldest first."""
     waiting = _ROW.where(
-        capsules.c.host_id.is_(None), capsules.c.desired != Desired.DELETED.value, capsules.c.given_up < capsules.c.generation
+        capsules.c.host_id.is_(None),
+        capsules.c.desired != Desired.DELETED.value,
+        capsules.c.given_up < capsules.c.generation,
     )
     return tuple(_capsule(row) for row in db.execute(waiting.order_by(capsules.c.number).limit(most)))
 
@@ -108,13 +113,18 @@ def on_host(db: Connection, host_id: HostId, among: Sequence[CapsuleId] | None =
 
 def overdue(db: Connection, now: float, most: int) -> Sequence[Capsule]:
     """Those that should have settled by now."""
-    return tuple(_capsule(row) for row in db.execute(_ROW.where(capsules.c.deadline <= now).order_by(capsules.c.deadline).limit(most)))
+    return tuple(
+        _capsule(row)
+        for row in db.execute(_ROW.where(capsules.c.deadline <= now).order_by(capsules.c.deadline).limit(most))
+    )
 
 
 def leaving(db: Connection, most: int) -> Sequence[Capsule]:
     """Those that were asked to be deleted and that no host holds any more: gone, never placed, or on a host that is down."""
     free = sa.or_(capsules.c.gone, capsules.c.host_id.is_(None), hosts.c.down)
-    return tuple(_capsule(row) for row in db.execute(_ROW.where(capsules.c.desired == Desired.DELETED.value, free).limit(most)))
+    return tuple(
+        _capsule(row) for row in db.execute(_ROW.where(capsules.c.desired == Desired.DELETED.value, free).limit(most))
+    )
 
 
 def misjudged(db: Connection, most: int) -> Sequence[Capsule]:
@@ -143,7 +153,12 @@ def write_name(db: Connection, capsule: Capsule, name: str, now: float) -> Capsu
 
 
 def write_assignment(
-    db: Connection, capsule: Capsule, assignment: Assignment, *, status: CapsuleStatus | None = None, close: bool = False
+    db: Connection,
+    capsule: Capsule,
+    assignment: Assignment,
+    *,
+    status: CapsuleStatus | None = None,
+    close: bool = False,
 ) -> Capsule:
     """The control plane's write. Raises Conflict if the assignment is not the one that was read any more.
 
@@ -164,7 +179,9 @@ def write_assignment(
     return wanted
 
 
-def write_status(db: Connection, capsule: Capsule, status: CapsuleStatus, *, session: int, sequence: int, now: float) -> bool:
+def write_status(
+    db: Connection, capsule: Capsule, status: CapsuleStatus, *, session: int, sequence: int, now: float
+) -> bool:
     """The host's write. False if it is older than what is stored, or from an assignment that is gone."""
     current = status.settled and status.generation == capsule.spec.generation
     gone = current and not status.failed and capsule.spec.desired is Desired.DELETED
@@ -172,9 +189,7 @@ def write_status(db: Connection, capsule: Capsule, status: CapsuleStatus, *, ses
     extra: dict[str, Any] = {"session": session, "sequence": sequence, "gone": gone}
     if current:
         extra["deadline"] = None
-    newer = sa.or_(
-        capsules.c.session < session, sa.and_(capsules.c.session == session, capsules.c.sequence < sequence)
-    )
+    newer = sa.or_(capsules.c.session < session, sa.and_(capsules.c.session == session, capsules.c.sequence < sequence))
     try:
         _guarded(
             db,
@@ -195,7 +210,9 @@ def delete(db: Connection, capsule: Capsule) -> None:
 
 
 def _guarded(db: Connection, wanted: Capsule, extra: Mapping[str, Any], *guards: sa.ColumnElement[bool]) -> None:
-    written = db.execute(capsules.update().where(capsules.c.id == wanted.id, *guards).values(_facts(wanted) | dict(extra)))
+    written = db.execute(
+        capsules.update().where(capsules.c.id == wanted.id, *guards).values(_facts(wanted) | dict(extra))
+    )
     if written.rowcount != 1:
         raise errors.Conflict(f"{wanted.name} has been changed by somebody else meanwhile; look at it and try again.")
 
@@ -273,11 +290,11 @@ def _behind(
     if found is None:
         raise errors.NotFound(f"The marker {marker} is not a container that you can see.", code="container-not-found")
     number = capsules.c.number
-    later = number < found.number if query.descending else number > found.number
+    later: sa.ColumnElement[bool] = number < found.number if query.descending else number > found.number
     if query.sort_key == "id":
         return later
     if found.key is None:
-        beyond = sa.false() if query.descending else key.is_not(None)
+        beyond: sa.ColumnElement[bool] = sa.false() if query.descending else key.is_not(None)
         return sa.or_(beyond, sa.and_(key.is_(None), later))
     beyond = sa.or_(key < found.key, key.is_(None)) if query.descending else key > found.key
     return sa.or_(beyond, sa.and_(key == found.key, later))

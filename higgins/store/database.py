@@ -56,14 +56,18 @@ class Database:
         try:
             parsed = make_url(url)
         except exc.ArgumentError as error:
-            raise errors.Invalid(f"the database URL {url!r} cannot be read; an example: sqlite:////var/lib/higgins/higgins.sqlite") from error
+            raise errors.Invalid(
+                f"the database URL {url!r} cannot be read; an example: sqlite:////var/lib/higgins/higgins.sqlite"
+            ) from error
         if parsed.get_backend_name() != "sqlite" or not parsed.database:
             raise errors.Invalid(
                 f"the database {parsed.render_as_string()} is not one that this release can use; give the path of an SQLite file, "
                 "as in sqlite:////var/lib/higgins/higgins.sqlite"
             )
         self.name = parsed.database
-        self.engine = sa.create_engine(parsed, pool_size=_READERS + 1, max_overflow=0, connect_args={"check_same_thread": False})
+        self.engine = sa.create_engine(
+            parsed, pool_size=_READERS + 1, max_overflow=0, connect_args={"check_same_thread": False}
+        )
         event.listen(self.engine, "connect", _prepare_sqlite)
         event.listen(self.engine, "begin", _begin_sqlite)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
@@ -164,7 +168,7 @@ class Database:
             failure = self._translated(error)
             failure.__cause__ = error
             return job, None, failure
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whoever handed the work in is told
             return job, None, error
 
     def _translated(self, error: exc.DBAPIError) -> errors.Failure:

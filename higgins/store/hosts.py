@@ -50,7 +50,9 @@ def every(db: Connection) -> Sequence[Host]:
     return tuple(_host(row) for row in db.execute(hosts.select().order_by(hosts.c.name)))
 
 
-def connected(db: Connection, host_id: HostId, *, name: str, availability_zone: str, inventory: Inventory, now: float) -> int:
+def connected(
+    db: Connection, host_id: HostId, *, name: str, availability_zone: str, inventory: Inventory, now: float
+) -> int:
     """A host's agent has opened a session; its number."""
     db.execute(
         hosts.update()
@@ -90,7 +92,10 @@ def write_down(db: Connection, host: Host) -> bool:
 
 
 def book(db: Connection, host_id: HostId, claim: Resources, room: Resources) -> bool:
-    """Claim an amount, if it fits into what may be booked there in all. One conditional update, so that two who claim at once cannot both get the last of it."""
+    """Claim an amount, if it fits into what may be booked there in all.
+
+    One conditional update, so that two who claim at once cannot both get the last of it.
+    """
     fits = [
         sa.true() if not asked else column + asked <= limit
         for column, asked, limit in (

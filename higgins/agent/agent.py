@@ -1,0 +1,290 @@
+"""The host daemon: keeps a session with the control plane, and a worker for everything that is assigned."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+
+from higgins import errors
+from higgins.agent.reporter import Reporter
+from higgins.agent.worker import Worker, Workplace
+from higgins.aio.bell import Bell
+from higgins.aio.patrol import patrol
+from higgins.link.messages import (
+    Acknowledged,
+    Changed,
+    ControlMessage,
+    Heartbeat,
+    Hello,
+    HostChannel,
+    Welcome,
+    Whole,
+    Withdrawn,
+    Work,
+    roll,
+)
+from higgins.logic.convergence import Outage
+from higgins.model.host import Inventory
+from higgins.model.ids import CapsuleId, ContainerId, HostId
+from higgins.protocols.image import ImageSource
+from higgins.protocols.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[], AbstractAsyncContextManager[HostChannel]]
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+_SILENCE = 10.0
+"""Seconds in which the control plane has to answer a hello."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who this host is."""
+
+    host_id: HostId
+    name: str
+    availability_zone: str = "nova"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """How the operator wants this host to work."""
+
+    starts_at_once: int = 4
+    sweep: float = 60.0
+    """Seconds between two looks at everything that the runtime has."""
+    retry: float = 5.0
+    """Seconds after which a report that nobody acknowledged is repeated."""
+
+
+class Agent:
+    """One host's agent. `connect` opens a session's channel; everything else goes on while there is none."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        connect: Connect,
+        runtime: Runtime,
+        images: ImageSource,
+        custom: Custom | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        custom = custom or Custom()
+        self._identity = identity
+        self._connect = connect
+        self._runtime = runtime
+        self._custom = custom
+        self._clock = clock
+        self._reporter = Reporter(retry=custom.retry)
+        self._place = Workplace(
+            runtime=runtime,
+            images=images,
+            reporter=self._reporter,
+            gate=asyncio.Semaphore(custom.starts_at_once),
+            clock=clock,
+        )
+        self._workers: dict[CapsuleId, tuple[Worker, asyncio.Task[None]]] = {}
+        self._spoken: dict[CapsuleId, int] = {}
+        """The number of the message of this session that spoke of a capsule last."""
+        self._owners: dict[ContainerId, CapsuleId] = {}
+        self._complete = False
+        """The whole assignment has been seen since this agent started: what is not in it may be removed."""
+        self._inventory = Inventory(runtime="", trouble="The runtime has not been asked yet.")
+        self._outage: Outage | None = None
+        self._sweep = Bell()
+        self._news = Bell()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await self._take_stock()
+            group.create_task(self._watch())
+            group.create_task(patrol("sweep", self._visit_all, self._sweep, self._custom.sweep))
+            group.create_task(self._keep_connected())
+
+    # The session.
+
+    async def _keep_connected(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with self._connect() as channel:
+                    await self._converse(channel)
+                log.warning("the control plane has ended the session")
+                pause = _FIRST_PAUSE
+            except errors.Failure as failure:
+                log.warning("not connected: %s; trying again in %.1f s", failure.message, pause)
+            except Exception:
+                log.exception("the session failed in an unforeseen way; trying again in %.1f s", pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _converse(self, channel: HostChannel) -> None:
+        me = self._identity
+        await channel.send(
+            Hello(host_id=me.host_id, name=me.name, availability_zone=me.availability_zone, inventory=self._inventory)
+        )
+        messages = aiter(channel)
+        try:
+            async with asyncio.timeout(_SILENCE):
+                while not isinstance(welcome := await anext(messages), Welcome):
+                    continue  # From an earlier session of a link that delays; without numbers that can be trusted.
+        except (TimeoutError, StopAsyncIteration) as error:
+            raise errors.Unavailable("the control plane did not answer") from error
+        log.info("connected as %s, session %d", me.name, welcome.session)
+        self._spoken.clear()
+        async with asyncio.TaskGroup() as group:
+            speaking = [
+                group.create_task(self._until_cut_off(self._reporter.run(channel))),
+                group.create_task(self._until_cut_off(self._beat(channel, welcome.heartbeat))),
+            ]
+            try:
+                async for message in messages:
+                    self._hear(message)
+            except errors.Unavailable as cut:
+                log.info("the session broke: %s", cut.message)
+            finally:
+                for task in speaking:
+                    task.cancel()
+
+    async def _until_cut_off(self, speaking: Awaitable[None]) -> None:
+        try:
+            await speaking
+        except errors.Unavailable:
+            return  # Whoever listens notices the same.
+
+    async def _beat(self, channel: HostChannel, period: float) -> None:
+        while True:
+            known = roll(worker.work for worker, _ in self._workers.values())
+            await channel.send(Heartbeat(known=known, inventory=self._inventory))
+            await self._news.wait(period)
+            await self._take_stock()
+
+    def _hear(self, message: ControlMessage) -> None:
+        match message:
+            case Whole(number=number, work=work):
+                for one in work:
+                    self._assign(number, one)
+                assigned = {one.capsule_id for one in work}
+                for capsule_id in [known for known in self._workers if known not in assigned]:
+                    self._withdraw(number, capsule_id)
+                self._complete = True
+                self._sweep.ring()
+            case Changed(number=number, work=work):
+                for one in work:
+                    self._assign(number, one)
+            case Withdrawn(number=number, capsules=capsules):
+                for capsule_id in capsules:
+                    self._withdraw(number, capsule_id)
+            case Acknowledged(sequences=sequences):
+                self._reporter.acknowledged(sequences)
+
+    def _assign(self, number: int, work: Work) -> None:
+        if not self._is_news(number, work.capsule_id):
+            return
+        for container in work.spec.all():
+            self._owners[container.id] = work.capsule_id
+        known = self._workers.get(work.capsule_id)
+        if known is not None:
+            known[0].assign(work)
+            return
+        worker = Worker(work, self._place)
+        worker.outage = self._outage
+        self._workers[work.capsule_id] = worker, self._group.create_task(worker.run())
+
+    def _withdraw(self, number: int, capsule_id: CapsuleId) -> None:
+        """Stop working on it; what is left of it is a stray, and the sweep removes it."""
+        if not self._is_news(number, capsule_id):
+            return
+        known = self._workers.pop(capsule_id, None)
+        if known is None:
+            return
+        worker, task = known
+        task.cancel()
+        for container in worker.work.spec.all():
+            self._owners.pop(container.id, None)
+        self._reporter.forget(capsule_id)
+        self._sweep.ring()
+
+    def _is_news(self, number: int, capsule_id: CapsuleId) -> bool:
+        if number <= self._spoken.get(capsule_id, 0):
+            return False
+        self._spoken[capsule_id] = number
+        return True
+
+    # The runtime.
+
+    async def _watch(self) -> None:
+        """Pass on what the runtime says of its containers; while it says nothing, notice when it is back."""
+        while True:
+            try:
+                async for container_id in self._runtime.watch():
+                    self._hint(container_id)
+            except errors.Failure as failure:
+                log.warning("the runtime cannot be watched: %s", failure.message)
+            await self._outlast()
+
+    async def _outlast(self) -> None:
+        """The runtime went away, or only ended the watch: carry on when it answers."""
+        began = self._clock()
+        self._outage = Outage(began=began)
+        self._tell_outage()
+        self._news.ring()
+        pause = _FIRST_PAUSE
+        while (await self._take_stock()).trouble is not None:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 2.0)
+        self._outage = Outage(began=began, ended=self._clock())
+        self._tell_outage()
+        self._news.ring()
+        self._sweep.ring()
+
+    def _tell_outage(self) -> None:
+        for worker, _ in self._workers.values():
+            worker.outage = self._outage
+            worker.hint()
+
+    def _hint(self, container_id: ContainerId) -> None:
+        owner = self._owners.get(container_id)
+        known = self._workers.get(owner) if owner is not None else None
+        if known is not None:
+            known[0].hint()
+        else:
+            self._sweep.ring()
+
+    async def _take_stock(self) -> Inventory:
+        try:
+            self._inventory = await self._runtime.inventory()
+        except errors.Failure as failure:
+            if self._inventory.trouble != failure.message:
+                log.warning("the runtime does not answer: %s", failure.message)
+            self._inventory = replace(self._inventory, trouble=failure.message)
+        return self._inventory
+
+    async def _visit_all(self) -> float | None:
+        """Remove what carries our mark but is assigned to nobody, and send a worker wherever something has changed unnoticed."""
+        if not self._complete:
+            return None
+        try:
+            there = await self._runtime.list()
+        except errors.Failure as failure:
+            log.warning("cannot look at what the runtime has: %s", failure.message)
+            return _LONGEST_PAUSE
+        for container_id, seen in there.items():
+            # Asked now, not when the list was made: work may have arrived meanwhile.
+            if seen.capsule_id in self._workers:
+                continue
+            log.warning("removing %s: it is assigned to nobody", container_id)
+            try:
+                await self._runtime.remove(container_id)
+            except errors.Failure as failure:
+                log.warning("cannot remove %s yet: %s", container_id, failure.message)
+        for worker, _ in list(self._workers.values()):
+            worker.compare(there)
+        return None

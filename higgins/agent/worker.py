@@ -1,0 +1,242 @@
+"""Brings one capsule where it was asked to be, one step at a time, and keeps it there."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from higgins import errors
+from higgins.agent.reporter import Reporter
+from higgins.aio import race
+from higgins.aio.bell import Bell
+from higgins.link.messages import Work
+from higgins.logic import convergence
+from higgins.logic.convergence import Create, Outage, Pause, Remove, Rest, Start, Step, Stop, Unpause
+from higgins.model.capsule import CapsuleStatus, Container, ContainerStatus, Observation, PullPolicy, Stage
+from higgins.model.ids import ContainerId
+from higgins.protocols.image import ImageSource
+from higgins.protocols.runtime import Origin, Pauses, Runtime
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """What all workers of a host share."""
+
+    runtime: Runtime
+    images: ImageSource
+    reporter: Reporter
+    gate: asyncio.Semaphore
+    """Lets only so many containers be made or started at once: more in parallel gains nothing."""
+    clock: Callable[[], float]
+    patrol: float = 600.0
+    """Seconds after which a worker looks at its capsule though nothing was heard."""
+
+
+class Worker:
+    """One capsule on this host."""
+
+    def __init__(self, work: Work, place: Workplace) -> None:
+        self._place = place
+        self._bell = Bell()
+        self._changed = Bell()
+        self.outage: Outage | None = None
+        """The last time that the runtime was away, as far as this host remembers."""
+        self._work: Work
+        self._known: dict[ContainerId, ContainerStatus]
+        self._reported: CapsuleStatus
+        self._pause: float
+        self._begin(work)
+
+    @property
+    def work(self) -> Work:
+        """The newest that the control plane has said of this capsule."""
+        return self._work
+
+    def assign(self, work: Work) -> None:
+        """Newer work, or the same again. What is older than what is known is ignored."""
+        mine = (self._work.epoch, self._work.spec.generation)
+        theirs = (work.epoch, work.spec.generation)
+        if theirs < mine:
+            return
+        if work.epoch > self._work.epoch:
+            self._begin(work)
+        self._work = work
+        if theirs > mine:
+            self._pause = _FIRST_PAUSE
+            self._changed.ring()
+            self._bell.ring()
+        elif work.status != self._reported:
+            # The control plane knows something else than it was told last: tell it again.
+            self._tell(self._reported)
+
+    def hint(self) -> None:
+        """Something may have happened to one of its containers."""
+        self._bell.ring()
+
+    def compare(self, there: Mapping[ContainerId, Observation]) -> None:
+        """Look again if the runtime shows something else than was seen last."""
+        for container in self._work.spec.all():
+            status = self._known.get(container.id)
+            seen = status.observed if status is not None else None
+            found = there.get(container.id)
+            if (found.stage if found else Stage.ABSENT) is not (seen.stage if seen else Stage.ABSENT):
+                self._bell.ring()
+
+    async def run(self) -> None:
+        """Work on the capsule until cancelled."""
+        while True:
+            again: float | None = None
+            try:
+                again = await self._visit()
+            except errors.Failure as failure:
+                again = self._failed(failure)
+            except Exception as error:
+                log.exception("%s: an unforeseen failure", self._work.capsule_id)
+                again = self._failed(
+                    errors.Broken(f"The host failed in a way that was not foreseen: {type(error).__name__}: {error}")
+                )
+            await self._bell.wait(self._place.patrol if again is None else again)
+
+    def _begin(self, work: Work) -> None:
+        """Carry on from what the control plane has stored."""
+        self._work = work
+        self._known = dict(work.status.containers)
+        self._reported = work.status
+        self._pause = _FIRST_PAUSE
+        self._bell.ring()
+
+    async def _visit(self) -> float | None:
+        """Take steps until there is nothing to do now; returns in how many seconds there may be."""
+        place = self._place
+        while True:
+            work = self._work
+            seen = await place.runtime.list([container.id for container in work.spec.all()])
+            self._known = convergence.absorb(work.spec, seen, self._known, self.outage)
+            if self._has_failed(work):
+                self._report(work, settled=True, reason=self._reported.reason, failed=True)
+                return None
+            now = place.clock()
+            match convergence.next_step(work.spec, work.epoch, seen, self._known, now):
+                case Rest(settled=settled, until=until, failure=failure):
+                    self._pause = _FIRST_PAUSE
+                    self._report(work, settled=settled, reason=failure, failed=failure is not None)
+                    return None if until is None else max(0.0, until - now)
+                case step:
+                    if await self._take(step, work):
+                        self._known = convergence.taken(step, work.spec, self._known)
+
+    def _has_failed(self, work: Work) -> bool:
+        """What failed for good is not tried again for the same generation, not even by an agent that has just started."""
+        return self._reported.failed and self._reported.generation == work.spec.generation
+
+    async def _take(self, step: Step, work: Work) -> bool:
+        """Do it; False if newer work came in between and the step was left."""
+        runtime = self._place.runtime
+        log.info("%s: %s", work.capsule_id, _worded(step))
+        match step:
+            case Create(container=container):
+                return await self._create(container, work)
+            case Start(container_id=container_id):
+                async with self._place.gate:
+                    await runtime.start(container_id)
+            case Stop(container_id=container_id, timeout=timeout):
+                # Whoever wants it gone at once need not wait until the time that somebody else gave it is over.
+                return await self._unless_changed(runtime.stop(container_id, timeout))
+            case Remove(container_id=container_id):
+                await runtime.remove(container_id)
+            case Pause(container_id=container_id):
+                await self._pauses().pause(container_id)
+            case Unpause(container_id=container_id):
+                await self._pauses().unpause(container_id)
+        return True
+
+    def _pauses(self) -> Pauses:
+        runtime = self._place.runtime
+        if not isinstance(runtime, Pauses):
+            raise errors.Invalid("The runtime of this host cannot pause containers.")
+        return runtime
+
+    async def _create(self, container: Container, work: Work) -> bool:
+        policy = container.pull or PullPolicy.IF_NOT_PRESENT
+        if policy is PullPolicy.ALWAYS and not await self._fetch(container, work):
+            return False
+        origin = Origin(
+            capsule_id=work.capsule_id,
+            project_id=work.project_id,
+            epoch=work.epoch,
+            restarts=work.spec.restarts,
+            handler=work.spec.runtime,
+        )
+        # Made first and fetched only if that fails: the image is there in most cases, and asking costs a call.
+        try:
+            async with self._place.gate:
+                await self._place.runtime.create(origin, container)
+        except errors.NotFound as missing:
+            if missing.name != "image-not-found":
+                raise
+            if policy is PullPolicy.NEVER:
+                raise errors.NotFound(
+                    f"Image {container.image} is not on the host, and its pull policy is never; use another policy, or put it there.",
+                    code="image-not-found",
+                ) from missing
+            if policy is PullPolicy.ALWAYS or not await self._fetch(container, work):
+                return False
+            async with self._place.gate:
+                await self._place.runtime.create(origin, container)
+        return True
+
+    async def _fetch(self, container: Container, work: Work) -> bool:
+        self._report(work, settled=False, reason=self._reported.reason, activity=f"Pulling image {container.image}")
+        return await self._unless_changed(self._place.images.fetch(container.image))
+
+    async def _unless_changed(self, effect: Coroutine[Any, Any, object]) -> bool:
+        """Wait for an effect, but leave it when newer work arrives; whether it came to its end."""
+        return await race.unless(self._changed, effect)
+
+    def _failed(self, failure: errors.Failure) -> float | None:
+        """Report it; returns when to try again, None for not before something changes."""
+        work = self._work
+        if failure.permanent:
+            log.warning("%s: %s", work.capsule_id, failure.message)
+            self._report(work, settled=True, reason=failure.message, failed=True)
+            return None
+        done = self._reported.settled and self._reported.generation == work.spec.generation
+        if not done:
+            self._report(work, settled=False, reason=failure.message)
+        log.warning("%s: %s; trying again in %.1f s", work.capsule_id, failure.message, self._pause)
+        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        return pause
+
+    def _report(
+        self, work: Work, *, settled: bool, reason: str | None, failed: bool = False, activity: str | None = None
+    ) -> None:
+        status = CapsuleStatus(
+            generation=work.spec.generation if settled else self._reported.generation,
+            settled=settled,
+            containers=dict(self._known),
+            reason=reason,
+            failed=failed,
+            activity=activity,
+        )
+        if status != self._reported:
+            self._tell(status)
+
+    def _tell(self, status: CapsuleStatus) -> None:
+        self._reported = status
+        self._place.reporter.report(self._work.capsule_id, self._work.epoch, status)
+
+
+def _worded(step: Step) -> str:
+    match step:
+        case Create(container=container):
+            return f"create {container.id} from {container.image}"
+        case Stop(container_id=container_id, timeout=timeout):
+            return f"stop {container_id} within {timeout} s"
+        case _:
+            return f"{type(step).__name__.lower()} {step.container_id}"
