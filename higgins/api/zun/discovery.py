@@ -38,11 +38,11 @@ class Versions(Struct):
     default_version: Offer
 
 
-def versions(base: str) -> Versions:
+def versions(address: str) -> Versions:
     """The root document. Clients take the first version whose status is CURRENT."""
     offer = Offer(
         id="v1",
-        links=[Link(f"{base}/v1/", "self")],
+        links=[Link(f"{address}/v1/", "self")],
         status="CURRENT",
         max_version=str(microversion.MAX),
         min_version=str(microversion.MIN),
@@ -55,18 +55,18 @@ def versions(base: str) -> Versions:
     )
 
 
-def resources(base: str) -> dict[str, object]:
+def resources(address: str) -> dict[str, object]:
     """The document of version 1: its resources, each as a key of its own."""
     return {
         "id": "v1",
         "media_types": [{"base": "application/json", "type": "application/vnd.openstack.zun.v1+json"}],
         "links": [
-            {"href": f"{base}/v1/", "rel": "self"},
+            {"href": f"{address}/v1/", "rel": "self"},
             {
                 "href": "https://docs.openstack.org/developer/zun/dev/api-spec-v1.html",
                 "rel": "describedby",
                 "type": "text/html",
             },
         ],
-        **{name: [Link(f"{base}/v1/{name}/", "self"), Link(f"{base}/{name}/", "bookmark")] for name in RESOURCES},
+        **{name: [Link(f"{address}/v1/{name}/", "self"), Link(f"{address}/{name}/", "bookmark")] for name in RESOURCES},
     }

@@ -7,15 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from higgins import errors
 from higgins.api import requestid
-from higgins.api.zun import envelope, microversion, openapi, routes, values
+from higgins.api.zun import envelope, microversion, openapi, parameters, routes, values
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.routes import Found, Missed, Route
 from higgins.api.zun.verbs import Answer, Ask, Door, Text
@@ -95,7 +93,7 @@ class _Front:
             version = _version(request, found.route)
             response = await self._do(request, found, version, caller)
         except errors.Failure as failure:
-            response = envelope.of_failure(failure, self._login_url or f"{self._base(request)}/identity/v3")
+            response = envelope.of_failure(failure, self._login_url or f"{self._address(request)}/identity/v3")
         except web.HTTPRequestEntityTooLarge as refusal:
             response = envelope.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refusal.text or refusal.reason)
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
@@ -115,30 +113,28 @@ class _Front:
         self, request: web.Request, found: Found, version: Version | None, caller: Caller
     ) -> web.StreamResponse:
         route = found.route
-        if route.json_only and request.content_type != _JSON:
-            wanted = f"Unsupported Content-Type; the body must be {_JSON}."
+        if route.json_only and request.content_type != parameters.JSON:
+            wanted = f"Unsupported Content-Type; the body must be {parameters.JSON}."
             return envelope.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, wanted)
-        given = await _parameters(request, route)
+        query, body = await parameters.given(request, route)
         ask = Ask(
             caller=caller,
             request=request[requestid.KEY],
-            base=self._base(request),
+            address=self._address(request),
             path=found.path,
-            params=route.form.read(given, version or microversion.MIN, self._read),
+            params=route.form.read(query, body, version or microversion.MIN, self._read),
         )
         match await route.verb(self._door, ask):
-            case Answer(body=body, headers=headers, content_type=content_type):
-                kind = content_type if body else None
-                return web.Response(status=route.ok, body=body or None, headers=headers, content_type=kind)
+            case Answer(body=content, headers=headers, content_type=content_type):
+                kind = content_type if content else None
+                return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
             case Text(pieces=pieces):
                 return await _stream(request, pieces, route.ok, microversion.headers(version or microversion.MIN))
 
-    def _base(self, request: web.Request) -> str:
+    def _address(self, request: web.Request) -> str:
         return self._public_url or f"{request.scheme}://{routes.readable(request.host)}"
 
 
-_JSON = "application/json"
-_FORM = "application/x-www-form-urlencoded"
 _NOBODY = Caller(user_id=UserId(""), project_id=ProjectId(""), roles=frozenset())
 """Who asks for what anybody may read."""
 
@@ -163,72 +159,6 @@ def _version(request: web.Request, route: Route) -> Version | None:
     return version
 
 
-async def _parameters(request: web.Request, route: Route) -> Mapping[str, Any]:
-    """What the query and, where there can be one, the body say; the body has the last word."""
-    if not route.form.names and not route.form.strict:
-        return {}
-    given = _pairs(request.rel_url.raw_query_string)
-    if request.method in ("POST", "PATCH") and request.body_exists:
-        given.update(await _body(request))
-    return given
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        raw = await request.read()
-    except (ConnectionError, HttpProcessingError) as error:
-        raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
-    if request.content_type == _FORM:
-        return _pairs(raw.decode(errors="replace"))
-    if not raw:
-        return {}
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise errors.Invalid(f"The body is not valid JSON: {error}", code="invalid") from error
-    if body is None:
-        return {}
-    if not isinstance(body, dict):
-        raise errors.Invalid("The body must be a JSON object.", code="invalid")
-    if b"\\u0000" in raw and _has_nul(body):
-        raise errors.Invalid("The body has a NUL character in it, which nothing can hold.", code="invalid")
-    return body
-
-
-def _pairs(text: str) -> dict[str, Any]:
-    """The parameters of a query string or a form; one that is repeated becomes a list."""
-    found: dict[str, Any] = {}
-    if not text:
-        return found
-    try:
-        pairs = parse_qsl(routes.readable(text), keep_blank_values=True, max_num_fields=1000)
-    except ValueError as error:
-        raise errors.Invalid("There are too many parameters.", code="invalid") from error
-    for name, value in pairs:
-        if _has_nul(value):
-            raise errors.Invalid(f"The parameter '{name}' has a NUL character in it.", code="invalid")
-        match found.get(name):
-            case None:
-                found[name] = value
-            case list() as several:
-                several.append(value)
-            case one:
-                found[name] = [one, value]
-    return found
-
-
-def _has_nul(value: Any) -> bool:
-    match value:
-        case str():
-            return "\0" in value
-        case dict():
-            return any(_has_nul(key) or _has_nul(one) for key, one in value.items())
-        case list():
-            return any(_has_nul(one) for one in value)
-        case _:
-            return False
-
-
 async def _stream(
     request: web.Request, pieces: AsyncIterator[bytes], status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
@@ -239,7 +169,7 @@ async def _stream(
         # Before the first byte is sent a failure can still be answered properly.
         first = await anext(pieces, b"")
         response = web.StreamResponse(status=status, headers=headers)
-        response.content_type = _JSON
+        response.content_type = parameters.JSON
         await response.prepare(request)
         if request.method == "HEAD":
             return response

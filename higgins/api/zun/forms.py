@@ -196,6 +196,8 @@ class Form(Generic[P]):
     params: type[P]
     strict: bool = True
     """Parameters that the API does not know are refused; otherwise they are ignored."""
+    query: Sequence[str] | None = None
+    """The only parameters that may stand in the query; None: all of them."""
     gates: Sequence[Gate[P]] = ()
     steps: Sequence[Callable[[Version, P], P]] = ()
     """What a version changes about the meaning of parameters."""
@@ -206,10 +208,18 @@ class Form(Generic[P]):
         """The parameters' names as clients write them."""
         return self.params.__struct_encode_fields__
 
-    def read(self, raw: Mapping[str, Any], version: Version, hook: Callable[[type, Any], Any]) -> P:
-        """The parameters as values. Raises Invalid with the field's name and what is allowed."""
+    def read(
+        self,
+        query: Mapping[str, Any],
+        body: Mapping[str, Any],
+        version: Version,
+        hook: Callable[[type, Any], Any],
+    ) -> P:
+        """The parameters as values; the body has the last word. Raises Invalid with the field's name and what is allowed."""
+        raw = {**query, **body}
         known = self.names
-        if unknown := sorted(key for key in raw if key not in known):
+        elsewhere = () if self.query is None else [key for key in query if key not in self.query]
+        if unknown := sorted({*elsewhere, *(key for key in raw if key not in known)}):
             if self.strict:
                 raise _refused(
                     f"Additional properties are not allowed ({', '.join(map(repr, unknown))} was unexpected)"
@@ -284,6 +294,7 @@ def _tty_follows_interactive(version: Version, params: CreateContainer) -> Creat
 NOTHING = Form(params=Nothing, strict=False)
 CREATE = Form(
     params=CreateContainer,
+    query=("run",),
     gates=(
         Gate("auto_remove", Version(1, 3), lambda c: c.auto_remove is not None),
         Gate("runtime", Version(1, 5), lambda c: c.runtime is not None),
@@ -310,6 +321,7 @@ CREATE = Form(
 )
 UPDATE = Form(
     params=UpdateContainer,
+    query=(),
     unoffered=(
         Unoffered("cpu", "changing the CPU of a container", lambda c: c.cpu is not None),
         Unoffered("memory", "changing the memory of a container", lambda c: c.memory is not None),

@@ -15,7 +15,9 @@ Describe = Callable[[Any], dict[str, Any]]
 
 def document(bounds: values.Bounds) -> bytes:
     """The document, as JSON."""
-    kinds = [route.form.params for route in ROUTES] + [r.gives for r in ROUTES if r.gives] + [envelope.Refusals]
+    asked = [route.form.params for route in ROUTES]
+    given = [route.gives for route in ROUTES if route.gives is not None]
+    kinds = [*asked, *given, envelope.Refusals]
     schemas, components = msgspec.json.schema_components(
         kinds, schema_hook=values.describer(bounds), ref_template="#/components/schemas/{name}"
     )
@@ -59,7 +61,7 @@ def _operation(route: Route, describe: Describe, components: Mapping[str, Any]) 
     if route.gives is not None:
         success["content"] = {"application/json": {"schema": describe(route.gives)}}
     operation: dict[str, Any] = {
-        "operationId": (route.verb.__name__ if hasattr(route.verb, "__name__") else "").rstrip("_"),
+        "operationId": "-".join([route.method.lower(), *re.findall(r"\w+", route.path)]),
         "summary": (route.verb.__doc__ or "").strip(),
         "parameters": _parameters(route, components),
         "responses": {
@@ -87,7 +89,7 @@ def _parameters(route: Route, components: Mapping[str, Any]) -> list[dict[str, A
     ]
     if route.versioned:
         found.append({"$ref": "#/components/parameters/version"})
-    if route.method in ("GET", "DELETE"):
-        properties = components.get(route.form.params.__name__, {}).get("properties", {})
-        found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
-    return found
+    properties = components[route.form.params.__name__]["properties"]
+    allowed = properties if route.form.query is None else route.form.query
+    # None is required here, even where the form requires it: it may stand in the body.
+    return found + [{"name": name, "in": "query", "schema": properties[name]} for name in allowed]

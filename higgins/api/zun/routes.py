@@ -23,7 +23,7 @@ class Route:
     form: Form[Any]
     ok: int
     gives: Any
-    """What the answer's JSON is; None for no content."""
+    """What the answer's JSON is; None where there is nothing to say."""
     min: Version = MIN
     max: Version = MAX
     json_only: bool = False
@@ -47,7 +47,7 @@ ROUTES: tuple[Route, ...] = (
     # method   path                                    verb               form           ok   gives
     Route("GET", "/", verbs.root, forms.NOTHING, 200, discovery.Versions, public=True, versioned=False),
     Route("GET", "/v1", verbs.version, forms.NOTHING, 200, dict[str, Any], public=True),
-    Route("GET", "/healthcheck", verbs.healthcheck, forms.NOTHING, 200, Any, public=True, versioned=False),
+    Route("GET", "/healthcheck", verbs.healthcheck, forms.NOTHING, 200, None, public=True, versioned=False),
     Route("GET", "/openapi.json", verbs.document, forms.NOTHING, 200, dict[str, Any], public=True, versioned=False),
     Route("POST", "/containers", verbs.create, forms.CREATE, 202, views.Container, json_only=True),
     Route("GET", "/containers", verbs.list_, forms.LIST, 200, views.ContainerList),

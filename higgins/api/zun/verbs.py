@@ -36,7 +36,7 @@ class Ask(Generic[P]):
 
     caller: Caller
     request: RequestId
-    base: str
+    address: str
     """The address that links begin with."""
     path: tuple[str, ...]
     """The path's variable parts, in order."""
@@ -66,12 +66,12 @@ EMPTY = Answer(b"")
 
 async def root(_: Door, ask: Ask[Any]) -> Answer:
     """The versions of the API."""
-    return Answer(_encode(discovery.versions(ask.base)))
+    return Answer(_encode(discovery.versions(ask.address)))
 
 
 async def version(_: Door, ask: Ask[Any]) -> Answer:
     """What version 1 of the API has."""
-    return Answer(_encode(discovery.resources(ask.base)))
+    return Answer(_encode(discovery.resources(ask.address)))
 
 
 async def healthcheck(_: Door, __: Ask[Any]) -> Answer:
@@ -99,7 +99,7 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
         host=asked.host,
         hints=translate.hints(asked),
     )
-    location = {"Location": f"{ask.base}/v1/containers/{capsule.id}"}
+    location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
 
 
@@ -107,7 +107,7 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     """The containers of the caller's project."""
     query = translate.query(ask.params, door.max_limit)
     page = await door.containers.list(ask.caller, query)
-    return Answer(_encode(views.page(page, query, now=door.now(), roles=ask.caller.roles, base=ask.base)))
+    return Answer(_encode(views.page(page, query, now=door.now(), roles=ask.caller.roles, address=ask.address)))
 
 
 async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
@@ -219,7 +219,7 @@ async def action(door: Door, ask: Ask[Any]) -> Answer:
 
 
 def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -> views.Container:
-    return views.container(capsule, now=door.now(), roles=ask.caller.roles, base=ask.base, fresh=fresh)
+    return views.container(capsule, now=door.now(), roles=ask.caller.roles, address=ask.address, fresh=fresh)
 
 
 def _seconds(asked: forms.StopContainer) -> int | None:

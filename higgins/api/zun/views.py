@@ -111,9 +111,9 @@ class ActionList(Struct, rename={"actions": "containerActions"}):
 
 
 def container(
-    capsule: Capsule, *, now: float, roles: frozenset[str], base: str | None = None, fresh: bool = False
+    capsule: Capsule, *, now: float, roles: frozenset[str], address: str | None = None, fresh: bool = False
 ) -> Container:
-    """One container. `base` is the address that links begin with, None for none of them; `fresh` is the answer to its creation."""
+    """One container. `address` is the address that links begin with, None for none of them; `fresh` is the answer to its creation."""
     spec, asked = capsule.spec, capsule.spec.containers[0]
     known = capsule.status.containers.get(asked.id)
     seen = known.observed if known else None
@@ -155,10 +155,10 @@ def container(
         created_at=moment(capsule.created_at),
         updated_at=_optional(moment, capsule.updated_at),
     )
-    if base is not None:
+    if address is not None:
         shown.links = [
-            Link(f"{base}/v1/containers/{capsule.id}", "self"),
-            Link(f"{base}/containers/{capsule.id}", "bookmark"),
+            Link(f"{address}/v1/containers/{capsule.id}", "self"),
+            Link(f"{address}/containers/{capsule.id}", "bookmark"),
         ]
     if ADMIN in roles:
         shown.image_pull_policy = asked.pull
@@ -168,7 +168,7 @@ def container(
     return shown
 
 
-def page(page: Page, query: Query, *, now: float, roles: frozenset[str], base: str) -> ContainerList:
+def page(page: Page, query: Query, *, now: float, roles: frozenset[str], address: str) -> ContainerList:
     """A page of a list, and the address of the next one with everything that was asked of this one."""
     following = None
     if page.more and page.capsules:
@@ -180,7 +180,7 @@ def page(page: Page, query: Query, *, now: float, roles: frozenset[str], base: s
             ("limit", str(query.limit)),
             ("marker", page.capsules[-1].id),
         ]
-        following = f"{base}/v1/containers?{urlencode(pairs)}"
+        following = f"{address}/v1/containers?{urlencode(pairs)}"
     return ContainerList([container(one, now=now, roles=roles) for one in page.capsules], following)
 
 

@@ -1,0 +1,80 @@
+"""What a request carries in its query and its body, before anything is known about its meaning."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from higgins import errors
+from higgins.api.zun import routes
+from higgins.api.zun.routes import Route
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+
+async def given(request: web.Request, route: Route) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What the query says and, where there can be one, the body."""
+    if not route.form.names and not route.form.strict:
+        return {}, {}
+    with_body = request.method in ("POST", "PATCH") and request.body_exists
+    return _pairs(request.rel_url.raw_query_string), await _body(request) if with_body else {}
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        raw = await request.read()
+    except (ConnectionError, HttpProcessingError) as error:
+        raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
+    if request.content_type == FORM:
+        return _pairs(raw.decode(errors="replace"))
+    if not raw:
+        return {}
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise errors.Invalid(f"The body is not valid JSON: {error}", code="invalid") from error
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise errors.Invalid("The body must be a JSON object.", code="invalid")
+    if b"\\u0000" in raw and _has_nul(body):
+        raise errors.Invalid("The body has a NUL character in it, which nothing can hold.", code="invalid")
+    return body
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    """The parameters of a query string or a form; one that is repeated becomes a list."""
+    found: dict[str, Any] = {}
+    if not text:
+        return found
+    try:
+        pairs = parse_qsl(routes.readable(text), keep_blank_values=True, max_num_fields=1000)
+    except ValueError as error:
+        raise errors.Invalid("There are too many parameters.", code="invalid") from error
+    for name, value in pairs:
+        if _has_nul(value):
+            raise errors.Invalid(f"The parameter '{name}' has a NUL character in it.", code="invalid")
+        match found.get(name):
+            case None:
+                found[name] = value
+            case list() as several:
+                several.append(value)
+            case one:
+                found[name] = [one, value]
+    return found
+
+
+def _has_nul(value: Any) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_has_nul(key) or _has_nul(one) for key, one in value.items())
+        case list():
+            return any(_has_nul(one) for one in value)
+        case _:
+            return False
