@@ -70,7 +70,7 @@ class Reference:
 def _split(name: str) -> tuple[str | None, str]:
     """A first part is a registry only if it could not be a part of a path: users write `team/app` as well as `host.example/app`."""
     first, slash, rest = name.partition("/")
-    if slash and (set(first) & set(".:[") or first == "localhost" or first != first.lower()):
+    if slash and (set(first) & set(".:[") or first == "localhost"):
         return first, rest
     return None, name
 

@@ -1,0 +1,440 @@
+"""A runtime and a store of images in memory, that can be told to be slow, to fail, to forget and to go away."""
+
+import asyncio
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from higgins import errors
+from higgins.drivers.reference import Reference
+from higgins.model.capsule import Container, Observation, Resources, Stage
+from higgins.model.host import Inventory
+from higgins.model.ids import ContainerId
+from higgins.model.live import ExecResult
+from higgins.protocols.runtime import CAPABILITIES, Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What a command does."""
+
+    exit_code: int | None = None
+    """None: it runs on."""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    oom_killed: bool = False
+    missing: bool = False
+    """There is no such command in the image."""
+
+
+BEHAVIOURS: Mapping[str, Behaviour] = {
+    "true": Behaviour(exit_code=0),
+    "false": Behaviour(exit_code=1),
+    "no-such-command": Behaviour(missing=True),
+}
+"""By first word. `echo` prints its words and ends; every other command runs on."""
+
+
+class Seen(NamedTuple):
+    """One call that a fake was asked."""
+
+    method: str
+    subject: str | None
+    """A container, or the reference of an image."""
+
+
+@dataclass(slots=True)
+class _Trouble:
+    failure: errors.Failure
+    times: int
+    after: bool
+
+
+class Mischief:
+    """What can be told to a fake, and what it was asked."""
+
+    def __init__(self, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.seen: list[Seen] = []
+        """Every call, in order, failed ones too."""
+        self._sleep = sleep
+        self._away: errors.Unavailable | None = None
+        self._delays: dict[str, float] = {}
+        self._troubles: defaultdict[str, list[_Trouble]] = defaultdict(list)
+
+    def count(self, method: str, subject: str | None = None) -> int:
+        """How often a method was called, for one subject or for all."""
+        return sum(call.method == method and subject in (None, call.subject) for call in self.seen)
+
+    def slow(self, method: str, seconds: float) -> None:
+        """Let every call of the method take so long; 0 ends it."""
+        self._delays[method] = seconds
+
+    def fail(self, method: str, failure: errors.Failure, *, times: int = 1, after: bool = False) -> None:
+        """Let the next calls of the method raise this; `after` they had their effect all the same, as when an answer is lost."""
+        self._troubles[method].append(_Trouble(failure, times, after))
+
+    def go_away(self, why: str = "The runtime does not answer.") -> None:
+        """Every call raises Unavailable, and every watch ends, until it comes back. What runs runs on."""
+        self._away = errors.Unavailable(why)
+
+    def come_back(self) -> None:
+        """It answers again, and nothing was lost."""
+        self._away = None
+
+    def present(self) -> None:
+        """Raises Unavailable while it is away."""
+        if self._away is not None:
+            raise errors.Unavailable(self._away.message)
+
+    @asynccontextmanager
+    async def call(self, method: str, subject: str | None = None) -> AsyncIterator[None]:
+        """Around the effect of a call: what was told to happen happens."""
+        self.seen.append(Seen(method, subject))
+        self.present()
+        if delay := self._delays.get(method):
+            await self._sleep(delay)
+            self.present()
+        trouble = self._next(method)
+        if trouble is not None and not trouble.after:
+            raise trouble.failure
+        yield
+        if trouble is not None:
+            raise trouble.failure
+
+    def _next(self, method: str) -> _Trouble | None:
+        waiting = self._troubles[method]
+        if not waiting:
+            return None
+        waiting[0].times -= 1
+        return waiting.pop(0) if waiting[0].times <= 0 else waiting[0]
+
+
+class FakeImages(Mischief):
+    """Images in memory: those that are here, and those that a registry would give. `fetch` and `resolve` are the methods that can be told."""
+
+    def __init__(
+        self,
+        present: Sequence[str] = (),
+        *,
+        registry: Sequence[str] = (),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(sleep=sleep)
+        self._here = {str(Reference.parse(each)): _digest(each) for each in present}
+        self._registry = {str(Reference.parse(each)): _digest(each) for each in registry}
+
+    async def resolve(self, reference: str) -> str | None:
+        wanted = str(Reference.parse(reference))
+        async with self.call("resolve", reference):
+            return self._here.get(wanted)
+
+    def here(self, reference: str) -> str | None:
+        """What resolve would say, without being a call."""
+        return self._here.get(str(Reference.parse(reference)))
+
+    async def fetch(self, reference: str) -> str:
+        wanted = str(Reference.parse(reference))
+        async with self.call("fetch", reference):
+            digest = self._registry.get(wanted)
+            if digest is None:
+                raise errors.NotFound(f"Image {reference} could not be found in its registry.", code="image-not-found")
+            self._here[wanted] = digest
+        return digest
+
+    def forget(self, reference: str) -> None:
+        """It is not here any more."""
+        self._here.pop(str(Reference.parse(reference)), None)
+
+
+@dataclass(slots=True)
+class _Line:
+    at: float
+    error: bool
+    text: bytes
+
+
+@dataclass(slots=True)
+class _Kept:
+    origin: Origin
+    container: Container
+    seen: Observation
+    lines: list[_Line] = field(default_factory=list)
+
+
+class FakeRuntime(Mischief):
+    """A runtime in memory with every capability. Time stands still but for the clock that is given to it."""
+
+    def __init__(
+        self,
+        *,
+        images: FakeImages | None = None,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        capacity: Resources = Resources(cpu=4.0, memory=8192, disk=100),  # noqa: B008 - frozen
+        handlers: Sequence[str] = ("runc",),
+    ) -> None:
+        """Without `images` every image is here; without `clock` each event is a second after the one before."""
+        super().__init__(sleep=sleep)
+        self._images = images
+        self._clock = clock or itertools.count(1_000_000_000).__next__
+        self._capacity = capacity
+        self._handlers = tuple(handlers)
+        self._kept: dict[ContainerId, _Kept] = {}
+        self._watchers: list[asyncio.Queue[ContainerId | None]] = []
+        self._behaviours: dict[tuple[str, ...], Behaviour] = {}
+        self.starts: Counter[ContainerId] = Counter()
+        """How often each container really was started."""
+        self.signals: list[tuple[ContainerId, str]] = []
+        """The signals that were delivered."""
+
+    # What a test tells it
+
+    def behave(self, command: Sequence[str], behaviour: Behaviour) -> None:
+        """What this very command does, in a container's start as in an exec."""
+        self._behaviours[tuple(command)] = behaviour
+
+    def end(self, container_id: ContainerId, exit_code: int = 0, *, oom_killed: bool = False) -> None:
+        """Its command ends."""
+        self._change(
+            container_id,
+            stage=Stage.EXITED,
+            exit_code=exit_code,
+            oom_killed=oom_killed,
+            finished_at=float(self._clock()),
+        )
+
+    def forget(self, container_id: ContainerId) -> None:
+        """It vanishes, as if removed behind our back."""
+        if self._kept.pop(container_id, None) is not None:
+            self._tell(container_id)
+
+    def print(self, container_id: ContainerId, text: bytes, *, error: bool = False) -> None:
+        """It prints, to standard output or standard error."""
+        at = float(self._clock())
+        self._kept[container_id].lines += [_Line(at, error, line) for line in text.splitlines(keepends=True)]
+
+    def go_away(self, why: str = "The runtime does not answer.") -> None:
+        super().go_away(why)
+        for watcher in self._watchers:
+            watcher.put_nowait(None)
+
+    # Runtime
+
+    async def list(self, containers: Sequence[ContainerId] | None = None) -> Mapping[ContainerId, Observation]:
+        async with self.call("list"):
+            wanted = self._kept if containers is None else containers
+            return {each: self._kept[each].seen for each in wanted if each in self._kept}
+
+    def watch(self) -> AsyncIterator[ContainerId]:
+        # Here and not in the iterator: what happens before the first look at it is told too.
+        changes: asyncio.Queue[ContainerId | None] = asyncio.Queue()
+        self._watchers.append(changes)
+        return self._told(changes)
+
+    async def create(self, origin: Origin, container: Container) -> None:
+        async with self.call("create", container.id):
+            there = self._kept.get(container.id)
+            if there is not None:
+                if there.origin.capsule_id != origin.capsule_id:
+                    raise errors.Conflict(
+                        f"The runtime has a container {container.id} that was not made for this one: remove it."
+                    )
+                return
+            if origin.handler is not None and origin.handler not in self._handlers:
+                raise errors.Invalid(f"This host has no runtime {origin.handler!r}. Ask for another one.")
+            image = f"sha256:{container.image}"
+            if self._images is not None:
+                found = self._images.here(container.image)
+                if found is None:
+                    raise errors.NotFound(
+                        f"Image {container.image} could not be found on this host.", code="image-not-found"
+                    )
+                image = found
+            self._kept[container.id] = _Kept(origin, container, _made(origin, container, image))
+            self._tell(container.id)
+
+    async def start(self, container_id: ContainerId) -> None:
+        async with self.call("start", container_id):
+            kept = self._kept.get(container_id)
+            if kept is None:
+                raise errors.Conflict("The container cannot start: it is gone from the runtime.")
+            match kept.seen.stage:
+                case Stage.RUNNING:
+                    return
+                case Stage.PAUSED:
+                    raise errors.Conflict("The container cannot start now: it is paused.")
+            command = (*(kept.container.entrypoint or ()), *(kept.container.command or ()))
+            does = self._does(command)
+            if does.missing:
+                message = f"The command {command[0]!r} was not found in the image. Check the command."
+                self._change(container_id, error=message, exit_code=127)
+                raise errors.Invalid(message)
+            self.starts[container_id] += 1
+            self._change(
+                container_id,
+                stage=Stage.RUNNING,
+                started_at=float(self._clock()),
+                finished_at=None,
+                exit_code=None,
+                error=None,
+                oom_killed=False,
+            )
+            self.print(container_id, does.stdout)
+            self.print(container_id, does.stderr, error=True)
+            if does.exit_code is not None:
+                self.end(container_id, does.exit_code, oom_killed=does.oom_killed)
+
+    async def stop(self, container_id: ContainerId, timeout: int) -> None:
+        async with self.call("stop", container_id):
+            if self._stage(container_id) in (Stage.RUNNING, Stage.PAUSED):
+                self.end(container_id, 137)
+
+    async def remove(self, container_id: ContainerId) -> None:
+        async with self.call("remove", container_id):
+            self.forget(container_id)
+
+    async def inventory(self) -> Inventory:
+        async with self.call("inventory"):
+            return Inventory(
+                runtime="fake",
+                runtime_version="1",
+                handlers=self._handlers,
+                default_handler=self._handlers[0],
+                capabilities=tuple(name for name, protocol in CAPABILITIES.items() if isinstance(self, protocol)),
+                capacity=self._capacity,
+                architecture="x86_64",
+                os_type="linux",
+                os="A machine in memory",
+                kernel_version="0",
+                containers=len(self._kept),
+            )
+
+    # Pauses
+
+    async def pause(self, container_id: ContainerId) -> None:
+        async with self.call("pause", container_id):
+            self._running(container_id, "be paused")
+            self._change(container_id, stage=Stage.PAUSED)
+
+    async def unpause(self, container_id: ContainerId) -> None:
+        async with self.call("unpause", container_id):
+            self._running(container_id, "be unpaused")
+            self._change(container_id, stage=Stage.RUNNING)
+
+    # Signals
+
+    async def kill(self, container_id: ContainerId, signal: str) -> None:
+        async with self.call("kill", container_id):
+            self._running(container_id, "be signalled")
+            if signal not in _SIGNALS:
+                raise errors.Invalid(f"{signal} is no signal that this host knows.")
+            self.signals.append((container_id, signal))
+            if signal == "SIGKILL":
+                self.end(container_id, 137)
+
+    # Executes
+
+    async def execute(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> ExecResult:
+        async with self.call("execute", container_id):
+            if self._stage(container_id) is not Stage.RUNNING:
+                raise errors.Conflict("The command cannot be executed: the container does not run, or is paused.")
+            does = self._does(command)
+            if does.missing:
+                return ExecResult(output=f'exec: "{command[0]}": executable file not found\n'.encode(), exit_code=127)
+            output = does.stdout + does.stderr
+            return ExecResult(
+                output=output.replace(b"\n", b"\r\n") if terminal else output, exit_code=does.exit_code or 0
+            )
+
+    # Logs
+
+    async def logs(
+        self,
+        container_id: ContainerId,
+        *,
+        stdout: bool,
+        stderr: bool,
+        timestamps: bool,
+        tail: int | None,
+        since: float | None,
+    ) -> AsyncIterator[bytes]:
+        async with self.call("logs", container_id):
+            kept = self._kept.get(container_id)
+            if kept is None:
+                raise errors.NotFound("The runtime has no such container, so there are no logs of it.")
+            wanted = [
+                line
+                for line in kept.lines
+                if (stderr if line.error else stdout) and (since is None or line.at >= since)
+            ]
+        for line in wanted if tail is None else wanted[max(0, len(wanted) - tail) :]:
+            self.present()
+            yield b"%.9f %b" % (line.at, line.text) if timestamps else line.text
+
+    # What they are made of
+
+    async def _told(self, changes: "asyncio.Queue[ContainerId | None]") -> AsyncIterator[ContainerId]:
+        try:
+            self.present()
+            while (changed := await changes.get()) is not None:
+                yield changed
+            raise errors.Unavailable("The runtime went away.")
+        finally:
+            self._watchers.remove(changes)
+
+    def _does(self, command: Sequence[str]) -> Behaviour:
+        told = self._behaviours.get(tuple(command))
+        if told is not None:
+            return told
+        match tuple(command):
+            case ("echo", *words):
+                return Behaviour(exit_code=0, stdout=" ".join(words).encode() + b"\n")
+            case (first, *_):
+                return BEHAVIOURS.get(first, Behaviour())
+            case _:
+                return Behaviour()
+
+    def _stage(self, container_id: ContainerId) -> Stage:
+        kept = self._kept.get(container_id)
+        return kept.seen.stage if kept else Stage.ABSENT
+
+    def _running(self, container_id: ContainerId, what: str) -> None:
+        if self._stage(container_id) not in (Stage.RUNNING, Stage.PAUSED):
+            raise errors.Conflict(f"The container cannot {what}: it does not run.")
+
+    def _change(self, container_id: ContainerId, **changes: object) -> None:
+        kept = self._kept[container_id]
+        kept.seen = replace(kept.seen, **changes)  # type: ignore[arg-type]
+        self._tell(container_id)
+
+    def _tell(self, container_id: ContainerId) -> None:
+        for watcher in self._watchers:
+            watcher.put_nowait(container_id)
+
+
+_SIGNALS = frozenset(
+    ("SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGSTOP", "SIGCONT", "SIGWINCH")
+)
+
+
+def _made(origin: Origin, container: Container, image: str) -> Observation:
+    return Observation(
+        container_id=container.id,
+        capsule_id=origin.capsule_id,
+        epoch=origin.epoch,
+        restarts=origin.restarts,
+        stage=Stage.CREATED,
+        image=image,
+        hostname=container.hostname or container.id[:12],
+        command=tuple(container.command or ()),
+        entrypoint=tuple(container.entrypoint or ()),
+    )
+
+
+def _digest(reference: str) -> str:
+    """Not a real one: it tells a reader of a failed test which image it is."""
+    parsed = Reference.parse(reference)
+    return parsed.digest or f"sha256:{parsed}"

@@ -1,0 +1,50 @@
+"""The fakes keep the contracts, so that what is tested with them is true of real runtimes."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from higgins.model.ids import ContainerId
+from higgins.testing.runtime import FakeImages, FakeRuntime
+from higgins.testing.runtime_contract import Behave, ImageContract, RuntimeContract
+
+IMAGE = "higgins-test/busybox:latest"
+
+
+class TestFakeRuntime(RuntimeContract):
+    @pytest.fixture
+    def image(self) -> str:
+        return IMAGE
+
+    @pytest.fixture
+    def runtime(self) -> FakeRuntime:
+        return FakeRuntime(images=FakeImages([IMAGE]))
+
+    @pytest.fixture
+    def behave(self, runtime: FakeRuntime) -> Behave:
+        return runtime.behave
+
+    @pytest.fixture
+    def vanish(self, runtime: FakeRuntime) -> Callable[[ContainerId], Awaitable[None]]:
+        async def vanish(container_id: ContainerId) -> None:
+            runtime.forget(container_id)
+
+        return vanish
+
+
+class TestFakeImages(ImageContract):
+    @pytest.fixture
+    def images(self) -> FakeImages:
+        return FakeImages([IMAGE], registry=["registry.example/app:1"])
+
+    @pytest.fixture
+    def here(self) -> str:
+        return IMAGE
+
+    @pytest.fixture
+    def elsewhere(self) -> str:
+        return "registry.example/app:1"
+
+    @pytest.fixture
+    def nowhere(self) -> str:
+        return "registry.example/none:1"
