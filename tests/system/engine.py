@@ -1,7 +1,9 @@
 """A real Docker Engine for tests: fixtures that find one, local images, and a registry on the loopback address."""
 
 import asyncio
+import hashlib
 import io
+import json
 import os
 import shutil
 import socket
@@ -60,11 +62,15 @@ async def import_busybox(tag: str, *, url: str = URL) -> None:
     busybox = shutil.which("busybox")
     if busybox is None:
         missing("These tests need a static busybox; install Debian's package busybox-static.")
-    name, _, version = tag.rpartition(":")
+    root = _root(Path(busybox))
+    label = f"org.higgins.test={hashlib.sha256(root).hexdigest()}"
     async with Engine(url) as engine:
-        async with engine.stream(
-            "POST", "images/create", {"fromSrc": "-", "repo": name, "tag": version}, body=_root(Path(busybox))
-        ) as response:
+        wanted = json.dumps({"reference": [tag], "label": [label]})
+        if json.loads(await engine.call("GET", "images/json", {"filters": wanted})):
+            return
+        name, _, version = tag.rpartition(":")
+        parameters = {"fromSrc": "-", "repo": name, "tag": version, "changes": f"LABEL {label}"}
+        async with engine.stream("POST", "images/create", parameters, body=root) as response:
             async for line in lines(response):
                 assert b'"error"' not in line, line
 
