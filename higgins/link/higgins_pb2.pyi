@@ -1,0 +1,106 @@
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EnrolRequest(_message.Message):
+    __slots__ = ("secret", "name", "signing_request")
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SIGNING_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    secret: bytes
+    name: str
+    signing_request: bytes
+    def __init__(self, secret: _Optional[bytes] = ..., name: _Optional[str] = ..., signing_request: _Optional[bytes] = ...) -> None: ...
+
+class RenewRequest(_message.Message):
+    __slots__ = ("signing_request",)
+    SIGNING_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    signing_request: bytes
+    def __init__(self, signing_request: _Optional[bytes] = ...) -> None: ...
+
+class Certificate(_message.Message):
+    __slots__ = ("host_id", "certificate", "issued_at", "expires_at")
+    HOST_ID_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    host_id: str
+    certificate: bytes
+    issued_at: float
+    expires_at: float
+    def __init__(self, host_id: _Optional[str] = ..., certificate: _Optional[bytes] = ..., issued_at: _Optional[float] = ..., expires_at: _Optional[float] = ...) -> None: ...
+
+class HostEnvelope(_message.Message):
+    __slots__ = ("hello", "heartbeat", "report")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    hello: bytes
+    heartbeat: bytes
+    report: bytes
+    def __init__(self, hello: _Optional[bytes] = ..., heartbeat: _Optional[bytes] = ..., report: _Optional[bytes] = ...) -> None: ...
+
+class ControlEnvelope(_message.Message):
+    __slots__ = ("welcome", "whole", "changed", "withdrawn", "acknowledged", "open_call")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    OPEN_CALL_FIELD_NUMBER: _ClassVar[int]
+    welcome: bytes
+    whole: bytes
+    changed: bytes
+    withdrawn: bytes
+    acknowledged: bytes
+    open_call: OpenCall
+    def __init__(self, welcome: _Optional[bytes] = ..., whole: _Optional[bytes] = ..., changed: _Optional[bytes] = ..., withdrawn: _Optional[bytes] = ..., acknowledged: _Optional[bytes] = ..., open_call: _Optional[_Union[OpenCall, _Mapping]] = ...) -> None: ...
+
+class OpenCall(_message.Message):
+    __slots__ = ("call_id", "read_logs", "execute", "kill")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    READ_LOGS_FIELD_NUMBER: _ClassVar[int]
+    EXECUTE_FIELD_NUMBER: _ClassVar[int]
+    KILL_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    read_logs: bytes
+    execute: bytes
+    kill: bytes
+    def __init__(self, call_id: _Optional[str] = ..., read_logs: _Optional[bytes] = ..., execute: _Optional[bytes] = ..., kill: _Optional[bytes] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("call_id", "piece", "finished", "failed")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    piece: bytes
+    finished: Finished
+    failed: Failed
+    def __init__(self, call_id: _Optional[str] = ..., piece: _Optional[bytes] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ...) -> None: ...
+
+class Finished(_message.Message):
+    __slots__ = ("exit_code",)
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    exit_code: int
+    def __init__(self, exit_code: _Optional[int] = ...) -> None: ...
+
+class Failed(_message.Message):
+    __slots__ = ("remedy", "message", "code", "retry_after")
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    remedy: str
+    message: str
+    code: str
+    retry_after: float
+    def __init__(self, remedy: _Optional[str] = ..., message: _Optional[str] = ..., code: _Optional[str] = ..., retry_after: _Optional[float] = ...) -> None: ...
+
+class Nothing(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

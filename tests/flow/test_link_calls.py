@@ -1,0 +1,293 @@
+"""Live calls over real connections: answers, failures, flow control, and everybody who goes away in the middle."""
+
+import asyncio
+import resource
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from higgins import errors
+from higgins.link import dialling, envelopes, messages
+from higgins.link.client import Sink
+from higgins.link.higgins_pb2_grpc import LinkStub
+from higgins.model.ids import ContainerId, HostId
+from higgins.model.live import ExecResult, Execute, Kill, LiveRequest, ReadLogs
+from tests.flow.linked import ControlPlane, control_plane, hello, host, until
+
+LOGS = ReadLogs(container_id=ContainerId("c"))
+EXECUTE = Execute(container_id=ContainerId("c"), command=("ls",), timeout=1.0)
+KILL = Kill(container_id=ContainerId("c"), signal="SIGHUP")
+
+
+@pytest.fixture
+async def plane(tmp_path: Path):
+    async with control_plane(tmp_path) as plane:
+        yield plane
+
+
+async def collect(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in pieces])
+
+
+class Endless:
+    """Answers with pieces until it is stopped."""
+
+    def __init__(self, piece: bytes = b"x" * 100_000) -> None:
+        self.sent = 0
+        self.stopped = asyncio.Event()
+        self._piece = piece
+
+    async def __call__(self, request: LiveRequest, sink: Sink) -> None:
+        try:
+            while True:
+                await sink.send(self._piece)
+                self.sent += len(self._piece)
+        finally:
+            self.stopped.set()
+
+
+async def test_logs_arrive_in_pieces_in_order(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        assert request == LOGS
+        for number in range(100):
+            await sink.send(b"%d\n" % number)
+
+    async with host(plane, answer) as (host_id, _):
+        assert await collect(plane.live.logs(host_id, LOGS)) == b"".join(b"%d\n" % number for number in range(100))
+
+
+async def test_a_piece_may_be_larger_than_a_frame(plane: ControlPlane):
+    large = bytes(range(256)) * 40_000
+
+    async def answer(request: LiveRequest, sink: Sink) -> int:
+        await sink.send(large)
+        return 3
+
+    async with host(plane, answer) as (host_id, _):
+        assert await plane.live.execute(host_id, EXECUTE) == ExecResult(output=large, exit_code=3)
+
+
+async def test_a_signal_is_delivered_when_the_call_returns(plane: ControlPlane):
+    delivered = []
+
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        await asyncio.sleep(0.05)
+        delivered.append(request)
+
+    async with host(plane, answer) as (host_id, _):
+        await plane.live.kill(host_id, KILL)
+        assert delivered == [KILL]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        errors.Invalid("no such signal"),
+        errors.NotFound("no such container", code="container-gone"),
+        errors.Conflict("it does not run"),
+        errors.Unavailable("Docker does not answer", retry_after=7),
+        errors.Broken("really"),
+    ],
+)
+async def test_a_failure_keeps_its_remedy_message_and_code(plane: ControlPlane, failure: errors.Failure):
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        raise failure
+
+    async with host(plane, answer) as (host_id, _):
+        for ask in (plane.live.kill(host_id, KILL), plane.live.execute(host_id, EXECUTE)):
+            with pytest.raises(type(failure)) as caught:
+                await ask
+            assert (caught.value.message, caught.value.name) == (failure.message, failure.name)
+            assert caught.value.retry_after == failure.retry_after
+
+
+async def test_a_failure_after_some_pieces_comes_after_them(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        await sink.send(b"some")
+        raise errors.Unavailable("the disk is gone")
+
+    async with host(plane, answer) as (host_id, _):
+        pieces = plane.live.logs(host_id, LOGS)
+        assert await anext(pieces) == b"some"
+        with pytest.raises(errors.Unavailable, match="disk is gone"):
+            await anext(pieces)
+
+
+async def test_a_host_at_fault_is_the_operators_matter(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        raise KeyError("oops")
+
+    async with host(plane, answer) as (host_id, _):
+        with pytest.raises(errors.Broken, match="KeyError"):
+            await plane.live.kill(host_id, KILL)
+
+
+async def test_a_reader_that_stops_soon_stops_the_host_and_the_memory(plane: ControlPlane):
+    endless = Endless()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with host(plane, endless) as (host_id, _):
+        async with aclosing(plane.live.logs(host_id, LOGS)) as pieces:
+            await anext(pieces)
+            await asyncio.sleep(0.3)
+            stalled = endless.sent
+            await asyncio.sleep(0.3)
+            assert endless.sent == stalled
+            assert stalled < 32_000_000
+            taken = 0
+            async for piece in pieces:
+                taken += len(piece)
+                if taken > stalled:
+                    break
+            await until(lambda: endless.sent > stalled)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+async def test_a_stalled_reader_disturbs_nobody_else_on_the_connection(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> int:
+        return await endless(request, sink) if isinstance(request, ReadLogs) else 0  # type: ignore[func-returns-value]
+
+    endless = Endless()
+    async with host(plane, answer) as (host_id, channel):
+        stalled = [plane.live.logs(host_id, LOGS) for _ in range(5)]
+        for one in stalled:
+            await anext(one)
+        await asyncio.sleep(0.2)
+        began = time.monotonic()
+        await plane.live.execute(host_id, EXECUTE)
+        await channel.send(messages.Heartbeat(known="k", inventory=hello(host_id).inventory))
+        await until(lambda: len(plane.heard) == 2)
+        assert time.monotonic() - began < 1
+        for one in stalled:
+            await one.aclose()
+
+
+async def test_the_host_stops_when_the_caller_leaves(plane: ControlPlane):
+    endless = Endless()
+    async with host(plane, endless) as (host_id, _):
+        async with aclosing(plane.live.logs(host_id, LOGS)) as pieces:
+            await anext(pieces)
+        async with asyncio.timeout(2):
+            await endless.stopped.wait()
+
+
+async def test_the_host_stops_a_silent_answer_when_the_caller_is_cancelled(plane: ControlPlane):
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async with host(plane, answer) as (host_id, _):
+        async with asyncio.TaskGroup() as group:
+            call = group.create_task(plane.live.execute(host_id, EXECUTE))
+            await begun.wait()
+            call.cancel()
+        async with asyncio.timeout(2):
+            await stopped.wait()
+
+
+async def test_the_caller_is_told_at_once_when_the_session_is_lost(plane: ControlPlane):
+    begun = asyncio.Event()
+
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        await sink.send(b"first")
+        begun.set()
+        await asyncio.Event().wait()
+
+    patient = Execute(container_id=ContainerId("c"), command=("ls",), timeout=60)
+    async with asyncio.TaskGroup() as group:
+        async with host(plane, answer) as (host_id, _):
+            call = group.create_task(_failure_of(plane, host_id, patient))
+            await begun.wait()
+        began = time.monotonic()
+        assert isinstance(await call, errors.Unavailable)
+        assert time.monotonic() - began < 1
+    await until(lambda: not plane.live.connected(host_id))
+    with pytest.raises(errors.Unavailable, match="not connected"):
+        await plane.live.execute(host_id, EXECUTE)
+
+
+async def test_the_caller_is_told_at_once_when_another_session_takes_over(plane: ControlPlane):
+    begun = asyncio.Event()
+
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    patient = Execute(container_id=ContainerId("c"), command=("ls",), timeout=60)
+    credentials = plane.credentials()
+    async with asyncio.TaskGroup() as group, host(plane, answer, credentials=credentials) as (host_id, _):
+        call = group.create_task(_failure_of(plane, host_id, patient))
+        await begun.wait()
+        async with host(plane, credentials=credentials):
+            async with asyncio.timeout(1):
+                assert isinstance(await call, errors.Unavailable)
+
+
+async def _failure_of(plane: ControlPlane, host_id: HostId, request: Execute) -> errors.Failure | None:
+    try:
+        await plane.live.execute(host_id, request)
+    except errors.Failure as failure:
+        return failure
+    return None
+
+
+async def test_a_host_that_never_finishes_costs_a_bounded_time(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        await asyncio.Event().wait()
+
+    async with host(plane, answer) as (host_id, _):
+        with pytest.raises(errors.Unavailable, match="has not answered within 1 s"):
+            await plane.live.kill(host_id, KILL)
+
+
+async def test_a_host_that_never_begins_costs_a_bounded_time(plane: ControlPlane):
+    credentials = plane.credentials()
+    async with dialling.dial(plane.address, dialling.Trust.of(credentials)) as channel:
+        session = LinkStub(channel).Session()
+        await session.write(envelopes.pack_host(hello(credentials.host_id)))
+        await until(lambda: plane.live.connected(credentials.host_id))
+        with pytest.raises(errors.Unavailable, match="has not answered within 1 s"):
+            await collect(plane.live.logs(credentials.host_id, LOGS))
+
+
+async def test_a_call_can_be_answered_only_once_and_only_by_its_host(plane: ControlPlane):
+    release = asyncio.Event()
+
+    async def answer(request: LiveRequest, sink: Sink) -> int:
+        await release.wait()
+        return 0
+
+    async with host(plane, answer) as (host_id, _), asyncio.TaskGroup() as group:
+        call = group.create_task(plane.live.execute(host_id, EXECUTE))
+        await until(lambda: plane.live._calls)
+        call_id = next(iter(plane.live._calls))
+        assert plane.live.claim(call_id, HostId("another")) is None
+        await until(plane.live._calls[call_id].opened.is_set)
+        assert plane.live.claim(call_id, host_id) is None
+        assert plane.live.claim("unheard of", host_id) is None
+        release.set()
+        assert (await call).exit_code == 0
+
+
+async def test_many_calls_run_at_once(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> int:
+        assert isinstance(request, Execute)
+        await asyncio.sleep(0.1)
+        await sink.send(request.command[0].encode())
+        return 0
+
+    async with host(plane, answer) as (host_id, _), asyncio.TaskGroup() as group:
+        calls = [
+            group.create_task(
+                plane.live.execute(host_id, Execute(container_id=ContainerId("c"), command=(str(number),), timeout=10))
+            )
+            for number in range(200)
+        ]
+    assert [call.result().output for call in calls] == [str(number).encode() for number in range(200)]
