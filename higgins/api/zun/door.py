@@ -22,6 +22,7 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, UserId
 from higgins.protocols.identity import Identity
 from higgins.service.containers import Containers
+from higgins.service.policy import Policy
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ _log = logging.getLogger(__name__)
 def application(
     containers: Containers,
     identity: Identity,
+    policy: Policy,
     *,
     bounds: values.Bounds | None = None,
     defaults: Resources | None = None,
@@ -48,6 +50,7 @@ def application(
     bounds = bounds or values.Bounds()
     door = Door(
         containers=containers,
+        policy=policy,
         defaults=defaults or Resources(),
         max_limit=max_limit,
         now=now,

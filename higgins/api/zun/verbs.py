@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId
 from higgins.service.containers import Containers
+from higgins.service.policy import Policy
 
 P = TypeVar("P")
 
@@ -21,6 +23,8 @@ class Door:
     """What the verbs work with."""
 
     containers: Containers
+    policy: Policy
+    """Asked only about what is shown; what may be done is the service's to decide."""
     defaults: Resources
     """What a container gets where nothing was asked."""
     max_limit: int
@@ -107,7 +111,9 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     """The containers of the caller's project."""
     query = translate.query(ask.params, door.max_limit)
     page = await door.containers.list(ask.caller, query)
-    return Answer(_encode(views.page(page, query, now=door.now(), roles=ask.caller.roles, address=ask.address)))
+    return Answer(
+        _encode(views.page(page, query, now=door.now(), hidden=partial(_hidden, door, ask), address=ask.address))
+    )
 
 
 async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
@@ -215,11 +221,19 @@ async def actions(door: Door, ask: Ask[Any]) -> Answer:
 async def action(door: Door, ask: Ask[Any]) -> Answer:
     """One thing that was asked of a container, with its steps."""
     found = await door.containers.action(ask.caller, ask.path[0], RequestId(ask.path[1]))
-    return Answer(_encode(views.action(found, ask.caller.roles)))
+    telling = door.policy.allows(
+        ask.caller, "container:action:events", project_id=found.project_id, user_id=found.user_id
+    )
+    return Answer(_encode(views.action(found, telling=telling)))
 
 
 def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -> views.Container:
-    return views.container(capsule, now=door.now(), roles=ask.caller.roles, address=ask.address, fresh=fresh)
+    hidden = _hidden(door, ask, capsule)
+    return views.container(capsule, now=door.now(), hidden=hidden, address=ask.address, fresh=fresh)
+
+
+def _hidden(door: Door, ask: Ask[Any], capsule: Capsule) -> frozenset[str]:
+    return door.policy.hidden(ask.caller, project_id=capsule.project_id, user_id=capsule.user_id)
 
 
 def _seconds(asked: forms.StopContainer) -> int | None:

@@ -12,8 +12,6 @@ from higgins.model.capsule import Capsule, RestartPolicy
 from higgins.model.live import ExecResult
 from higgins.model.query import Page, Query
 
-ADMIN = "admin"
-
 
 class Link(Struct):
     """Where something can be read."""
@@ -23,7 +21,7 @@ class Link(Struct):
 
 
 class Container(Struct, kw_only=True):
-    """A container as its owner sees it; an admin sees four fields more."""
+    """A container. Policy withholds some fields, four of them from everybody but admins."""
 
     uuid: str
     links: list[Link] | UnsetType = UNSET
@@ -111,9 +109,17 @@ class ActionList(Struct, rename={"actions": "containerActions"}):
 
 
 def container(
-    capsule: Capsule, *, now: float, roles: frozenset[str], address: str | None = None, fresh: bool = False
+    capsule: Capsule,
+    *,
+    now: float,
+    hidden: frozenset[str] = frozenset(),
+    address: str | None = None,
+    fresh: bool = False,
 ) -> Container:
-    """One container. `address` is the address that links begin with, None for none of them; `fresh` is the answer to its creation."""
+    """One container, without the fields that are `hidden`.
+
+    `address` is what links begin with, None for none of them; `fresh` is the answer to its creation.
+    """
     spec, asked = capsule.spec, capsule.spec.containers[0]
     known = capsule.status.containers.get(asked.id)
     seen = known.observed if known else None
@@ -141,14 +147,18 @@ def container(
         hostname=(seen.hostname if seen else None) or asked.hostname,
         labels=asked.labels or empty,
         addresses=None if fresh else {},
+        image_pull_policy=asked.pull,
+        host=capsule.host,
         restart_policy=_restart(asked.restart) if asked.restart else empty,
         status_detail=statusword.detail(capsule, now),
         interactive=asked.interactive,
         tty=asked.tty,
         image_driver=asked.image_driver,
         security_groups=empty_list,
+        runtime=spec.runtime,
         disk=asked.limits.disk,
         auto_heal=spec.auto_heal,
+        privileged=asked.privileged,
         healthcheck=empty,
         registry_id=None,
         entrypoint=(seen.entrypoint if seen else None) or asked.entrypoint or empty_list,
@@ -160,15 +170,14 @@ def container(
             Link(f"{address}/v1/containers/{capsule.id}", "self"),
             Link(f"{address}/containers/{capsule.id}", "bookmark"),
         ]
-    if ADMIN in roles:
-        shown.image_pull_policy = asked.pull
-        shown.host = capsule.host
-        shown.runtime = spec.runtime
-        shown.privileged = asked.privileged
+    for name in hidden:
+        setattr(shown, name, UNSET)
     return shown
 
 
-def page(page: Page, query: Query, *, now: float, roles: frozenset[str], address: str) -> ContainerList:
+def page(
+    page: Page, query: Query, *, now: float, hidden: Callable[[Capsule], frozenset[str]], address: str
+) -> ContainerList:
     """A page of a list, and the address of the next one with everything that was asked of this one."""
     following = None
     if page.more and page.capsules:
@@ -181,7 +190,7 @@ def page(page: Page, query: Query, *, now: float, roles: frozenset[str], address
             ("marker", page.capsules[-1].id),
         ]
         following = f"{address}/v1/containers?{urlencode(pairs)}"
-    return ContainerList([container(one, now=now, roles=roles) for one in page.capsules], following)
+    return ContainerList([container(one, now=now, hidden=hidden(one)) for one in page.capsules], following)
 
 
 def executed(result: ExecResult) -> Executed:
@@ -194,8 +203,8 @@ def actions(found: Sequence[Action]) -> ActionList:
     return ActionList([_record(one) for one in found])
 
 
-def action(found: Action, roles: frozenset[str]) -> ActionRecord:
-    """One action with its steps; only an admin reads what a step has to say."""
+def action(found: Action, *, telling: bool) -> ActionRecord:
+    """One action with its steps; `telling` also what they have to say about failures."""
     # An action without steps of its own is its own only step: clients expect at least one.
     whole = Step(
         name=found.verb,
@@ -205,7 +214,7 @@ def action(found: Action, roles: frozenset[str]) -> ActionRecord:
         message=found.message,
     )
     record = _record(found)
-    record.events = [_event(step, admin=ADMIN in roles) for step in found.steps or (whole,)]
+    record.events = [_event(step, telling=telling) for step in found.steps or (whole,)]
     return record
 
 
@@ -240,11 +249,11 @@ def _record(found: Action) -> ActionRecord:
     )
 
 
-def _event(step: Step, *, admin: bool) -> Event:
+def _event(step: Step, *, telling: bool) -> Event:
     return Event(
         event=f"compute__do_container_{step.name}",
         start_time=_instant(step.started_at),
         finish_time=_optional(_instant, step.finished_at),
         result=step.outcome.value.capitalize() if step.outcome else None,
-        traceback=step.message if admin else None,
+        traceback=step.message if telling else None,
     )
