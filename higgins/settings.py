@@ -99,6 +99,7 @@ class Deadlines:
     reboot: float = option(180.0, "For a reboot, on top of the time that the container itself is given.", minimum=1)
     pause: float = option(60.0, "For a pause, and for its end.", minimum=1)
     delete: float = option(300.0, "For a delete.", minimum=1)
+    force_delete: float = option(60.0, "For a delete by force.", minimum=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,12 @@ class Docker:
     """The Docker Engine of a host."""
 
     api_url: str = option("unix:///var/run/docker.sock", "Where the engine answers.")
+    owner: str | None = option(
+        None, "Marks which of the engine's containers are ours, where agents share one engine; empty: this host's id."
+    )
     pids_limit: int = option(4096, "The most processes in one container; 0: no limit.", minimum=0)
+    log_size: int = option(16, "MiB in one file of what a container prints.", minimum=1)
+    log_files: int = option(2, "How many such files are kept of each container.", minimum=1)
 
 
 def _group(kind: type) -> Any:
