@@ -74,6 +74,9 @@ class Link:
 
     host_ip: str = option("127.0.0.1", "Address to listen on for hosts; 0.0.0.0 for all.")
     port: int = option(9518, "Port to listen on for hosts; 0 takes a free one.", minimum=0, maximum=65535)
+    enrol_port: int = option(
+        9519, "Port on which machines that are no hosts yet enrol; 0 takes a free one.", minimum=0, maximum=65535
+    )
     advertise: str | None = option(
         None, "HOST:PORT at which hosts reach this control plane, as written into join tokens; empty: host_ip and port."
     )

@@ -10,9 +10,9 @@ import click
 from higgins import __version__, errors
 
 COMMANDS = {
-    "all-in-one": ("higgins.cli.servers:all_in_one", "Run the control plane and one agent in one process."),
-    "serve": ("higgins.cli.servers:serve", "Run the control plane."),
-    "agent": ("higgins.cli.servers:agent", "Run the agent of this host."),
+    "all-in-one": ("higgins.cli.all_in_one:all_in_one", "Run the control plane and one agent in one process."),
+    "serve": ("higgins.cli.serve:serve", "Run the control plane."),
+    "agent": ("higgins.cli.agent:agent", "Run the agent of this host."),
     "status": ("higgins.cli.status:status", "Tell what is up."),
     "host": ("higgins.cli.hosts:host", "Hosts: let one join, list, enable, disable, remove."),
     "user": ("higgins.cli.identity:user", "Users of the local identity."),

@@ -1,4 +1,4 @@
-"""The commands that stay: all-in-one, serve and agent run until a signal ends them."""
+"""What the commands that stay have in common: they run until a signal ends them."""
 
 import asyncio
 import logging
@@ -7,36 +7,14 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-import click
-
-from higgins import errors, wiring
-from higgins.cli import context
+from higgins import errors
 from higgins.settings import Settings
 
 
-@click.command("all-in-one")
-def all_in_one() -> None:
-    """Run the control plane and one agent in one process."""
-    settings = context.settings()
-    _run(settings, wiring.all_in_one(settings))
-
-
-@click.command()
-def serve() -> None:
-    """Run the control plane."""
-    settings = context.settings()
-    _run(settings, wiring.serve(settings))
-
-
-@click.command()
-@click.option("--join", metavar="TOKEN", envvar="HIGGINS_JOIN", help="Enrol with this one-time token first.")
-def agent(join: str | None) -> None:
-    """Run the agent of this host."""
-    settings = context.settings()
-    _run(settings, wiring.agent(settings, join=join))
-
-
-def _run(settings: Settings, server: Coroutine[Any, Any, None]) -> None:
+def run(settings: Settings, server: Coroutine[Any, Any, None]) -> None:
+    """Run a server until SIGTERM or SIGINT. Raises the Failure that ended it before."""
+    # What Alembic says of every look at the version is of no use to an operator.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.basicConfig(
         level=settings.log_level.upper(),
         stream=sys.stderr,

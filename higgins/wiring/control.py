@@ -1,0 +1,154 @@
+"""The control plane: the store, the verbs, the front doors, the link and the loops."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from higgins.api.identity import door as identity_door
+from higgins.api.link.sessions import Session, greeting
+from higgins.api.server import Listening, serving
+from higgins.api.zun import door
+from higgins.api.zun.values import Bounds
+from higgins.control import placer, plane
+from higgins.link.certificates import Authority
+from higgins.link.directory import Directory
+from higgins.link.messages import ControlChannel
+from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
+from higgins.model.capsule import PullPolicy, Resources
+from higgins.model.ids import HostId
+from higgins.service.containers import Containers, Customs
+from higgins.service.hints import Hints
+from higgins.service.hosts import Hosts
+from higgins.service.identity import LocalIdentity
+from higgins.service.limits import Deadlines
+from higgins.service.policy import Policy
+from higgins.settings import Settings
+from higgins.store import schema
+from higgins.store.database import Database
+from higgins.wiring import state
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """`higgins serve`: the control plane alone, until cancelled."""
+    async with plane_of(settings, embedded=False) as listening:
+        log.info("the Containers API answers at %s/v1, the login at %s/identity/v3", listening.url, listening.url)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def plane_of(settings: Settings, *, embedded: bool) -> AsyncIterator[Listening]:
+    """The control plane, running while the block does. `embedded` brings its database up to date without being asked."""
+    with state.held(settings.state_dir, "control"):
+        database = Database(settings.database_url)
+        database.open()
+        try:
+            if embedded or schema.version(database) is None:
+                schema.upgrade(database)
+            schema.require_latest(database)
+            async with _serving(settings, database) as listening:
+                yield listening
+        finally:
+            database.close()
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, database: Database) -> AsyncIterator[Listening]:
+    hints = Hints()
+    limits = Deadlines(**asdict(settings.deadlines), execute=settings.containers.execute_timeout)
+    hosts = Hosts(database, hints, limits)
+    live = Directory()
+    policy = Policy(settings.oslo_policy.policy_file)
+    identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
+    containers = Containers(database, policy, live, hints, _customs(settings, limits))
+    link = LinkServer(
+        directory=live,
+        authority=Authority.open(settings.state_dir),
+        tokens=hosts,
+        serve_session=_sessions(hosts, hints, settings),
+        allowed=_allowed(hosts),
+    )
+    app = door.application(
+        containers,
+        identity,
+        policy,
+        bounds=_bounds(settings),
+        defaults=Resources(
+            cpu=settings.containers.default_cpu,
+            memory=settings.containers.default_memory,
+            disk=settings.containers.default_disk,
+        ),
+        max_limit=settings.api.max_limit,
+        public_url=settings.api.public_url,
+        others={
+            "/identity": identity_door.application(
+                identity, region=settings.identity.region, public_url=settings.api.public_url
+            )
+        },
+    )
+    rhythm = plane.Rhythm(lease=settings.hosts.lease)
+    async with (
+        link.listen(_doors(settings)),
+        serving(app, host=settings.api.host_ip, port=settings.api.port) as listening,
+        asyncio.TaskGroup() as group,
+    ):
+        loops = group.create_task(plane.run(database, hints, placer.Custom(), rhythm))
+        try:
+            yield listening
+        finally:
+            loops.cancel()
+
+
+def link_socket(settings: Settings) -> Path:
+    """Where the link is reached from this machine."""
+    return settings.state_dir / "link.sock"
+
+
+def _doors(settings: Settings) -> Doors:
+    link = settings.link
+    names = [link.host_ip, *([link.advertise.rpartition(":")[0]] if link.advertise else [])]
+    return Doors(
+        link=f"{link.host_ip}:{link.port}",
+        enrol=f"{link.host_ip}:{link.enrol_port}",
+        names=tuple(names),
+        socket=link_socket(settings),
+    )
+
+
+def _sessions(hosts: Hosts, hints: Hints, settings: Settings) -> ServeSession:
+    async def serve(proved: HostId | None, channel: ControlChannel) -> None:
+        hello = await greeting(channel)
+        await Session(hosts, hints, channel, heartbeat=settings.hosts.heartbeat).serve(hello, local=proved is None)
+
+    return serve
+
+
+def _allowed(hosts: Hosts) -> Allowed:
+    async def allowed(host_id: HostId, _serial: str) -> bool:
+        return await hosts.known(host_id)
+
+    return allowed
+
+
+def _customs(settings: Settings, limits: Deadlines) -> Customs:
+    return Customs(
+        deadlines=limits,
+        pull=PullPolicy(settings.containers.image_pull_policy),
+        unique_names=settings.containers.unique_container_name_scope,
+    )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    containers = settings.containers
+    return Bounds(
+        minimum_cpus=containers.minimum_cpu,
+        maximum_cpus=containers.maximum_cpu,
+        minimum_memory=containers.minimum_memory,
+        maximum_memory=containers.maximum_memory,
+        minimum_disk=containers.minimum_disk,
+        maximum_disk=containers.maximum_disk,
+    )

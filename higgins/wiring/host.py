@@ -1,0 +1,94 @@
+"""The host: the agent, its runtime driver and its way to the control plane."""
+
+import asyncio
+import logging
+import platform
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+
+from higgins import errors
+from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.live import LiveAnswers
+from higgins.drivers.images.docker import DockerImages
+from higgins.drivers.runtimes.docker import DockerRuntime
+from higgins.link import client, credentials, enrolment
+from higgins.link.credentials import Credentials
+from higgins.link.messages import HostChannel
+from higgins.settings import Settings
+from higgins.wiring import state
+
+log = logging.getLogger(__name__)
+
+_RENEWAL_RETRY = 600.0
+
+
+async def run(settings: Settings, *, join: str | None = None) -> None:
+    """`higgins agent`: this machine as a host of a control plane elsewhere, until cancelled. `join` enrols it first."""
+    directory = settings.state_dir / "agent"
+    with state.held(directory, "agent"):
+        held = await _enrolled(settings, directory, join)
+        log.info("host %s (%s) of the control plane at %s", held.name, held.host_id, held.address)
+        me = Identity(host_id=held.host_id, name=held.name, availability_zone=settings.agent.availability_zone)
+        newest = [held]
+
+        def to() -> Credentials:
+            return newest[0]
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_keep_renewed(newest, directory))
+            group.create_task(_work(settings, me, to))
+
+
+async def run_beside(settings: Settings, socket: Path) -> None:
+    """The agent of an all-in-one: a host of the control plane on this very machine, over its Unix socket."""
+    directory = settings.state_dir / "agent"
+    with state.held(directory, "agent"):
+        name = settings.agent.name or platform.node()
+        me = Identity(host_id=state.host_id(directory), name=name, availability_zone=settings.agent.availability_zone)
+        await _work(settings, me, lambda: socket)
+
+
+async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials | Path]) -> None:
+    docker = settings.docker
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(
+            DockerRuntime(
+                url=docker.api_url,
+                owner=docker.owner or me.host_id,
+                pids_limit=docker.pids_limit,
+                log_size=docker.log_size,
+                log_files=docker.log_files,
+            )
+        )
+        images = await stack.enter_async_context(DockerImages(url=docker.api_url))
+        answers = LiveAnswers(runtime)
+
+        def connect() -> AbstractAsyncContextManager[HostChannel]:
+            return client.connect(to(), answers)
+
+        await Agent(me, connect, runtime, images, Custom(starts_at_once=settings.agent.starts_at_once)).run()
+
+
+async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:
+    if join is not None:
+        return await enrolment.enrol(join, settings.agent.name or platform.node(), directory)
+    held = credentials.load(directory)
+    if held is None:
+        raise errors.Invalid(
+            "this machine is not a host yet: run `higgins host token` where the control plane is, and start `higgins agent --join TOKEN` here"
+        )
+    return held
+
+
+async def _keep_renewed(newest: list[Credentials], directory: Path) -> None:
+    """A third of a certificate's life is left when it is renewed; a control plane that is away for a while does no harm."""
+    while True:
+        await asyncio.sleep(max(0.0, newest[0].renew_at() - time.time()))
+        try:
+            newest[0] = await enrolment.renew(newest[0], directory)
+            log.info("the certificate of this host has been renewed")
+        except errors.Failure as failure:
+            log.warning("the certificate of this host could not be renewed: %s", failure.message)
+            await asyncio.sleep(_RENEWAL_RETRY)
