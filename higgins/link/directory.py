@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from higgins import errors
@@ -83,7 +83,7 @@ class Directory:
         call.opened.set()
         return call
 
-    async def logs(self, host_id: HostId, request: ReadLogs) -> AsyncIterator[bytes]:
+    async def logs(self, host_id: HostId, request: ReadLogs) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._ask(host_id, request)) as answers:
             async for answer in answers:
                 if answer.HasField("piece"):

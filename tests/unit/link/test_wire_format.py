@@ -1,0 +1,98 @@
+"""What is generated, and what travels in envelopes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from higgins import errors
+from higgins.link import envelopes, failures, messages
+from higgins.link import higgins_pb2 as wire
+from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Container, ContainerStatus, Desired
+from higgins.model.host import Inventory
+from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId
+from higgins.model.live import Execute, Kill, ReadLogs
+
+ROOT = Path(__file__).parents[3]
+INVENTORY = Inventory(runtime="fake", labels={"rack": "7"})
+STATUS = CapsuleStatus(containers={ContainerId("c"): ContainerStatus(restarts=2)})
+WORK = messages.Work(
+    capsule_id=CapsuleId("c"),
+    project_id=ProjectId("p"),
+    epoch=3,
+    spec=CapsuleSpec(
+        containers=(Container(id=ContainerId("c"), name="web", image="busybox", command=("a", "ü")),),
+        desired=Desired.RUNNING,
+    ),
+    status=STATUS,
+)
+
+
+def test_the_generated_code_is_that_of_the_definition(tmp_path: Path):
+    command = f"-m grpc_tools.protoc -I. --python_out={tmp_path} --pyi_out={tmp_path} --grpc_python_out={tmp_path}"
+    subprocess.run([sys.executable, *command.split(), "higgins/link/higgins.proto"], cwd=ROOT, check=True)
+    fresh = sorted((tmp_path / "higgins/link").iterdir())
+    assert len(fresh) == 3
+    for path in fresh:
+        assert (ROOT / "higgins/link" / path.name).read_text() == path.read_text(), f"generate {path.name} again"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        messages.Hello(host_id=HostId("h"), name="h1", availability_zone="nova", inventory=INVENTORY),
+        messages.Heartbeat(known="k", inventory=INVENTORY),
+        messages.Report(findings=(messages.Finding(capsule_id=CapsuleId("c"), epoch=1, sequence=2, status=STATUS),)),
+    ],
+)
+def test_what_a_host_says_arrives_as_it_was(message: messages.HostMessage):
+    sent = envelopes.pack_host(message).SerializeToString()
+    assert envelopes.unpack_host(wire.HostEnvelope.FromString(sent)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        messages.Welcome(session=1, heartbeat=5.0),
+        messages.Whole(number=1, work=(WORK, WORK)),
+        messages.Changed(number=1, work=(WORK,)),
+        messages.Withdrawn(number=1, capsules=(CapsuleId("c"),)),
+        messages.Acknowledged(sequences=(1, 2)),
+        messages.OpenCall(call_id="1", request=ReadLogs(container_id=ContainerId("c"), tail=3)),
+        messages.OpenCall(call_id="1", request=Execute(container_id=ContainerId("c"), command=("ls",), timeout=1.0)),
+        messages.OpenCall(call_id="1", request=Kill(container_id=ContainerId("c"), signal="SIGHUP")),
+    ],
+)
+def test_what_the_control_plane_says_arrives_as_it_was(message: messages.ControlMessage):
+    sent = envelopes.pack_control(message).SerializeToString()
+    assert envelopes.unpack_control(wire.ControlEnvelope.FromString(sent)) == message
+
+
+def test_a_kind_that_only_a_newer_peer_knows_is_skipped():
+    assert envelopes.unpack_host(wire.HostEnvelope()) is None
+    assert envelopes.unpack_control(wire.ControlEnvelope()) is None
+    assert envelopes.unpack_control(wire.ControlEnvelope(open_call=wire.OpenCall(call_id="1"))) is None
+
+
+def test_a_document_that_cannot_be_read_is_somebodys_fault():
+    with pytest.raises(errors.Broken):
+        envelopes.unpack_host(wire.HostEnvelope(hello=b"{}"))
+
+
+@pytest.mark.parametrize("kind", errors.Failure.__subclasses__())
+def test_every_failure_arrives_with_its_remedy(kind: type[errors.Failure]):
+    for failure in (kind("what to do", code="special", retry_after=3.0), kind("ü")):
+        arrived = failures.unpack(wire.Failed.FromString(failures.pack(failure).SerializeToString()))
+        assert type(arrived) is kind
+        assert (arrived.message, arrived.name, arrived.retry_after) == (
+            failure.message,
+            failure.name,
+            failure.retry_after,
+        )
+
+
+def test_a_remedy_that_only_a_newer_peer_knows_is_the_operators_matter():
+    arrived = failures.unpack(wire.Failed(remedy="Sleep", message="m"))
+    assert isinstance(arrived, errors.Broken)
+    assert arrived.message == "m"
