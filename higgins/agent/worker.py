@@ -115,6 +115,7 @@ class Worker:
         """Take steps until there is nothing to do now; returns in how many seconds there may be."""
         place = self._place
         while True:
+            self._changed.hush()
             work = self._work
             seen = await place.runtime.list([container.id for container in work.spec.all()])
             self._known = convergence.absorb(work.spec, seen, self._known, self.outage)

@@ -12,6 +12,10 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
+    def hush(self) -> None:
+        """Forget that it was rung: whoever calls this is about to look anyway."""
+        self._rung.clear()
+
     async def wait(self, timeout: float | None) -> bool:
         """True once it rings, False after `timeout` seconds without."""
         try:
