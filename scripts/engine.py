@@ -59,7 +59,9 @@ def has_image(url: str, name: str) -> str:
 def pull(url: str, name: str, patience: str) -> str:
     """Fetch an image from its registry. Raises Refused or OSError when that cannot be done, or takes too long."""
     repository, _, tag = name.partition(":")
-    _no_error_in(call(url, "POST", "/images/create", timeout=float(patience), fromImage=repository, tag=tag or "latest"))
+    _no_error_in(
+        call(url, "POST", "/images/create", timeout=float(patience), fromImage=repository, tag=tag or "latest")
+    )
     return has_image(url, name)
 
 
@@ -67,7 +69,15 @@ def make_image(url: str, name: str, busybox: str) -> str:
     """Import an image that holds a static busybox and nothing else."""
     repository, _, tag = name.partition(":")
     _no_error_in(
-        call(url, "POST", "/images/create", body=_root_of(Path(busybox)), fromSrc="-", repo=repository, tag=tag or "latest")
+        call(
+            url,
+            "POST",
+            "/images/create",
+            body=_root_of(Path(busybox)),
+            fromSrc="-",
+            repo=repository,
+            tag=tag or "latest",
+        )
     )
     return name
 

@@ -1,5 +1,6 @@
 """What the commands of one invocation share: the settings, read when a command first asks for them."""
 
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -24,3 +25,11 @@ def settings() -> Settings:
         return read(files)
     except errors.Invalid as failure:
         raise Misconfigured(failure.message) from failure
+
+
+def directory(path: Path) -> None:
+    """Make it, for its owner only, if need be. Raises Unavailable if that cannot be done."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.Unavailable(f"the directory {path} cannot be used: {error.strerror}") from error

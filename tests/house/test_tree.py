@@ -30,7 +30,7 @@ def test_nothing_names_a_machine_or_a_package_registry():
 
 def _lock(which: str) -> dict[str, tuple[str, int]]:
     """Name to version and number of hashes; whatever else stands there is a failure."""
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     text = (sources.ROOT / "requirements" / f"{which}.txt").read_text().replace("\\\n", " ")
     for line in text.splitlines():
         match = re.fullmatch(

@@ -122,7 +122,7 @@ def test_a_directory_or_a_picture_is_no_configuration(tmp_path):
 
 def test_settings_cannot_be_changed_once_read():
     with pytest.raises(FrozenInstanceError):
-        settings.Settings().api.port = 1
+        settings.Settings().api.port = 1  # type: ignore[misc]
 
 
 def test_the_database_is_a_file_in_the_state_directory_unless_told_otherwise(configured):

@@ -1,0 +1,34 @@
+"""`higgins db`: brings the database up to date and tells its version."""
+
+import click
+
+from higgins.cli import opened
+from higgins.store import schema
+
+
+@click.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring it up to date. All-in-one does so by itself; `higgins serve` waits for it."""
+    with opened.database(latest=False) as database:
+        before = schema.version(database)
+        schema.upgrade(database)
+        after = schema.version(database)
+        said = (
+            f"is at version {after} already" if before == after else f"went from version {before or 'none'} to {after}"
+        )
+        click.echo(f"{database.name} {said}")
+
+
+@db.command()
+def version() -> None:
+    """Tell its version, and the one that this release needs; status 1 if they differ."""
+    with opened.database(latest=False) as database:
+        found, needed = schema.version(database), schema.latest()
+    click.echo(f"database {found or 'none'}, needed {needed}")
+    if found != needed:
+        raise SystemExit(1)
