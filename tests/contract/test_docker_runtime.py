@@ -1,15 +1,28 @@
 """The Docker drivers keep the contracts, on a real engine and a real registry."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from higgins import errors
 from higgins.drivers.engine import Engine
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
+from higgins.model.capsule import Resources, Stage
 from higgins.model.ids import ContainerId
-from higgins.testing.runtime_contract import ImageContract, RuntimeContract
+from higgins.testing.runtime_contract import (
+    ImageContract,
+    Make,
+    RuntimeContract,
+    a_container,
+    look,
+    origin_of,
+    read,
+    until,
+)
 from tests.system.engine import BUSYBOX, docker_url, forget, push, registry_address
 
 __all__ = ["docker_url", "registry_address"]
@@ -36,6 +49,92 @@ class TestDockerRuntime(RuntimeContract):
 
         return vanish
 
+    # What only a real engine can show
+
+    async def test_limits_hold_inside(self, runtime: DockerRuntime, make: Make) -> None:
+        made = await make("sleep", "60", limits=Resources(cpu=0.5, memory=32))
+        await runtime.start(made.id)
+
+        async def inside(script: str) -> str:
+            return (await runtime.execute(made.id, ["sh", "-c", f"cd /sys/fs/cgroup; {script}"])).output.decode()
+
+        # The second half of each is for hosts with the first version of control groups.
+        quota, period = (
+            await inside("cat cpu.max 2>/dev/null || cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us")
+        ).split()
+        memory = await inside("cat memory.max 2>/dev/null || cat memory/memory.limit_in_bytes")
+        assert int(quota) * 2 == int(period)
+        assert int(memory) == 32 * 1024**2
+        assert "NoNewPrivs:\t1" in await inside("cat /proc/1/status")
+
+    async def test_everything_asked_for_reaches_the_command(self, runtime: DockerRuntime, make: Make) -> None:
+        made = await make(
+            'echo "$A|$0|$(hostname)|$(pwd)"; tty; printf "%s" "$B"',
+            "zero",
+            entrypoint=("sh", "-c"),
+            environment={"A": "1=2", "B": "line\nline"},
+            hostname="web",
+            workdir="/made/for/it",
+            tty=True,
+        )
+        await runtime.start(made.id)
+        seen = await until(runtime, made, Stage.EXITED)
+        assert await read(runtime, made) == b"1=2|zero|web|/made/for/it\r\n/dev/pts/0\r\nline\r\nline"
+        assert (seen.hostname, seen.entrypoint) == ("web", ("sh", "-c"))
+
+    async def test_an_interactive_command_waits_for_input(self, runtime: DockerRuntime, make: Make) -> None:
+        waits, ends = await make("cat", interactive=True), await make("cat")
+        await runtime.start(waits.id)
+        await runtime.start(ends.id)
+        await until(runtime, ends, Stage.EXITED)
+        assert (await look(runtime, waits)).stage is Stage.RUNNING
+
+    async def test_a_container_of_somebody_else_is_never_taken_for_ours(
+        self, runtime: DockerRuntime, docker_url: str
+    ) -> None:
+        container = a_container(BUSYBOX, "true")
+        async with Engine(docker_url) as engine:
+            await engine.call(
+                "POST",
+                "containers/create",
+                {"name": f"higgins-{container.id}"},
+                body={"Image": BUSYBOX, "Cmd": ["true"]},
+            )
+            try:
+                assert await runtime.list([container.id]) == {}
+                with pytest.raises(errors.Conflict, match=f"higgins-{container.id}"):
+                    await runtime.create(origin_of(container), container)
+            finally:
+                await engine.call("DELETE", f"containers/higgins-{container.id}")
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            ({"workdir": "/etc/passwd"}, "'/etc/passwd' cannot be entered"),
+            ({"workdir": "etc"}, "'etc' is not an absolute path"),
+            ({"command": ()}, "no command of its own"),
+            ({"command": ("/etc/passwd",)}, "'/etc/passwd' cannot be run: permission denied"),
+            ({"command": ("/none",)}, "'/none' was not found"),
+            ({"limits": Resources(memory=1)}, "Minimum memory limit"),
+            ({"limits": Resources(cpu=4096)}, "Range of CPUs"),
+            ({"hostname": "a" * 65}, "at most 64 characters"),
+        ],
+    )
+    async def test_what_can_never_start_is_invalid_in_words_for_its_user(
+        self, runtime: DockerRuntime, image: str, fields: dict[str, Any], told: str
+    ) -> None:
+        container = replace(a_container(image, "true"), **fields)
+
+        async def run() -> None:
+            await runtime.create(origin_of(container), container)
+            await runtime.start(container.id)
+
+        try:
+            with pytest.raises(errors.Invalid, match=told):
+                await run()
+        finally:
+            await runtime.remove(container.id)
+
 
 class TestDockerImages(ImageContract):
     @pytest.fixture
@@ -52,6 +151,10 @@ class TestDockerImages(ImageContract):
         reference = await push(BUSYBOX, registry_address, "team/app:1")
         yield reference
         await forget(reference)
+
+    async def test_a_registry_that_does_not_answer_is_named(self, images: DockerImages) -> None:
+        with pytest.raises(errors.Unavailable, match=r"registry 127\.0\.0\.1:1 "):
+            await images.fetch("127.0.0.1:1/app:1")
 
     @pytest.fixture
     def nowhere(self, registry_address: str) -> str:

@@ -1,0 +1,71 @@
+"""Something that answers like a Docker Engine in whatever state a test needs, on a socket of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+
+class StubEngine:
+    """Answers what it was told to, by method and path without the version; everything else is missing."""
+
+    def __init__(self, socket: Path, *, api: str = "1.41", oldest: str = "1.12") -> None:
+        self.url = f"unix://{socket}"
+        self.asked: list[str] = []
+        """The methods and paths, with their version, in the order they were asked."""
+        self._socket = socket
+        self._version = {"ApiVersion": api, "MinAPIVersion": oldest, "Version": "stub"}
+        self._answers: dict[tuple[str, str], Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
+
+    def refuse(self, method: str, path: str, status: int, message: str) -> Self:
+        """Answer with an error, as the engine words it."""
+        return self.answer(method, path, {"message": message}, status=status)
+
+    def answer(self, method: str, path: str, document: object, *, status: int = 200) -> Self:
+        """Answer with a document."""
+
+        async def reply(_: web.Request) -> web.StreamResponse:
+            return web.json_response(document, status=status)
+
+        self._answers[method, path] = reply
+        return self
+
+    def stream(self, method: str, path: str, pieces: Sequence[bytes], *, breaks: bool = False) -> Self:
+        """Answer in pieces, and break off the connection if told so."""
+
+        async def reply(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            for piece in pieces:
+                await response.write(piece)
+                await asyncio.sleep(0.005)
+            if breaks and request.transport is not None:
+                request.transport.abort()
+            return response
+
+        self._answers[method, path] = reply
+        return self
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """It answers within the block."""
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._reply)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.UnixSite(runner, str(self._socket)).start()
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    async def _reply(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(f"{request.method} {request.path}")
+        if request.path == "/version":
+            return web.json_response(self._version)
+        path = request.path.split("/", 2)[2]
+        reply = self._answers.get((request.method, path))
+        return await reply(request) if reply else web.json_response({"message": f"page not found: {path}"}, status=404)
