@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from higgins import errors
 from higgins.api.zun import routes
@@ -27,7 +26,7 @@ async def given(request: web.Request, route: Route) -> tuple[Mapping[str, Any], 
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
         raw = await request.read()
-    except (ConnectionError, HttpProcessingError) as error:
+    except (ConnectionError, web.RequestPayloadError) as error:
         raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
     if request.content_type == FORM:
         return _pairs(raw.decode(errors="replace"))

@@ -1,0 +1,172 @@
+"""What was asked for becomes a container and a query of the model."""
+
+import pytest
+
+from higgins import errors
+from higgins.api.zun import forms, translate, values
+from higgins.api.zun.microversion import MAX, Version
+from higgins.model.capsule import Container, PullPolicy, Resources, RestartName, RestartPolicy
+from higgins.model.ids import ContainerId
+from higgins.model.query import SORT_KEYS, Query
+
+READ = values.reader(values.Bounds())
+ID = ContainerId("0bb92283-1111-4222-8333-444455556666")
+
+
+def container(version: Version = MAX, defaults: Resources | None = None, **asked) -> Container:
+    form = forms.CREATE.read({}, {"image": "nginx", **asked}, version, READ)
+    return translate.container(form, ID, defaults or Resources())
+
+
+def query(longest: int = 1000, **asked) -> Query:
+    return translate.query(forms.LIST.read(asked, {}, MAX, READ), longest)
+
+
+def test_an_image_alone_makes_a_plain_container():
+    assert container() == Container(id=ID, name="", image="nginx", image_driver="docker")
+
+
+def test_everything_that_clients_always_send_changes_nothing():
+    sent = {
+        "environment": {},
+        "labels": {},
+        "hints": {},
+        "nets": [],
+        "mounts": [],
+        "command": [],
+        "auto_remove": False,
+        "security_groups": [],
+    }
+    assert container(**sent) == container()
+
+
+def test_what_was_asked_for_is_what_is_made():
+    made = container(
+        name="web",
+        command=["nginx", "-g", "daemon off;"],
+        entrypoint=["/bin/sh"],
+        cpu="0.5",
+        memory="256",
+        disk=20,
+        environment={"A": "1"},
+        labels={"app": 1},
+        workdir="/srv",
+        hostname="web",
+        interactive=True,
+        tty="true",
+        image_pull_policy="IfNotPresent",
+        restart_policy={"Name": "on-failure", "MaximumRetryCount": "2"},
+    )
+    assert made == Container(
+        id=ID,
+        name="web",
+        image="nginx",
+        image_driver="docker",
+        pull=PullPolicy.IF_NOT_PRESENT,
+        command=("nginx", "-g", "daemon off;"),
+        entrypoint=("/bin/sh",),
+        environment={"A": "1"},
+        labels={"app": "1"},
+        workdir="/srv",
+        hostname="web",
+        tty=True,
+        interactive=True,
+        limits=Resources(cpu=0.5, memory=256, disk=20),
+        restart=RestartPolicy(name=RestartName.ON_FAILURE, maximum=2),
+    )
+
+
+def test_a_container_holds_plain_values_that_can_be_stored():
+    made = container(cpu="0.5", memory="256", disk="20", labels={"a": 1}, command=["a"], tty=True)
+    assert (type(made.limits.cpu), type(made.limits.memory), type(made.limits.disk)) == (float, int, int)
+    assert made.labels is not None
+    assert made.command is not None
+    assert {type(made.labels["a"]), type(made.command[0])} == {str}
+    assert type(made.tty) is bool
+
+
+def test_what_was_not_asked_for_is_the_deployments_default():
+    defaults = Resources(cpu=1.0, memory=512, disk=10)
+    assert container(defaults=defaults).limits == defaults
+    assert container(defaults=defaults, memory=64, cpu=None).limits == Resources(cpu=1.0, memory=64, disk=10)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [('"echo" "a b"', ("echo", "a b")), ("sleep 10", ("sleep", "10")), ("", None), (None, None)]
+)
+def test_an_old_clients_command_is_split_as_a_shell_does(given, words):
+    assert container(Version(1, 19), command=given).command == words
+
+
+def test_a_quotation_without_end_is_refused():
+    with pytest.raises(errors.Invalid, match=r"'command'.*No closing quotation"):
+        container(Version(1, 1), command='echo "a')
+
+
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [
+        (None, None),
+        ({"Name": "no", "MaximumRetryCount": "7"}, RestartPolicy(name=RestartName.NO)),
+        ({"Name": "always"}, RestartPolicy(name=RestartName.ALWAYS)),
+        ({"Name": "always", "MaximumRetryCount": "0"}, RestartPolicy(name=RestartName.ALWAYS)),
+        ({"Name": "unless-stopped", "MaximumRetryCount": None}, RestartPolicy(name=RestartName.UNLESS_STOPPED)),
+        ({"Name": "on-failure", "MaximumRetryCount": 3}, RestartPolicy(name=RestartName.ON_FAILURE, maximum=3)),
+    ],
+)
+def test_a_restart_policy_counts_only_failures(given, policy):
+    assert container(restart_policy=given).restart == policy
+
+
+@pytest.mark.parametrize("name", ["always", "unless-stopped"])
+def test_a_count_makes_no_sense_where_every_end_is_followed_by_a_start(name):
+    with pytest.raises(errors.Invalid, match=f"maximum retry count not valid with restart policy of {name}"):
+        container(restart_policy={"Name": name, "MaximumRetryCount": "3"})
+
+
+def test_a_list_without_parameters_is_a_full_page_in_order_of_creation():
+    assert query() == Query(sort_key="id", descending=False, limit=1000)
+
+
+def test_a_list_takes_filters_order_and_page():
+    marker = "0bb92283-1111-4222-8333-444455556666"
+    asked = query(
+        status=["Running", "Stopped"],
+        name="web",
+        auto_remove="YES",
+        limit="5",
+        marker=marker,
+        sort_key="name",
+        sort_dir="desc",
+        all_projects="t",
+        expand="x",
+    )
+    assert asked == Query(
+        filters={"name": ("web",), "status": ["Running", "Stopped"], "auto_remove": ("true",)},
+        sort_key="name",
+        descending=True,
+        limit=5,
+        marker=marker,
+        all_projects=True,
+    )
+
+
+def test_no_page_is_longer_than_the_deployment_allows():
+    assert query(longest=100, limit="5000").limit == 100
+    assert query(longest=100).limit == 100
+
+
+def test_every_sort_key_of_the_model_can_be_asked_for():
+    assert [query(sort_key=key).sort_key for key in SORT_KEYS] == list(SORT_KEYS)
+
+
+@pytest.mark.parametrize("key", ["websocket_token", "container_id", "spec", "1; DROP TABLE"])
+def test_other_sort_keys_are_refused(key):
+    with pytest.raises(errors.Invalid, match="is an invalid field for sorting") as refusal:
+        query(sort_key=key)
+    assert refusal.value.name == "invalid-parameter-value"
+
+
+def test_a_sort_direction_is_up_or_down():
+    with pytest.raises(errors.Invalid, match=r"'sort_dir'.*asc or desc"):
+        query(sort_dir="sideways")
