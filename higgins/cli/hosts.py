@@ -1,16 +1,21 @@
 """`higgins host`: lets hosts join, and shows, enables, disables and removes them."""
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from higgins.cli import opened, table
+from higgins import errors
+from higgins.cli import context, opened, table
+from higgins.link.certificates import Authority
+from higgins.link.enrolment import JoinToken
 from higgins.model.host import Host, Inventory
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
+from higgins.settings import Link
 
 Result = TypeVar("Result")
 
@@ -18,6 +23,26 @@ Result = TypeVar("Result")
 @click.group()
 def host() -> None:
     """Hosts: let one join, list, enable, disable, remove."""
+
+
+@host.command()
+@click.option("--lifetime", default=3600.0, show_default=True, help="Seconds that it is good for.")
+def token(lifetime: float) -> None:
+    """Make a token with which one machine can join as a host, once."""
+    settings = context.settings()
+    made = JoinToken.make(_address(settings.link), settings.link.enrol_port, Authority.open(settings.state_dir))
+    _hosts(lambda hosts: hosts.invite(made.digest, lifetime))
+    click.echo(str(made))
+    click.echo("On the machine that joins: higgins agent --join TOKEN", err=True)
+
+
+def _address(link: Link) -> str:
+    """Where hosts find the link. Raises Invalid where only the operator can know."""
+    if link.advertise is not None:
+        return link.advertise
+    if ipaddress.ip_address(link.host_ip).is_unspecified:
+        raise errors.Invalid("hosts have to know an address of this machine: set [link] advertise to HOST:PORT as they reach it")
+    return f"{link.host_ip}:{link.port}"
 
 
 @host.command("list")

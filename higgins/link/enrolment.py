@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 import secrets
 import ssl
 import struct
@@ -24,14 +25,18 @@ _VERSION = 1
 _HEAD = struct.Struct("!B8sHB32s")
 """Version, checksum, enrolment port, length of the address, secret; the address and the authority's certificate follow."""
 _WITHIN = 20.0
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 _AGAIN = "make a new one with `higgins host token`"
 
 
 class Tokens(Protocol):
     """Keeps the digests of the join tokens that are still good."""
 
-    async def consume(self, digest: str) -> bool:
-        """True once for a digest that was added, if it has not expired; of two at the same time one gets True."""
+    async def consume(self, digest: str, host_id: HostId, name: str) -> bool:
+        """True once for a digest that was added, if it has not expired; of two at the same time one gets True, and that host is known from then on.
+
+        Raises Conflict, and spends nothing, if another host has the name.
+        """
         ...
 
 
@@ -88,11 +93,17 @@ def digest(secret: bytes) -> str:
     return hashlib.sha256(secret).hexdigest()
 
 
-async def admit(authority: Authority, tokens: Tokens, secret: bytes, signing_request: bytes) -> HostCertificate:
+async def admit(
+    authority: Authority, tokens: Tokens, secret: bytes, name: str, signing_request: bytes
+) -> HostCertificate:
     """The control plane's part: a certificate for a new host. Raises Unauthenticated if the token is not, or no longer, good."""
+    if not _NAME.fullmatch(name):
+        raise errors.Invalid(
+            f"{name!r} is no name for a host: up to 255 letters, digits, dots, dashes and underscores; set [agent] name"
+        )
     # Signed before the token is spent: a request that cannot be signed costs none.
     certificate = authority.host(certificates.new_host_id(), signing_request)
-    if not await tokens.consume(digest(secret)):
+    if not await tokens.consume(digest(secret), certificate.host_id, name):
         raise errors.Unauthenticated(f"the join token is unknown, was used already or has expired: {_AGAIN}")
     return certificate
 

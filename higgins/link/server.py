@@ -118,7 +118,9 @@ class _Gate(higgins_pb2_grpc.EnrolmentServicer):
 
     async def Enrol(self, request: wire.EnrolRequest, context: Any) -> wire.Certificate:  # noqa: N802
         try:
-            signed = await enrolment.admit(self._authority, self._tokens, request.secret, request.signing_request)
+            signed = await enrolment.admit(
+                self._authority, self._tokens, request.secret, request.name, request.signing_request
+            )
         except errors.Failure as failure:
             await _refuse(context, failure)
         log.info("enrolled host %s, who calls itself %r, from %s", signed.host_id, request.name, context.peer())

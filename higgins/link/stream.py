@@ -29,7 +29,7 @@ class Stream(Generic[Out, In]):
         await self._outgoing.put(message)
 
     def __aiter__(self) -> AsyncIterator[In]:
-        return aiter(self._incoming)
+        return self._incoming
 
     def end(self, failure: errors.Failure | None = None) -> None:
         """The session is over."""

@@ -1,7 +1,5 @@
 """The verbs of a host: what its agent tells, what it is told, and what an operator says about it."""
 
-import hashlib
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -128,22 +126,24 @@ class Hosts:
             reported = capsules.write_spec(db, reported, wanted, deadline=now + self._deadlines.delete, now=now)
         return reported
 
-    async def invite(self, lifetime: float) -> str:
-        """A secret with which one host can enrol, once, within `lifetime` seconds."""
-        secret = secrets.token_urlsafe(32)
-        await self._database.write(lambda db: hosts.invite(db, secret_hash(secret), self._clock() + lifetime))
-        return secret
+    async def invite(self, digest: str, lifetime: float) -> None:
+        """One host that shows the secret with this digest may enrol within `lifetime` seconds."""
+        await self._database.write(lambda db: hosts.invite(db, digest, self._clock() + lifetime))
 
-    async def enrol(self, host_id: HostId, name: str, hashed: str) -> bool:
-        """Use an invitation up and make the host known. False if the invitation is unknown, used or expired."""
+    async def consume(self, digest: str, host_id: HostId, name: str) -> bool:
+        """Use an invitation up and make the host known. False if the invitation is unknown, used or expired.
+
+        Raises Conflict, and uses nothing up, if another host has the name.
+        """
         now = self._clock()
 
         def work(db: Connection) -> bool:
-            if not hosts.consume(db, hashed, now):
+            if not hosts.consume(db, digest, now):
                 return False
             if hosts.named(db, name) is not None:
                 raise errors.Conflict(
-                    f"There is a host with the name {name} already: join under another name, or remove it first with `higgins host remove {name}`."
+                    f"there is a host with the name {name} already: join under another name ([agent] name), or remove it first "
+                    f"with `higgins host remove {name}`"
                 )
             hosts.register(db, Host(id=host_id, name=name, created_at=now, down=True))
             return True
@@ -180,11 +180,6 @@ class Hosts:
             hosts.remove(db, host.id)
 
         await self._database.write(work)
-
-
-def secret_hash(secret: str) -> str:
-    """What is kept of an invitation. A random secret of 256 bits needs no slow hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _work(capsule: Capsule) -> Work:

@@ -143,16 +143,16 @@ def remove(db: Connection, host_id: HostId) -> None:
     db.execute(hosts.delete().where(hosts.c.id == host_id))
 
 
-def invite(db: Connection, secret_hash: str, expires_at: float) -> None:
+def invite(db: Connection, digest: str, expires_at: float) -> None:
     """A host that shows the secret with this hash may enrol, once."""
-    db.execute(enrolments.insert(), {"secret_hash": secret_hash, "expires_at": expires_at})
+    db.execute(enrolments.insert(), {"digest": digest, "expires_at": expires_at})
 
 
-def consume(db: Connection, secret_hash: str, now: float) -> bool:
+def consume(db: Connection, digest: str, now: float) -> bool:
     """Use an invitation up; False if there is none such that is valid."""
     written = db.execute(
         enrolments.update()
-        .where(enrolments.c.secret_hash == secret_hash, enrolments.c.expires_at > now, enrolments.c.used_at.is_(None))
+        .where(enrolments.c.digest == digest, enrolments.c.expires_at > now, enrolments.c.used_at.is_(None))
         .values(used_at=now)
     )
     return written.rowcount == 1

@@ -98,7 +98,7 @@ hosts = sa.Table(
 enrolments = sa.Table(
     "enrolments",
     metadata,
-    sa.Column("secret_hash", sa.String(64), primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("expires_at", sa.Float, nullable=False),
     sa.Column("used_at", sa.Float),
 )

@@ -28,7 +28,7 @@ class Tokens:
     def __init__(self) -> None:
         self.good: set[str] = set()
 
-    async def consume(self, digest: str) -> bool:
+    async def consume(self, digest: str, host_id: HostId, name: str) -> bool:
         if digest not in self.good:
             return False
         self.good.remove(digest)

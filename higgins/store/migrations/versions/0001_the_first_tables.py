@@ -56,10 +56,10 @@ def upgrade() -> None:
 
     op.create_table(
         "enrolments",
-        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.Column("used_at", sa.Float(), nullable=True),
-        sa.PrimaryKeyConstraint("secret_hash", name=op.f("pk_enrolments")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_enrolments")),
     )
     op.create_table(
         "hosts",
