@@ -112,7 +112,7 @@ async def refusal(answer) -> dict:
     assert error["status"] == answer.status
     assert error["request_id"] == ""
     assert error["links"] == []
-    return error
+    return dict(error)
 
 
 async def test_versions_are_told_without_a_token_with_and_without_a_slash(client):

@@ -1,12 +1,14 @@
 """What was asked for becomes a container and a query of the model."""
 
+from typing import Any
+
 import pytest
 
 from higgins import errors
 from higgins.api.zun import forms, translate, values
 from higgins.api.zun.microversion import MAX, Version
 from higgins.model.capsule import Container, PullPolicy, Resources, RestartName, RestartPolicy
-from higgins.model.ids import ContainerId
+from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.query import SORT_KEYS, Query
 
 READ = values.reader(values.Bounds())
@@ -27,7 +29,7 @@ def test_an_image_alone_makes_a_plain_container():
 
 
 def test_everything_that_clients_always_send_changes_nothing():
-    sent = {
+    sent: dict[str, Any] = {
         "environment": {},
         "labels": {},
         "hints": {},
@@ -129,7 +131,7 @@ def test_a_list_without_parameters_is_a_full_page_in_order_of_creation():
 
 
 def test_a_list_takes_filters_order_and_page():
-    marker = "0bb92283-1111-4222-8333-444455556666"
+    marker = CapsuleId("0bb92283-1111-4222-8333-444455556666")
     asked = query(
         status=["Running", "Stopped"],
         name="web",

@@ -72,7 +72,8 @@ RUNNING = replace(
 
 
 def shown(capsule: Capsule, **how) -> dict:
-    return msgspec.json.decode(msgspec.json.encode(views.container(capsule, **{"now": NOW, **how})))
+    body: dict = msgspec.json.decode(msgspec.json.encode(views.container(capsule, **{"now": NOW, **how})))
+    return body
 
 
 def test_the_answer_to_a_creation_is_the_contracts_to_the_field():
@@ -124,8 +125,8 @@ def test_what_was_not_given_is_empty_from_the_first_read_on():
     bare = replace(CAPSULE, spec=replace(CAPSULE.spec, containers=(replace(ASKED, labels=None, restart=None),)))
     empty = {name: value for name, value in shown(bare).items() if value in ([], {})}
     assert empty == {
-        **dict.fromkeys(("command", "entrypoint", "ports", "security_groups"), []),
-        **dict.fromkeys(("environment", "labels", "addresses", "restart_policy", "healthcheck"), {}),
+        **{name: [] for name in ("command", "entrypoint", "ports", "security_groups")},
+        **{name: {} for name in ("environment", "labels", "addresses", "restart_policy", "healthcheck")},
     }
 
 
