@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 
@@ -36,16 +35,15 @@ class Pipe(Generic[Item]):
         self._items.append(item)
         self._filled.set()
 
-    async def __aiter__(self) -> AsyncIterator[Item]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
         """What was put, to the end; then raises what the pipe was ended with."""
-        while True:
-            while not self._items and not self._ended:
-                self._filled.clear()
-                await self._filled.wait()
-            if not self._items:
-                if self._failure is not None:
-                    raise self._failure
-                return
-            item = self._items.popleft()
-            self._room.set()
-            yield item
+        while not self._items and not self._ended:
+            self._filled.clear()
+            await self._filled.wait()
+        if not self._items:
+            raise self._failure or StopAsyncIteration
+        self._room.set()
+        return self._items.popleft()

@@ -94,6 +94,8 @@ def translate(error: grpc.aio.AioRpcError, address: str) -> errors.Failure:
             return errors.Unauthenticated(said)
         case grpc.StatusCode.INVALID_ARGUMENT:
             return errors.Invalid(said)
+        case grpc.StatusCode.FAILED_PRECONDITION:
+            return errors.Conflict(said)
         case grpc.StatusCode.UNAVAILABLE if "CERTIFICATE_VERIFY_FAILED" in said:
             return errors.Unavailable(
                 f"the control plane at {address} is not the one that this host enrolled with, or the clocks differ: its certificate is not"

@@ -111,7 +111,8 @@ async def admit(
 async def enrol(join_token: str, name: str, directory: Path) -> Credentials:
     """The host's part: who it is from now on, saved in `directory`. With the token that it enrolled with before, as after every restart, what was saved.
 
-    Raises Invalid for a bad token, Unauthenticated for one that is spent, Unavailable if the control plane cannot be reached.
+    Raises Invalid for a bad token, Unauthenticated for one that is spent, Conflict if another host has the name, Unavailable if the control plane
+    cannot be reached.
     """
     token = JoinToken.parse(join_token)
     kept = credentials.load(directory)

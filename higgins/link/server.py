@@ -157,6 +157,8 @@ class _Link(higgins_pb2_grpc.LinkServicer):
                     start(channel.write(context.write, envelopes.pack_control))
                     start(channel.read(context.read, envelopes.unpack_host, channel.accept))
                     await self._serve_session(host_id, channel)
+                if channel.failure is not None:
+                    raise channel.failure
             finally:
                 channel.leave()
         except errors.Failure as failure:

@@ -22,6 +22,8 @@ class Stream(Generic[Out, In]):
     def __init__(self, translate: Callable[[Exception], errors.Failure]) -> None:
         """`translate` says what a break of the stream means on this end."""
         self._translate = translate
+        self.failure: errors.Failure | None = None
+        """Why it is over, if something went wrong."""
         self._outgoing: Pipe[Out] = Pipe(_WAITING)
         self._incoming: Pipe[In] = Pipe(_WAITING)
 
@@ -33,6 +35,7 @@ class Stream(Generic[Out, In]):
 
     def end(self, failure: errors.Failure | None = None) -> None:
         """The session is over."""
+        self.failure = self.failure or failure
         self._incoming.end(failure)
         self._outgoing.end(failure or errors.Unavailable("the session is over"))
 

@@ -5,7 +5,7 @@ import heapq
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from higgins import errors
 from higgins.link.messages import ControlChannel, ControlMessage, HostChannel, HostMessage
@@ -60,7 +60,7 @@ class _End(Generic[Out, In]):
         self._outgoing.put(message)
 
     def __aiter__(self) -> AsyncIterator[In]:
-        return aiter(self._incoming)
+        return self._incoming
 
 
 class _Direction(Generic[Out]):
@@ -90,12 +90,14 @@ class _Direction(Generic[Out]):
         self._over = True
         self._changed.set()
 
-    async def __aiter__(self) -> AsyncIterator[Out]:
-        while True:
-            await self._arrival()
-            if self._over:
-                raise errors.Unavailable("the wire was cut")
-            yield heapq.heappop(self._on_the_way)[2]
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Out:
+        await self._arrival()
+        if self._over:
+            raise errors.Unavailable("the wire was cut")
+        return heapq.heappop(self._on_the_way)[2]
 
     def _add(self, message: Out, delay: float, *, overtakes: bool) -> None:
         due = asyncio.get_running_loop().time() + delay

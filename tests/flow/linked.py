@@ -27,8 +27,11 @@ class Tokens:
 
     def __init__(self) -> None:
         self.good: set[str] = set()
+        self.taken: set[str] = set()
 
     async def consume(self, digest: str, host_id: HostId, name: str) -> bool:
+        if name in self.taken:
+            raise errors.Conflict(f"there is another host with the name {name}")
         if digest not in self.good:
             return False
         self.good.remove(digest)
@@ -89,6 +92,8 @@ class ControlPlane:
                     await channel.send(Welcome(session=len(self.proved), heartbeat=1.0))
                     if self.serve is not None:
                         await self.serve(channel)
+        except errors.Unavailable:
+            return
         finally:
             self.ended += 1
 

@@ -68,6 +68,16 @@ async def test_of_many_that_use_a_token_at_once_one_gets_in(plane: ControlPlane,
     assert sum(task.result() for task in attempts) == 1
 
 
+async def test_a_name_that_is_taken_or_is_none_costs_no_token(plane: ControlPlane, home: Path):
+    token = plane.token()
+    plane.tokens.taken.add("h1")
+    with pytest.raises(errors.Conflict, match="h1"):
+        await enrol(token, "h1", home)
+    with pytest.raises(errors.Invalid, match="no name for a host"):
+        await enrol(token, "a b", home)
+    assert (await enrol(token, "h2", home)).name == "h2"
+
+
 async def test_an_expired_token_is_told_so(plane: ControlPlane, home: Path):
     token = plane.token()
     plane.tokens.good.clear()
