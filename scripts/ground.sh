@@ -103,7 +103,7 @@ python_environment() {
   step 'Python environment'
   find_python
   stamp=$VENV/.higgins-$1
-  want=$({ "$PYTHON" -VV; echo "$ROOT"; cat "$lock"; } | sha256sum | cut -d' ' -f1)
+  want=$(environment_of "$1")
   if [[ ! -x $VENV/bin/python || $(cat "$stamp" 2>/dev/null) != "$want" ]]; then
     how=brought\ up\ to\ date
     if ! usable_venv; then
@@ -117,9 +117,14 @@ python_environment() {
       || fail "the locked packages could not be installed: $(last_line "$LOG"); see $LOG, then run it again"
     own_package
     echo "$want" >"$stamp"
+    # What tests need holds all that running needs, at the same versions.
+    if [[ $1 == dev ]]; then environment_of run >"$VENV/.higgins-run"; fi
   fi
   over "$("$VENV/bin/python" -c 'import platform; print("Python", platform.python_version())'), $(package_count) packages, $how"
 }
+
+# environment_of WHICH - what .venv must hold, in a word.
+environment_of() { { "$PYTHON" -VV; echo "$ROOT"; cat "$ROOT/requirements/$1.txt"; } | sha256sum | cut -d' ' -f1; }
 
 usable_venv() {
   [[ -x $VENV/bin/python ]] && "$VENV/bin/python" -c 'import pip' 2>/dev/null \
@@ -216,7 +221,8 @@ end_process() {
 static_busybox() {
   local found
   for found in /bin/busybox /usr/bin/busybox "$ROOT/.higgins/busybox/bin/busybox" "$ROOT/.higgins/busybox/usr/bin/busybox"; do
-    if [[ -x $found ]] && ! grep -qa 'ld-linux\|ld-musl' "$found"; then
+    # ldd fails on what needs no libraries.
+    if [[ -x $found ]] && ! ldd "$found" >/dev/null 2>&1; then
       echo "$found"
       return
     fi

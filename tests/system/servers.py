@@ -1,0 +1,183 @@
+"""A real all-in-one for tests: its own process, ports and state, on the real Docker Engine."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30
+
+
+class AllInOne:
+    """`higgins all-in-one`, to be started, killed and started again over the same state.
+
+    Its containers carry a mark of their own on the engine, by which `remove` finds them, whatever became of the process.
+    """
+
+    def __init__(
+        self, directory: Path, docker_url: str, settings: Mapping[str, Mapping[str, object]] | None = None
+    ) -> None:
+        """`settings` are groups of options on top of what keeps it apart from others."""
+        self.owner = f"test-{secrets.token_hex(6)}"
+        self.docker_url = docker_url
+        self.directory = directory
+        self.port, link, enrol = free_ports(3)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = directory / "higgins.conf"
+        self.log = directory / "higgins.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._write(
+            {
+                "DEFAULT": {"state_dir": directory / "state"},
+                "api": {"port": self.port},
+                "link": {"port": link, "enrol_port": enrol},
+                "docker": {"api_url": docker_url, "owner": self.owner},
+            },
+            settings or {},
+        )
+
+    def _write(self, *layers: Mapping[str, Mapping[str, object]]) -> None:
+        groups: dict[str, dict[str, object]] = {}
+        for layer in layers:
+            for group, options in layer.items():
+                groups.setdefault(group, {}).update(options)
+        self.config.write_text(
+            "\n".join(
+                f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in options.items())
+                for group, options in groups.items()
+            )
+        )
+
+    # Its process.
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), "all-in-one"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment()
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"all-in-one does not answer:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        """Whether its front door is open."""
+        try:
+            urllib.request.urlopen(f"{self.url}/", timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """As an operator would; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+    def remove(self) -> None:
+        """End it, and leave nothing of it on the engine."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        engine = [sys.executable, str(ROOT / "scripts" / "engine.py"), self.docker_url]
+        subprocess.run(
+            [*engine, "remove-containers", f"org.higgins.owner={self.owner}"], check=True, capture_output=True
+        )
+
+    # Its people.
+
+    def command(self, *arguments: str, said: str | None = None) -> str:
+        """What `higgins` prints; an AssertionError with its complaint if it fails."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), *arguments],
+            cwd=ROOT,
+            env=environment(),
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.returncode == 0, f"higgins {' '.join(arguments)}: {ran.stderr}"
+        return ran.stdout
+
+    def add(self, user: str, project: str, *roles: str) -> "Login":
+        """A user with these roles in a project, either made if need be."""
+        password = secrets.token_urlsafe(12)
+        if f'"{project}"' not in self.command("project", "list", "-o", "json"):
+            self.command("project", "create", project)
+        self.command("user", "create", user, "--password-stdin", said=f"{password}\n")
+        for role in roles or ("member",):
+            self.command("role", "grant", role, "--user", user, "--project", project)
+        return Login(self.url, user, password, project)
+
+
+class Login:
+    """Somebody who can log in."""
+
+    def __init__(self, url: str, user: str, password: str, project: str) -> None:
+        self.environment = {
+            "OS_AUTH_URL": f"{url}/identity/v3",
+            "OS_AUTH_TYPE": "password",
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_USERNAME": user,
+            "OS_PASSWORD": password,
+            "OS_PROJECT_NAME": project,
+            "OS_USER_DOMAIN_NAME": "Default",
+            "OS_PROJECT_DOMAIN_NAME": "Default",
+            "OS_REGION_NAME": "RegionOne",
+        }
+        """What OpenStack clients read."""
+
+    def token(self) -> str:
+        """A new one."""
+        asked, default = self.environment, {"name": "Default"}
+        user = {"name": asked["OS_USERNAME"], "domain": default, "password": asked["OS_PASSWORD"]}
+        body = {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": {"name": asked["OS_PROJECT_NAME"], "domain": default}},
+            }
+        }
+        request = urllib.request.Request(
+            f"{asked['OS_AUTH_URL']}/auth/tokens",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.headers["X-Subject-Token"])
+
+
+def environment() -> dict[str, str]:
+    """That of this process, without what would configure or log in a Higgins or its clients."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "HIGGINS_"))}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on the loopback address on which nothing listens."""
+    listeners = [socket.socket() for _ in range(count)]
+    try:
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
+    finally:
+        for listener in listeners:
+            listener.close()
