@@ -9,6 +9,7 @@ from higgins.logic import access
 from higgins.model.identity import ById, ByName, Grant, Project, User
 from higgins.model.ids import ProjectId, UserId
 from higgins.service.passwords import Passwords
+from higgins.store import capsules
 from higgins.store import identity as store
 from higgins.store.database import Connection, Database
 
@@ -81,7 +82,7 @@ class Accounts:
 
         def work(db: Connection) -> None:
             project = find_project(db, ref)
-            if count := store.containers(db, project.id):
+            if count := capsules.count(db, project.id):
                 raise errors.Conflict(
                     f"the project {project.name} still has {count} container{'s' if count > 1 else ''}: delete "
                     f"{'them' if count > 1 else 'it'} first (`openstack appcontainer list` as one of its members shows which)"

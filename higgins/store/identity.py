@@ -21,7 +21,7 @@ from higgins.model.identity import (
 )
 from higgins.model.ids import ProjectId, UserId
 from higgins.store.database import Connection
-from higgins.store.tables import capsules, metadata
+from higgins.store.tables import metadata
 
 
 def _owner(name: str, table: str, *, nullable: bool = False, key: bool = False) -> sa.Column[Any]:
@@ -141,12 +141,6 @@ def every_project(db: Connection) -> Sequence[Project]:
 def project(db: Connection, reference: Reference) -> Project | None:
     row = db.execute(projects.select().where(_is(projects, reference))).one_or_none()
     return _project(row) if row is not None else None
-
-
-def containers(db: Connection, project_id: ProjectId) -> int:
-    """How many containers there are in a project, those being deleted included."""
-    counted = sa.select(sa.func.count()).select_from(capsules).where(capsules.c.project_id == project_id)
-    return db.execute(counted).scalar_one()
 
 
 def remove_project(db: Connection, project_id: ProjectId) -> None:

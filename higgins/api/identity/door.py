@@ -41,7 +41,7 @@ class Door:
     """How clients reach the service, where that is not how they called it."""
 
     def routes(self) -> list[web.RouteDef]:
-        """Everything that can be asked. Paths begin where the login is mounted."""
+        """Everything that can be asked; what answers GET answers HEAD. Paths begin where the login is mounted."""
         credentials = "/v3/users/{user}/application_credentials"
         routes: list[tuple[str, str, Callable[[web.Request], Answer]]] = [
             ("GET", "", self.versions),
@@ -50,7 +50,6 @@ class Door:
             ("GET", "/v3/", self.version),
             ("POST", "/v3/auth/tokens", self.log_in),
             ("GET", "/v3/auth/tokens", self.show_token),
-            ("HEAD", "/v3/auth/tokens", self.show_token),
             ("DELETE", "/v3/auth/tokens", self.log_out),
             ("GET", "/v3/auth/catalog", self.catalog),
             ("GET", "/v3/auth/projects", self.own_projects),

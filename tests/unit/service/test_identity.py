@@ -122,6 +122,7 @@ async def test_guessing_is_slowed_down_and_the_real_user_gets_in_after_a_moment(
             await house.identity.log_in(ANN, "guess")
     with pytest.raises(errors.Unauthenticated, match="Too many failed logins") as refusal:
         await house.log_in()
+    assert refusal.value.retry_after is not None
     assert 0 < refusal.value.retry_after <= 1
     await asyncio.sleep(refusal.value.retry_after)
     await house.log_in()
