@@ -1,6 +1,21 @@
 """The documents of the Docker Engine API, as far as they are read. What Go leaves empty may be null or missing."""
 
+from datetime import datetime
+
 import msgspec
+
+from higgins.model.capsule import Stage
+
+_STAGES = {
+    "created": Stage.CREATED,
+    "running": Stage.RUNNING,
+    "restarting": Stage.RUNNING,
+    "paused": Stage.PAUSED,
+    "exited": Stage.EXITED,
+    # Still there, and only a removal helps; which is also what waits for a removal that is under way.
+    "removing": Stage.EXITED,
+    "dead": Stage.EXITED,
+}
 
 
 class State(msgspec.Struct, frozen=True):
@@ -12,6 +27,21 @@ class State(msgspec.Struct, frozen=True):
     oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
     started_at: str = msgspec.field(name="StartedAt", default="")
     finished_at: str = msgspec.field(name="FinishedAt", default="")
+
+    @property
+    def stage(self) -> Stage:
+        """What that is in our words."""
+        return _STAGES.get(self.status, Stage.EXITED)
+
+    @property
+    def started(self) -> float | None:
+        """When it was last started; None: never."""
+        return _epoch(self.started_at)
+
+    @property
+    def finished(self) -> float | None:
+        """When it last ended; None: never."""
+        return _epoch(self.finished_at)
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -92,3 +122,10 @@ class Told(msgspec.Struct, frozen=True):
     kernel_version: str = msgspec.field(name="KernelVersion", default="")
     labels: list[str] | None = msgspec.field(name="Labels", default=None)
     containers: int = msgspec.field(name="Containers", default=0)
+
+
+def _epoch(text: str) -> float | None:
+    """Seconds since the epoch; None for the year 1, with which the engine says never."""
+    if not text or text.startswith("0001-"):
+        return None
+    return datetime.fromisoformat(text).timestamp()

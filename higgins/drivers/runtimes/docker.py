@@ -5,7 +5,6 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from typing import Self
 
 import aiodocker
@@ -47,8 +46,8 @@ class DockerRuntime:
     ) -> None:
         """`owner` marks what is ours, so that several agents can share an engine and see none of each other's containers.
 
-        `pids_limit` 0 is none. `log_size` is in MiB for each of `log_files`; `output_limit` is how many bytes of a command's output are kept. More starts
-        in parallel than there are cores gain nothing and make each of them slower.
+        `pids_limit` 0 is none. `log_size` is in MiB for each of `log_files`; `output_limit` is how many bytes of a command's output are
+        kept. Many starts at once gain nothing and make each of them slower.
         """
         self._engine = Engine(url)
         self._owner = owner
@@ -325,22 +324,20 @@ class DockerRuntime:
         config, state, labels = found.config, found.state, found.config.labels or {}
         if labels.get(OWNER) != self._owner:
             return None
-        stage = _STAGES.get(state.status, Stage.EXITED)
-        ended = stage is Stage.EXITED
-        started = _epoch(state.started_at)
-        finished = _epoch(state.finished_at) if ended else None
+        ended = state.stage is Stage.EXITED
+        finished = state.finished if ended else None
         return Observation(
             container_id=ContainerId(labels[CONTAINER]),
             capsule_id=CapsuleId(labels[CAPSULE]),
             epoch=int(labels[EPOCH]),
             restarts=int(labels[RESTARTS]),
-            stage=stage,
+            stage=state.stage,
             exit_code=state.exit_code if ended or state.error else None,
             error=oci.brief(state.error) if state.error else None,
             oom_killed=state.oom_killed,
-            started_at=started,
+            started_at=state.started,
             # What runs for less than a moment is said to have ended before it began.
-            finished_at=max(finished, started) if finished and started else finished,
+            finished_at=max(finished, state.started) if finished and state.started else finished,
             image=found.image,
             hostname=config.hostname or None,
             ports=tuple(sorted({int(port.partition("/")[0]) for port in config.ports or {}})),
@@ -390,7 +387,7 @@ class DockerRuntime:
         except aiodocker.DockerError as error:
             # Engines differ in how they refuse what is done already; what is there says it.
             found = await self._inspect(container_id)
-            stage = _STAGES.get(found.state.status, Stage.EXITED) if found else Stage.ABSENT
+            stage = found.state.stage if found else Stage.ABSENT
             if stage is wanted:
                 return
             if stage not in (Stage.RUNNING, Stage.PAUSED):
@@ -433,17 +430,6 @@ NEVER_DETACH = ",".join(["ctrl-@"] * 16)
 
 _CHANGES = ["create", "start", "die", "destroy", "pause", "unpause"]
 
-_STAGES = {
-    "created": Stage.CREATED,
-    "running": Stage.RUNNING,
-    "restarting": Stage.RUNNING,
-    "paused": Stage.PAUSED,
-    "exited": Stage.EXITED,
-    # Still there, and only a removal helps; which is also what waits for a removal that is under way.
-    "removing": Stage.EXITED,
-    "dead": Stage.EXITED,
-}
-
 
 def _name(container_id: ContainerId) -> str:
     return f"higgins-{container_id}"
@@ -456,13 +442,6 @@ def _or_none(words: tuple[str, ...] | None) -> list[str] | None:
 
 def _no_container(error: aiodocker.DockerError) -> bool:
     return "no such container" in error.message.lower()
-
-
-def _epoch(text: str) -> float | None:
-    """Seconds since the epoch; None for the year 1, with which the engine says never."""
-    if not text or text.startswith("0001-"):
-        return None
-    return datetime.fromisoformat(text).timestamp()
 
 
 def _disk(path: str) -> int:
