@@ -293,3 +293,29 @@ async def test_many_calls_run_at_once(plane: ControlPlane):
             for number in range(200)
         ]
     assert [call.result().output for call in calls] == [str(number).encode() for number in range(200)]
+
+
+async def test_what_is_there_arrives_without_waiting_for_more(plane: ControlPlane):
+    more = asyncio.Event()
+
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        await sink.send(b"first")
+        await more.wait()
+        await sink.send(b"second")
+
+    async with host(plane, answer) as (host_id, _):
+        pieces = plane.live.logs(host_id, LOGS)
+        assert await asyncio.wait_for(anext(pieces), 1) == b"first"
+        more.set()
+        assert await collect(pieces) == b"second"
+
+
+async def test_short_pieces_travel_together(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> None:
+        for number in range(20_000):
+            await sink.send(b"%d\n" % number)
+
+    async with host(plane, answer) as (host_id, _):
+        pieces = [piece async for piece in plane.live.logs(host_id, LOGS)]
+    assert b"".join(pieces) == b"".join(b"%d\n" % number for number in range(20_000))
+    assert len(pieces) < 200
