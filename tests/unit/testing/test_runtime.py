@@ -41,7 +41,7 @@ async def test_failures_told_one_after_another_come_in_that_order() -> None:
         await images.fetch("app:1")
     with pytest.raises(errors.NotFound):
         await images.fetch("app:1")
-    assert await images.fetch("app:1") == await images.resolve("app")
+    assert await images.fetch("app:1") == await images.resolve("app:1")
 
 
 async def test_slowness_passes_on_the_clock_that_was_given() -> None:
