@@ -55,8 +55,8 @@ fail() {
 # logged COMMAND... - run it with its output in the log.
 logged() { { echo "+ $*" && "$@"; } >>"$LOG" 2>&1 </dev/null; }
 
-# last LINE of a log that says something.
-last_line() { grep -v '^[[:space:]]*$' "$1" 2>/dev/null | tail -n 1 | cut -c 1-300; }
+# last_line LOG - the last one that says something.
+last_line() { grep '[A-Za-z]' "$1" 2>/dev/null | tail -n 1 | cut -c 1-300; }
 
 begin() {
   mkdir -p "$WORK" 2>/dev/null && [[ -w $WORK ]] || fail "cannot write into $WORK: run it as the user who owns this directory"
@@ -220,7 +220,7 @@ end_process() {
 # static_busybox - print the path of a static busybox, fetched as Debian's package if need be; nothing is installed.
 static_busybox() {
   local found
-  for found in /bin/busybox /usr/bin/busybox "$ROOT/.higgins/busybox/bin/busybox" "$ROOT/.higgins/busybox/usr/bin/busybox"; do
+  for found in /bin/busybox /usr/bin/busybox "$WORK/busybox/bin/busybox" "$WORK/busybox/usr/bin/busybox"; do
     # ldd fails on what needs no libraries.
     if [[ -x $found ]] && ! ldd "$found" >/dev/null 2>&1; then
       echo "$found"
@@ -228,10 +228,10 @@ static_busybox() {
     fi
   done
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
-  mkdir -p "$ROOT/.higgins/busybox"
+  mkdir -p "$WORK/busybox"
   if is_root && [[ -z $APT_UPDATED ]]; then logged apt-get update -q || return 1; fi
-  (cd "$ROOT/.higgins/busybox" && logged apt-get download -q busybox-static && dpkg-deb -x busybox-static_*.deb . && rm -f busybox-static_*.deb) || return 1
-  for found in "$ROOT/.higgins/busybox/bin/busybox" "$ROOT/.higgins/busybox/usr/bin/busybox"; do
+  (cd "$WORK/busybox" && logged apt-get download -q busybox-static && dpkg-deb -x busybox-static_*.deb . && rm -f busybox-static_*.deb) || return 1
+  for found in "$WORK/busybox/bin/busybox" "$WORK/busybox/usr/bin/busybox"; do
     if [[ -x $found ]]; then
       echo "$found"
       return
