@@ -171,9 +171,7 @@ class Engine:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             self._api = None
-            raise errors.Unavailable(
-                f"The Docker Engine at {self.url} broke off the connection; it may be restarting."
-            ) from error
+            raise errors.Unavailable(self._remedy(error)) from error
         except msgspec.DecodeError as error:
             raise errors.Unavailable(
                 f"What answers at {self.url} does not speak like a Docker Engine: {error}."
@@ -190,8 +188,10 @@ class Engine:
                 )
             case ConnectionRefusedError():
                 return f"No Docker Engine listens at {self.url}: start it (systemctl start docker), or correct the address."
+            case OSError() as error if not isinstance(error, ConnectionError):
+                return f"The Docker Engine at {self.url} cannot be reached: {error.strerror or error}."
             case _:
-                return f"The Docker Engine at {self.url} cannot be reached: {cause}."
+                return f"The Docker Engine at {self.url} broke off the connection; it may be restarting."
 
 
 _NO_CONNECTION = 900
