@@ -37,8 +37,6 @@ Connect = Callable[[], AbstractAsyncContextManager[HostChannel]]
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-_SILENCE = 10.0
-"""Seconds in which the control plane has to answer a hello."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,10 @@ class Custom:
     starts_at_once: int = 4
     sweep: float = 60.0
     """Seconds between two looks at everything that the runtime has."""
+    stock: float = 5.0
+    """Seconds to wait for the runtime to describe itself: heartbeats must not wait for one that hangs."""
+    silence: float = 10.0
+    """Seconds in which the control plane has to answer a hello."""
     retry: float = 5.0
     """Seconds after which a report that nobody acknowledged is repeated."""
 
@@ -132,7 +134,7 @@ class Agent:
         )
         messages = aiter(channel)
         try:
-            async with asyncio.timeout(_SILENCE):
+            async with asyncio.timeout(self._custom.silence):
                 while not isinstance(welcome := await anext(messages), Welcome):
                     continue  # From an earlier session of a link that delays; without numbers that can be trusted.
         except (TimeoutError, StopAsyncIteration) as error:
@@ -161,7 +163,8 @@ class Agent:
 
     async def _beat(self, channel: HostChannel, period: float) -> None:
         while True:
-            known = roll(worker.work for worker, _ in self._workers.values())
+            # Until the whole assignment has come, this agent knows nothing, which is not the same as that nothing is assigned to it.
+            known = roll(worker.work for worker, _ in self._workers.values()) if self._complete else ""
             await channel.send(Heartbeat(known=known, inventory=self._inventory))
             await self._news.wait(period)
             await self._take_stock()
@@ -228,6 +231,8 @@ class Agent:
                     self._hint(container_id)
             except errors.Failure as failure:
                 log.warning("the runtime cannot be watched: %s", failure.message)
+            except Exception:
+                log.exception("watching the runtime failed in an unforeseen way")
             await self._outlast()
 
     async def _outlast(self) -> None:
@@ -242,6 +247,8 @@ class Agent:
             pause = min(pause * 1.5, 2.0)
         self._outage = Outage(began=began, ended=self._clock())
         self._tell_outage()
+        for worker, _ in self._workers.values():
+            worker.retry()
         self._news.ring()
         self._sweep.ring()
 
@@ -259,12 +266,18 @@ class Agent:
             self._sweep.ring()
 
     async def _take_stock(self) -> Inventory:
+        trouble: str | None = None
         try:
-            self._inventory = await self._runtime.inventory()
+            async with asyncio.timeout(self._custom.stock):
+                self._inventory = await self._runtime.inventory()
         except errors.Failure as failure:
-            if self._inventory.trouble != failure.message:
-                log.warning("the runtime does not answer: %s", failure.message)
-            self._inventory = replace(self._inventory, trouble=failure.message)
+            trouble = failure.message
+        except TimeoutError:
+            trouble = "The runtime takes too long to answer."
+        if trouble is not None:
+            if self._inventory.trouble != trouble:
+                log.warning("the runtime does not answer: %s", trouble)
+            self._inventory = replace(self._inventory, trouble=trouble)
         return self._inventory
 
     async def _visit_all(self) -> float | None:
@@ -276,15 +289,17 @@ class Agent:
         except errors.Failure as failure:
             log.warning("cannot look at what the runtime has: %s", failure.message)
             return _LONGEST_PAUSE
-        for container_id, seen in there.items():
+        again: float | None = None
+        for container_id in there:
             # Asked now, not when the list was made: work may have arrived meanwhile.
-            if seen.capsule_id in self._workers:
+            if container_id in self._owners:
                 continue
             log.warning("removing %s: it is assigned to nobody", container_id)
             try:
                 await self._runtime.remove(container_id)
             except errors.Failure as failure:
                 log.warning("cannot remove %s yet: %s", container_id, failure.message)
+                again = _LONGEST_PAUSE
         for worker, _ in list(self._workers.values()):
             worker.compare(there)
-        return None
+        return again

@@ -48,7 +48,11 @@ class Worker:
         self.outage: Outage | None = None
         """The last time that the runtime was away, as far as this host remembers."""
         self._work: Work
+        self._acting = work
+        """What the present step is taken for; newer work may have come since."""
         self._known: dict[ContainerId, ContainerStatus]
+        self._unwatched: bool
+        """Nobody has looked since that was written down."""
         self._reported: CapsuleStatus
         self._pause: float
         self._begin(work)
@@ -68,15 +72,19 @@ class Worker:
             self._begin(work)
         self._work = work
         if theirs > mine:
-            self._pause = _FIRST_PAUSE
-            self._changed.ring()
-            self._bell.ring()
+            self.retry()
         elif work.status != self._reported:
             # The control plane knows something else than it was told last: tell it again.
             self._tell(self._reported)
 
     def hint(self) -> None:
-        """Something may have happened to one of its containers."""
+        """Something may have happened to one of its containers. The pause after a failure goes on: a step that fails hints as well."""
+        self._bell.ring()
+
+    def retry(self) -> None:
+        """What failed so far may work now."""
+        self._pause = _FIRST_PAUSE
+        self._changed.ring()
         self._bell.ring()
 
     def compare(self, there: Mapping[ContainerId, Observation]) -> None:
@@ -91,22 +99,22 @@ class Worker:
     async def run(self) -> None:
         """Work on the capsule until cancelled."""
         while True:
-            again: float | None = None
             try:
                 again = await self._visit()
             except errors.Failure as failure:
-                again = self._failed(failure)
+                await self._changed.wait(self._failed(failure))
             except Exception as error:
                 log.exception("%s: an unforeseen failure", self._work.capsule_id)
-                again = self._failed(
-                    errors.Broken(f"The host failed in a way that was not foreseen: {type(error).__name__}: {error}")
-                )
-            await self._bell.wait(self._place.patrol if again is None else again)
+                unforeseen = f"The host failed in a way that was not foreseen: {type(error).__name__}: {error}"
+                await self._changed.wait(self._failed(errors.Broken(unforeseen)))
+            else:
+                await self._bell.wait(self._place.patrol if again is None else again)
 
     def _begin(self, work: Work) -> None:
         """Carry on from what the control plane has stored."""
         self._work = work
         self._known = dict(work.status.containers)
+        self._unwatched = True
         self._reported = work.status
         self._pause = _FIRST_PAUSE
         self._bell.ring()
@@ -116,9 +124,14 @@ class Worker:
         place = self._place
         while True:
             self._changed.hush()
-            work = self._work
+            work = self._acting = self._work
             seen = await place.runtime.list([container.id for container in work.spec.all()])
-            self._known = convergence.absorb(work.spec, seen, self._known, self.outage)
+            if work is not self._work:
+                continue
+            self._known = convergence.absorb(
+                work.spec, work.epoch, seen, self._known, self.outage, unwatched=self._unwatched
+            )
+            self._unwatched = False
             if self._has_failed(work):
                 self._report(work, settled=True, reason=self._reported.reason, failed=True)
                 return None
@@ -129,12 +142,16 @@ class Worker:
                     self._report(work, settled=settled, reason=failure, failed=failure is not None)
                     return None if until is None else max(0.0, until - now)
                 case step:
-                    if await self._take(step, work):
+                    if await self._take(step, work) and work.epoch == self._work.epoch:
                         self._known = convergence.taken(step, work.spec, self._known)
 
     def _has_failed(self, work: Work) -> bool:
         """What failed for good is not tried again for the same generation, not even by an agent that has just started."""
         return self._reported.failed and self._reported.generation == work.spec.generation
+
+    def _has_settled(self, work: Work) -> bool:
+        """Nobody waits for this generation any more: what is repaired from now on has no deadline, and is not shown as under way."""
+        return self._reported.settled and self._reported.generation == work.spec.generation
 
     async def _take(self, step: Step, work: Work) -> bool:
         """Do it; False if newer work came in between and the step was left."""
@@ -186,30 +203,39 @@ class Worker:
                     f"Image {container.image} is not on the host, and its pull policy is never; use another policy, or put it there.",
                     code="image-not-found",
                 ) from missing
-            if policy is PullPolicy.ALWAYS or not await self._fetch(container, work):
+            if policy is PullPolicy.ALWAYS:
+                raise errors.Unavailable(f"Image {container.image} vanished right after it was fetched.") from missing
+            if not await self._fetch(container, work):
                 return False
             async with self._place.gate:
                 await self._place.runtime.create(origin, container)
         return True
 
     async def _fetch(self, container: Container, work: Work) -> bool:
-        self._report(work, settled=False, reason=self._reported.reason, activity=f"Pulling image {container.image}")
+        self._report(
+            work,
+            settled=self._has_settled(work),
+            reason=self._reported.reason,
+            activity=f"Pulling image {container.image}",
+        )
         return await self._unless_changed(self._place.images.fetch(container.image))
 
     async def _unless_changed(self, effect: Coroutine[Any, Any, object]) -> bool:
         """Wait for an effect, but leave it when newer work arrives; whether it came to its end."""
         return await race.unless(self._changed, effect)
 
-    def _failed(self, failure: errors.Failure) -> float | None:
-        """Report it; returns when to try again, None for not before something changes."""
-        work = self._work
+    def _failed(self, failure: errors.Failure) -> float:
+        """Report it; returns in how many seconds to try again at the latest."""
+        work = self._acting
+        if work is not self._work:
+            # It was about something that is not wanted any more, and says nothing about what is.
+            log.info("%s: %s; meanwhile something else is wanted", work.capsule_id, failure.message)
+            return 0.0
         if failure.permanent:
             log.warning("%s: %s", work.capsule_id, failure.message)
             self._report(work, settled=True, reason=failure.message, failed=True)
-            return None
-        done = self._reported.settled and self._reported.generation == work.spec.generation
-        if not done:
-            self._report(work, settled=False, reason=failure.message)
+            return _FIRST_PAUSE  # Then it only looks at what there is now.
+        self._report(work, settled=self._has_settled(work), reason=failure.message)
         log.warning("%s: %s; trying again in %.1f s", work.capsule_id, failure.message, self._pause)
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
         return pause
@@ -225,7 +251,8 @@ class Worker:
             failed=failed,
             activity=activity,
         )
-        if status != self._reported:
+        # What belongs to an earlier assignment would be taken for news of this one.
+        if work.epoch == self._work.epoch and status != self._reported:
             self._tell(status)
 
     def _tell(self, status: CapsuleStatus) -> None:

@@ -95,7 +95,7 @@ def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: floa
         return _ending(spec, seen)
     if spec.desired in (Desired.RUNNING, Desired.PAUSED):
         for container in spec.init:
-            ahead = _initial(container, seen.get(container.id), _status(known, container), now)
+            ahead = _initial(spec, container, seen.get(container.id), _status(known, container), now)
             if ahead is not None:
                 return ahead
     else:
@@ -130,11 +130,16 @@ _FOUND_DEAD = 255
 
 
 def absorb(
-    spec: CapsuleSpec, seen: Seen, known: Known, outage: Outage | None = None
+    spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, outage: Outage | None = None, *, unwatched: bool = False
 ) -> dict[ContainerId, ContainerStatus]:
-    """What is known of every container once the runtime has been looked at. `outage` is the last one that the host remembers."""
+    """What is known of every container once the runtime has been looked at.
+
+    `outage` is the last one that the host remembers. `unwatched`: nobody was there to remember one since `known` was written down.
+    """
+    # What is left of another assignment says nothing about this one: how it ended must not pass for an end of what was asked here.
+    mine = {found.container_id: found for found in seen.values() if found.epoch == epoch}
     return {
-        container.id: _absorbed(container, seen.get(container.id), known.get(container.id), outage)
+        container.id: _absorbed(container, mine.get(container.id), known.get(container.id), outage, unwatched=unwatched)
         for container in spec.all()
     }
 
@@ -159,16 +164,22 @@ def _stage(seen: Seen, container: Container) -> Stage:
 
 
 def _absorbed(
-    container: Container, found: Observation | None, before: ContainerStatus | None, outage: Outage | None
+    container: Container,
+    found: Observation | None,
+    before: ContainerStatus | None,
+    outage: Outage | None,
+    *,
+    unwatched: bool,
 ) -> ContainerStatus:
     status = before or ContainerStatus()
     if found is None:
-        return replace(status, observed=_lost(status.observed), waiting=False, interrupted=False)
+        return replace(status, observed=_lost(status), waiting=False, interrupted=False)
     # The mark that it was created with tells which start the first run answers, even if nobody lived to say so.
     answered = max(status.restarts, found.restarts) if found.started_at is not None else status.restarts
     waiting = found.stage is Stage.EXITED and restart.due(container.restart, found, status) is not None
     interrupted = found.stage is Stage.EXITED and (
-        _cut_short(found, status.observed, outage) or (status.interrupted and _same_run(found, status.observed))
+        _cut_short(found, status.observed, outage, unwatched=unwatched)
+        or (status.interrupted and _same_run(found, status.observed))
     )
     return replace(status, observed=found, restarts=answered, waiting=waiting, interrupted=interrupted)
 
@@ -177,22 +188,24 @@ def _same_run(found: Observation, last: Observation | None) -> bool:
     return last is not None and last.started_at == found.started_at
 
 
-def _cut_short(found: Observation, last: Observation | None, outage: Outage | None) -> bool:
+def _cut_short(found: Observation, last: Observation | None, outage: Outage | None, *, unwatched: bool) -> bool:
     """Whether a run ended because the runtime went away, by itself, by power failure or by its administrator's hand."""
     if found.started_at is None or found.finished_at is None:
         return False
-    if found.exit_code == _FOUND_DEAD and last is not None and last.stage is Stage.RUNNING:
+    # Only of what nobody watched: a command may well end with this code by itself, and must not be started again for it each time.
+    if unwatched and found.exit_code == _FOUND_DEAD and last is not None and last.stage is Stage.RUNNING:
         return True
     if outage is None or found.started_at > outage.began:
         return False
     return outage.began - _SHUTDOWN <= found.finished_at and (outage.ended is None or found.finished_at <= outage.ended)
 
 
-def _lost(last: Observation | None) -> Observation | None:
-    """A run that had ended stays ended when its remains vanish; one that was going on is simply not there."""
+def _lost(status: ContainerStatus) -> Observation | None:
+    """A run that had ended by itself stays ended when its remains vanish; any other is simply not there."""
+    last = status.observed
     if last is None or last.stage is Stage.ABSENT:
         return last
-    if last.stage is Stage.EXITED:
+    if last.stage is Stage.EXITED and not status.interrupted:
         return replace(last, stage=Stage.ABSENT)
     return replace(last, stage=Stage.ABSENT, started_at=None, finished_at=None, exit_code=None)
 
@@ -206,7 +219,7 @@ def _ending(spec: CapsuleSpec, seen: Seen) -> Step | Rest:
 
 
 def _initial(
-    container: Container, found: Observation | None, status: ContainerStatus, now: float
+    spec: CapsuleSpec, container: Container, found: Observation | None, status: ContainerStatus, now: float
 ) -> Step | Rest | None:
     """An init container has to run to a good end, once; None when it has."""
     last = found or status.observed
@@ -228,6 +241,8 @@ def _initial(
             return Rest(settled=False)
         case Stage.EXITED:
             assert found is not None
+            if status.interrupted or status.restarts < spec.restarts:
+                return Start(container_id=container.id)
             when = restart.due(_retried(container.restart), found, status)
             if when is None:
                 return Rest(

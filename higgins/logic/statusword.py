@@ -38,6 +38,8 @@ def describe(capsule: Capsule) -> Word:
     if assignment.given_up is not None and assignment.given_up.generation == spec.generation and not settled:
         return Word(status=Status.ERROR, reason=assignment.given_up.reason)
     if spec.desired is Desired.DELETED:
+        if settled and status.failed:
+            return Word(status=Status.ERROR, reason=status.reason)
         return Word(status=Status.DELETING, task="container_deleting", reason=status.reason)
     if assignment.host_lost:
         return Word(

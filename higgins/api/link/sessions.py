@@ -48,12 +48,14 @@ class Session:
         with self._hints.hosts.listen(host_id) as listener:
             await self._channel.send(Welcome(session=session, heartbeat=self._heartbeat))
             await self._send_whole(host_id)
-            async with asyncio.TaskGroup() as group:
-                feeder = group.create_task(self._feed(host_id, listener))
-                try:
+            # What one half raises ends the other: a session that only listens, or only speaks, would look alive and get nowhere.
+            try:
+                async with asyncio.TaskGroup() as group:
+                    feeder = group.create_task(self._feed(host_id, listener))
                     await self._listen(host_id, session, listener)
-                finally:
                     feeder.cancel()
+            except* errors.Unavailable as broken:
+                log.warning("the session %d of host %s broke: %s", session, hello.name, broken.exceptions[0])
         log.info("host %s hung up, session %d", hello.name, session)
 
     async def _listen(self, host_id: HostId, session: int, listener: Listener[CapsuleId]) -> None:
@@ -78,17 +80,14 @@ class Session:
                     continue  # Doubled on the way.
 
     async def _feed(self, host_id: HostId, listener: Listener[CapsuleId]) -> None:
-        try:
-            while True:
-                await listener.bell.wait(None)
-                changed = listener.take()
-                if self._whole_wanted:
-                    self._whole_wanted = False
-                    await self._send_whole(host_id)
-                elif changed:
-                    await self._send_changes(host_id, tuple(changed))
-        except errors.Unavailable:
-            return  # The other half notices as well, and ends the session.
+        while True:
+            await listener.bell.wait(None)
+            changed = listener.take()
+            if self._whole_wanted:
+                self._whole_wanted = False
+                await self._send_whole(host_id)
+            elif changed:
+                await self._send_changes(host_id, tuple(changed))
 
     async def _send_whole(self, host_id: HostId) -> None:
         number = self._next()

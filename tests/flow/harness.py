@@ -1,0 +1,321 @@
+"""A whole service in one process: the real store, verbs, loops and agent, over a wire in memory, with a runtime in memory."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from higgins import errors
+from higgins.agent.agent import Agent, Custom, Identity
+from higgins.aio.beside import beside
+from higgins.api.link.sessions import Session, greeting
+from higgins.control import placer, plane
+from higgins.link.messages import ControlChannel, HostChannel
+from higgins.logic import statusword
+from higgins.logic.statusword import Status
+from higgins.model.action import Action
+from higgins.model.capsule import Capsule, Container
+from higgins.model.host import Host
+from higgins.model.identity import Caller
+from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
+from higgins.model.live import ExecResult, Execute, Kill, ReadLogs
+from higgins.protocols.network import NetworkProvider
+from higgins.service.containers import Containers, Customs
+from higgins.service.hints import Hints
+from higgins.service.hosts import Hosts
+from higgins.service.limits import Deadlines
+from higgins.service.policy import Policy
+from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
+from higgins.store.database import Database
+from higgins.store.tables import metadata
+from higgins.testing.runtime import FakeImages, FakeRuntime
+from higgins.testing.wire import Adversary, Wire
+
+log = logging.getLogger(__name__)
+
+HOST = HostId("11111111-1111-1111-1111-111111111111")
+
+
+def caller(project: str = "p1", *roles: str) -> Caller:
+    """A member of a project, or whoever has these roles there."""
+    return Caller(
+        user_id=UserId(f"u-{project}"), project_id=ProjectId(project), roles=frozenset(roles or ("member", "reader"))
+    )
+
+
+def admin(project: str = "p0") -> Caller:
+    return caller(project, "admin", "manager", "member", "reader")
+
+
+def request() -> RequestId:
+    return RequestId(f"req-{uuid.uuid4()}")
+
+
+def container(*command: str, name: str = "", image: str = "busybox", **rest: object) -> Container:
+    """A container as a user would ask for it; without a command it runs on."""
+    return Container(
+        id=ContainerId(str(uuid.uuid4())),
+        name=name,
+        image=image,
+        command=command or ("sleep", "inf"),
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+class NearRuntime:
+    """Live calls without a link: straight to the runtime. The link's own tests prove the way in between."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self._runtime = runtime
+
+    def logs(self, host_id: HostId, request: ReadLogs) -> AsyncIterator[bytes]:
+        return self._runtime.logs(
+            request.container_id,
+            stdout=request.stdout,
+            stderr=request.stderr,
+            timestamps=request.timestamps,
+            tail=request.tail,
+            since=request.since,
+        )
+
+    async def execute(self, host_id: HostId, request: Execute) -> ExecResult:
+        return await self._runtime.execute(request.container_id, request.command, terminal=request.interactive)
+
+    async def kill(self, host_id: HostId, request: Kill) -> None:
+        await self._runtime.kill(request.container_id, request.signal)
+
+
+class Link:
+    """Where sessions are opened; a wire each."""
+
+    def __init__(self, adversary: Adversary | None = None) -> None:
+        self.adversary = adversary or Adversary()
+        """How the wires of sessions to come treat their messages."""
+        self.serve: Callable[[ControlChannel], Coroutine[Any, Any, None]] | None = None
+        """The control plane; None while there is none."""
+        self.opened = 0
+        self._sessions: dict[Wire, asyncio.Task[None] | None] = {}
+
+    def cut(self) -> None:
+        """End every session, without a word."""
+        for wire in self._sessions:
+            wire.cut()
+
+    def kill(self) -> None:
+        """The control plane's end of every session dies, wherever it stands."""
+        for serving in self._sessions.values():
+            if serving is not None:
+                serving.cancel()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[HostChannel]:
+        """The host's end of a new session."""
+        serve = self.serve
+        if serve is None:
+            raise errors.Unavailable("nobody answers")
+        self.opened += 1
+        wire = Wire(replace(self.adversary, seed=self.adversary.seed * 1000 + self.opened))
+        self._sessions[wire] = None
+
+        async def until_over() -> None:
+            try:
+                await serve(wire.control)
+            except errors.Failure as failure:
+                log.info("a session ended: %s", failure)
+            finally:
+                wire.cut()
+
+        try:
+            async with beside() as start:
+                self._sessions[wire] = start(until_over())
+                yield wire.host
+        finally:
+            del self._sessions[wire]
+
+
+class Part:
+    """Something that runs, can be killed wherever it stands, and started again with nothing in memory."""
+
+    def __init__(self, group: asyncio.TaskGroup, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._group = group
+        self._run = run
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = self._group.create_task(self._run())
+
+    async def kill(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    async def restart(self) -> None:
+        await self.kill()
+        self.start()
+
+
+@dataclass(kw_only=True)
+class Cloud:
+    """What a flow test works with."""
+
+    database: Database
+    containers: Containers
+    hosts: Hosts
+    hints: Hints
+    runtime: FakeRuntime
+    images: FakeImages
+    link: Link
+    control: Part
+    agent: Part
+
+    async def show(self, capsule: Capsule) -> Capsule | None:
+        """As an admin sees it; None when it is gone."""
+        try:
+            return await self.containers.show(admin(), capsule.id)
+        except errors.NotFound:
+            return None
+
+    async def run(self, *command: str, **rest: Any) -> Capsule:
+        """A new container of the first project, running."""
+        made = await self.containers.create(caller(), request(), container(*command, **rest), run=True)
+        found = await self.until(made, Status.RUNNING)
+        assert found is not None
+        return found
+
+    async def until(
+        self,
+        capsule: Capsule,
+        status: Status | None,
+        *,
+        task: str | None = None,
+        reason: str | None = None,
+        within: float = 5.0,
+    ) -> Capsule:
+        """Wait until it has this status, with this in its reason, and nothing (or this) is being done to it; None: until it is gone."""
+        found: Capsule | None = None
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    found = await self.show(capsule)
+                    word = statusword.describe(found) if found is not None else None
+                    if word is None or found is None:
+                        if status is None:
+                            return capsule
+                    elif word.status is status and word.task == task and (reason or "") in (word.reason or ""):
+                        return found
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            word = statusword.describe(found) if found is not None else None
+            there = await self.runtime_shows(capsule)
+            raise AssertionError(f"waited for {status}, found {word}; {found}; its host has {there}") from None
+
+    async def runtime_shows(self, capsule: Capsule) -> str:
+        """For a failed test to print."""
+        try:
+            return repr([seen for seen in (await self.runtime.list()).values() if seen.capsule_id == capsule.id])
+        except errors.Failure as failure:
+            return failure.message
+
+    async def action(self, capsule: Capsule, asked: RequestId) -> Action:
+        return await self.containers.action(admin(), capsule.id, asked)
+
+    async def host(self) -> Host:
+        (found,) = await self.hosts.list()
+        return found
+
+
+@asynccontextmanager
+async def cloud(
+    directory: Path,
+    *,
+    runtime: FakeRuntime | None = None,
+    images: FakeImages | None = None,
+    link: Link | None = None,
+    deadlines: Deadlines | None = None,
+    agent: Custom | None = None,
+    patience: float = 5.0,
+    lease: float = 30.0,
+    heartbeat: float = 0.3,
+    patrol: float = 0.5,
+    hosted: bool = True,
+    database: Database | None = None,
+    networks: NetworkProvider | None = None,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[Cloud]:
+    """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there."""
+    images = images or FakeImages(present=("busybox",))
+    runtime = runtime or FakeRuntime(images=images, clock=time.time)
+    link = link or Link()
+    database = database or Database(f"sqlite:///{directory}/higgins.sqlite")
+    database.open()
+    metadata.create_all(database.engine)
+    deadlines = deadlines or Deadlines()
+    custom = placer.Custom(patience=patience)
+    rhythm = plane.Rhythm(patrol=patrol, lease=lease)
+
+    def replica() -> tuple[Hints, Hosts, Containers]:
+        hints = Hints()
+        hosts = Hosts(database, hints, deadlines, clock=clock)
+        customs = Customs(deadlines=deadlines)
+        return hints, hosts, Containers(database, Policy(), NearRuntime(runtime), hints, customs, clock=clock)
+
+    async def control_plane() -> None:
+        # A new one knows nothing but the rows: not even who was about to be woken.
+        hints, hosts, _ = there.hints, there.hosts, there.containers = replica()
+
+        async def serve(channel: ControlChannel) -> None:
+            hello = await greeting(channel)
+            await Session(hosts, hints, channel, heartbeat=heartbeat).serve(hello, local=True)
+
+        link.serve = serve
+        try:
+            await plane.run(database, hints, custom, rhythm, networks=networks, clock=clock)
+        finally:
+            link.serve = None
+            link.kill()
+
+    async def host() -> None:
+        identity = Identity(host_id=HOST, name="here")
+        await Agent(identity, link.connect, runtime, images, agent or Custom(sweep=0.5, retry=0.2, silence=1.0)).run()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            hints, hosts, containers = replica()
+            there = Cloud(
+                database=database,
+                containers=containers,
+                hosts=hosts,
+                hints=hints,
+                runtime=runtime,
+                images=images,
+                link=link,
+                control=Part(group, control_plane),
+                agent=Part(group, host),
+            )
+            there.control.start()
+            if hosted:
+                there.agent.start()
+            await asyncio.sleep(0)  # The control plane makes its own verbs as it starts.
+            try:
+                yield there
+            finally:
+                await there.agent.kill()
+                await there.control.kill()
+    finally:
+        database.close()
+
+
+Predicate = Callable[[], bool]
+
+
+async def eventually(true: Predicate, within: float = 5.0) -> None:
+    """Wait for something that can be seen without asking the service."""
+    async with asyncio.timeout(within):
+        while not true():
+            await asyncio.sleep(0.01)
