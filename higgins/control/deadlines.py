@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from higgins import errors
+from higgins.control.unassign import unassign
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
 from higgins.model.action import Outcome
-from higgins.model.capsule import Assignment, Capsule, CapsuleStatus, Desired, GivenUp
+from higgins.model.capsule import Capsule, Desired, GivenUp
 from higgins.service.hints import Hints
-from higgins.store import actions, capsules, hosts
+from higgins.store import actions, capsules
 from higgins.store.database import Connection, Database
 
 log = logging.getLogger(__name__)
@@ -53,26 +54,18 @@ def _end(db: Connection, late: Sequence[Capsule], now: float) -> Sequence[tuple[
 def _give_up(db: Connection, capsule: Capsule, now: float) -> Capsule:
     spec, assignment = capsule.spec, capsule.assignment
     word = statusword.describe(capsule)
-    if spec.desired is Desired.DELETED and spec.force:
-        _release(db, capsule)
-        capsules.delete(db, capsule)
-        log.warning("%s forgotten without its host %s, as force asked", capsule.id, capsule.host)
-        return capsule
+    if spec.desired is Desired.DELETED and spec.force and assignment.host_id is not None:
+        # Taken off its host, whose sweep removes what is left there as soon as it can; the reaper then forgets it.
+        log.warning("%s is forgotten without its host %s, as force asked", capsule.id, capsule.host)
+        return unassign(db, capsule, None)
     reason = _reason(capsule)
     given_up = GivenUp(generation=spec.generation, reason=reason)
     log.warning("%s gave up waiting: %s", capsule.id, reason)
     actions.close(db, capsule.id, upto=spec.generation, outcome=Outcome.ERROR, message=reason, now=now)
     if word.status is Status.CREATING and assignment.host_id is not None:
         # Nothing of it ever stood: the host is told to drop what there is, and its room is free again.
-        _release(db, capsule)
-        free = Assignment(epoch=assignment.epoch, given_up=given_up)
-        return capsules.write_assignment(db, capsule, free, status=CapsuleStatus(), close=True)
+        return unassign(db, capsule, given_up)
     return capsules.write_assignment(db, capsule, replace(assignment, given_up=given_up), close=True)
-
-
-def _release(db: Connection, capsule: Capsule) -> None:
-    if capsule.assignment.host_id is not None:
-        hosts.release(db, capsule.assignment.host_id, capsule.assignment.claim)
 
 
 def _reason(capsule: Capsule) -> str:

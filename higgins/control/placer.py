@@ -9,7 +9,7 @@ from higgins import errors
 from higgins.logic import placement
 from higgins.logic.placement import Ratios, Refused
 from higgins.model.action import Outcome
-from higgins.model.capsule import Assignment, Capsule, GivenUp
+from higgins.model.capsule import Assignment, Capsule, GivenUp, Provision
 from higgins.model.host import Host
 from higgins.model.ids import HostId
 from higgins.service.hints import Hints
@@ -77,7 +77,9 @@ class Placer:
         claim = capsule.spec.claim()
         if not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
             return None
-        assignment = Assignment(host_id=HostId(host.id), epoch=capsule.assignment.epoch + 1, claim=claim)
+        needs = Provision.WANTED if capsule.spec.networks else Provision.NONE
+        epoch = capsule.assignment.epoch + 1
+        assignment = Assignment(host_id=HostId(host.id), epoch=epoch, claim=claim, provision=needs)
         try:
             placed = capsules.write_assignment(db, capsule, assignment)
         except errors.Conflict:

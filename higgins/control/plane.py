@@ -9,7 +9,9 @@ from higgins.aio.patrol import patrol
 from higgins.control.deadlines import DeadlineWatch
 from higgins.control.host_watch import HostWatch
 from higgins.control.placer import Custom, Placer
+from higgins.control.provisioner import Provisioner
 from higgins.control.reaper import Reaper
+from higgins.protocols.network import NetworkProvider
 from higgins.service.hints import Hints
 from higgins.store.database import Database
 
@@ -29,17 +31,21 @@ async def run(
     placing: Custom | None = None,
     rhythm: Rhythm | None = None,
     *,
+    networks: NetworkProvider | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Run all loops until cancelled."""
+    """Run all loops until cancelled. Without `networks` there is nothing to provide, and nobody can ask for it."""
     rhythm = rhythm or Rhythm()
     placer = Placer(database, hints, placing or Custom(), clock)
     watch = HostWatch(database, hints, rhythm.lease, clock)
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
+    provisioner = Provisioner(database, hints, networks, clock) if networks is not None else None
     async with asyncio.TaskGroup() as group:
         group.create_task(patrol("placer", placer.visit, hints.placer, rhythm.patrol))
         group.create_task(patrol("host watch", watch.visit, hints.host_watch, min(rhythm.patrol, rhythm.lease / 3)))
         # A new deadline is in the future: the patrol sees it in time, and a ring for every request would cost more.
         group.create_task(patrol("deadlines", deadlines.visit, hints.deadlines, min(rhythm.patrol, 1.0)))
         group.create_task(patrol("reaper", reaper.visit, hints.reaper, rhythm.patrol))
+        if provisioner is not None:
+            group.create_task(patrol("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))

@@ -72,9 +72,7 @@ class Resources:
     disk: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(
-            cpu=self.cpu + other.cpu, memory=self.memory + other.memory, disk=self.disk + other.disk
-        )
+        return Resources(cpu=self.cpu + other.cpu, memory=self.memory + other.memory, disk=self.disk + other.disk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +102,16 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkWish:
+    """One attachment that was asked for: a network, or a port that is there already."""
+
+    network: str | None = None
+    port: str | None = None
+    address: str | None = None
+    """On that network; None: any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapsuleSpec:
     """What was asked for. Written only by the service, on behalf of a caller."""
 
@@ -125,6 +133,8 @@ class CapsuleSpec:
     host: str | None = None
     """The name of the only host that will do, where one was named."""
     hints: Mapping[str, str] | None = None
+    networks: tuple[NetworkWish, ...] = ()
+    """Empty: whatever network the host's runtime gives by itself."""
     generation: int = 1
     """Grows by one with every change."""
 
@@ -153,6 +163,29 @@ class GivenUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """One allotted attachment to a network."""
+
+    id: str
+    network_id: str
+    mac: str
+    addresses: tuple[str, ...] = ()
+
+
+class Provision(StrEnum):
+    """How far what a host cannot give by itself has been allotted."""
+
+    NONE = "none"
+    """Nothing is needed."""
+    WANTED = "wanted"
+    """It has to be allotted before the host is told; some of it may be."""
+    HELD = "held"
+    """All is allotted."""
+    RELEASED = "released"
+    """All has been given back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """What the control plane allotted. Written only by the control plane."""
 
@@ -161,6 +194,8 @@ class Assignment:
     """Grows with every assignment to a host; a newer one fences the older."""
     claim: Resources = field(default_factory=Resources)
     """What is booked on that host."""
+    provision: Provision = Provision.NONE
+    ports: tuple[Port, ...] = ()
     given_up: GivenUp | None = None
     host_lost: bool = False
     """The host has fallen silent; what its containers do is unknown."""

@@ -12,7 +12,7 @@ from sqlalchemy import exc
 
 from higgins import errors
 from higgins.logic import documents, statusword
-from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind
+from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
 from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
 from higgins.model.query import Page, Query
 from higgins.store.database import Connection
@@ -31,6 +31,9 @@ _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
 _ROW = sa.select(capsules, hosts.c.name.label("host_name")).select_from(
     capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id)
 )
+
+_FREE = capsules.c.provision.in_([Provision.NONE.value, Provision.RELEASED.value])
+"""Nothing is allotted that would have to be given back."""
 
 
 def insert(db: Connection, capsule: Capsule, deadline: float) -> None:
@@ -99,13 +102,38 @@ def unplaced(db: Connection, most: int) -> Sequence[Capsule]:
         capsules.c.host_id.is_(None),
         capsules.c.desired != Desired.DELETED.value,
         capsules.c.given_up < capsules.c.generation,
+        _FREE,
     )
     return tuple(_capsule(row) for row in db.execute(waiting.order_by(capsules.c.number).limit(most)))
 
 
+def lease_unprovisioned(db: Connection, *, owner: str, now: float, until: float, most: int) -> Sequence[Capsule]:
+    """Those for which something has to be allotted or given back, leased to `owner`: nobody else gets them before `until`."""
+    leaving = capsules.c.desired == Desired.DELETED.value
+    idle = sa.or_(capsules.c.lease_until.is_(None), capsules.c.lease_until <= now)
+    wanted = capsules.c.provision == Provision.WANTED.value
+    over = sa.or_(capsules.c.host_id.is_(None), sa.and_(leaving, sa.or_(capsules.c.gone, hosts.c.down)))
+    held = sa.and_(capsules.c.provision == Provision.HELD.value, over)
+    found = db.execute(_ROW.where(sa.or_(wanted, held), idle).order_by(capsules.c.number).limit(most)).all()
+    return tuple(_capsule(row) for row in found if _leased(db, row.id, idle, owner, until))
+
+
+def postpone(db: Connection, capsule_id: CapsuleId, *, owner: str, until: float) -> None:
+    """Have the next try of leased work not before `until`."""
+    own = sa.and_(capsules.c.id == capsule_id, capsules.c.lease_owner == owner)
+    db.execute(capsules.update().where(own).values(lease_until=until))
+
+
+def _leased(db: Connection, capsule_id: str, idle: sa.ColumnElement[bool], owner: str, until: float) -> bool:
+    statement = capsules.update().where(capsules.c.id == capsule_id, idle).values(lease_owner=owner, lease_until=until)
+    return db.execute(statement).rowcount == 1
+
+
 def on_host(db: Connection, host_id: HostId, among: Sequence[CapsuleId] | None = None) -> Sequence[Capsule]:
-    """Those assigned to a host; only those named, if some are."""
-    statement = _ROW.where(capsules.c.host_id == host_id)
+    """Those assigned to a host and provided with all they need; only those named, if some are."""
+    statement = _ROW.where(
+        capsules.c.host_id == host_id, capsules.c.provision.in_([Provision.NONE.value, Provision.HELD.value])
+    )
     if among is not None:
         statement = statement.where(capsules.c.id.in_(among))
     return tuple(_capsule(row) for row in db.execute(statement))
@@ -159,20 +187,25 @@ def write_assignment(
     *,
     status: CapsuleStatus | None = None,
     close: bool = False,
+    lease: str | None = None,
 ) -> Capsule:
     """The control plane's write. Raises Conflict if the assignment is not the one that was read any more.
 
-    `status` forgets what an earlier host said when the capsule leaves it. With `close` nothing is waited for any more.
+    `status` forgets what an earlier host said when the capsule leaves it. With `close` nothing is waited for any more. `lease` is that of whoever
+    worked on it outside of a transaction, and ends with the write; it is a Conflict if somebody else has taken over.
     """
     before = capsule.assignment
     wanted = replace(capsule, assignment=assignment, status=status or capsule.status)
     if assignment.host_id != before.host_id:
         wanted = replace(wanted, host=None)
-    extra = {"deadline": None} if close else {}
+    extra: dict[str, Any] = {"deadline": None} if close else {}
+    if lease is not None:
+        extra |= {"lease_owner": None, "lease_until": None}
     _guarded(
         db,
         wanted,
         extra,
+        sa.true() if lease is None else capsules.c.lease_owner == lease,
         capsules.c.epoch == before.epoch,
         capsules.c.host_id == before.host_id if before.host_id is not None else capsules.c.host_id.is_(None),
     )
@@ -236,6 +269,7 @@ def _facts(capsule: Capsule) -> dict[str, Any]:
         "epoch": assignment.epoch,
         "given_up": assignment.given_up.generation if assignment.given_up else 0,
         "host_lost": assignment.host_lost,
+        "provision": assignment.provision.value,
         "status_word": word.status.value,
         "task_state": word.task,
         "spec": documents.encode(spec).decode(),

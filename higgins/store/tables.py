@@ -36,6 +36,9 @@ capsules = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("given_up", sa.Integer, nullable=False),
     sa.Column("host_lost", sa.Boolean, nullable=False),
+    sa.Column("provision", sa.String(16), nullable=False),
+    sa.Column("lease_owner", sa.String(64)),  # Who works on the assignment outside of a transaction, and until when.
+    sa.Column("lease_until", sa.Float),
     # Of the status.
     sa.Column("session", sa.Integer, nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),
@@ -51,6 +54,7 @@ capsules = sa.Table(
     sa.Index(None, "host_id"),
     sa.Index(None, "deadline"),
     sa.Index(None, "desired"),
+    sa.Index(None, "provision"),
     sqlite_autoincrement=True,
 )
 

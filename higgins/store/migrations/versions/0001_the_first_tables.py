@@ -33,6 +33,9 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("given_up", sa.Integer(), nullable=False),
         sa.Column("host_lost", sa.Boolean(), nullable=False),
+        sa.Column("provision", sa.String(length=16), nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.Float(), nullable=True),
         sa.Column("session", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("gone", sa.Boolean(), nullable=False),
@@ -49,6 +52,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_capsules_deadline"), ["deadline"], unique=False)
         batch_op.create_index(batch_op.f("ix_capsules_desired"), ["desired"], unique=False)
         batch_op.create_index(batch_op.f("ix_capsules_host_id"), ["host_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_capsules_provision"), ["provision"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_capsules_project_id_folded_name"), ["project_id", "folded_name"], unique=False
         )
@@ -215,6 +219,7 @@ def downgrade() -> None:
     with op.batch_alter_table("capsules", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_capsules_project_id_number"))
         batch_op.drop_index(batch_op.f("ix_capsules_project_id_folded_name"))
+        batch_op.drop_index(batch_op.f("ix_capsules_provision"))
         batch_op.drop_index(batch_op.f("ix_capsules_host_id"))
         batch_op.drop_index(batch_op.f("ix_capsules_desired"))
         batch_op.drop_index(batch_op.f("ix_capsules_deadline"))
