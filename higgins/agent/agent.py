@@ -163,11 +163,12 @@ class Agent:
 
     async def _beat(self, channel: HostChannel, period: float) -> None:
         while True:
+            # The hello was the first one; what is assigned is on its way.
+            await self._news.wait(period)
+            await self._take_stock()
             # Until the whole assignment has come, this agent knows nothing, which is not the same as that nothing is assigned to it.
             known = roll(worker.work for worker, _ in self._workers.values()) if self._complete else ""
             await channel.send(Heartbeat(known=known, inventory=self._inventory))
-            await self._news.wait(period)
-            await self._take_stock()
 
     def _hear(self, message: ControlMessage) -> None:
         match message:
