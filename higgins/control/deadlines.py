@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from higgins import errors
 from higgins.control.unassign import unassign
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
@@ -30,25 +29,18 @@ class DeadlineWatch:
     async def visit(self) -> float | None:
         """Returns when the next one is due."""
         now = self._clock()
-        late, first = await self._database.read(
-            lambda db: (capsules.overdue(db, now, _AT_ONCE), capsules.next_deadline(db))
-        )
-        if late:
-            for before, after in await self._database.write(lambda db: _end(db, late, now)):
+        first = await self._database.read(capsules.next_deadline)
+        if first is not None and first <= now:
+            for before, after in await self._database.write(lambda db: _end(db, now)):
                 self._hints.changed(before)
                 self._hints.changed(after)
             return 0.0
         return max(0.05, first - now) if first is not None else None
 
 
-def _end(db: Connection, late: Sequence[Capsule], now: float) -> Sequence[tuple[Capsule, Capsule]]:
-    ended = []
-    for capsule in late:
-        try:
-            ended.append((capsule, _give_up(db, capsule, now)))
-        except errors.Conflict:
-            continue  # It moved on just now; the next visit looks again.
-    return ended
+def _end(db: Connection, now: float) -> Sequence[tuple[Capsule, Capsule]]:
+    # Read where it is written: what has settled just now is late no more.
+    return [(capsule, _give_up(db, capsule, now)) for capsule in capsules.overdue(db, now, _AT_ONCE)]
 
 
 def _give_up(db: Connection, capsule: Capsule, now: float) -> Capsule:

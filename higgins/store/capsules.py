@@ -192,10 +192,15 @@ def write_assignment(
     """The control plane's write. Raises Conflict if the assignment is not the one that was read any more.
 
     `status` forgets what an earlier host said when the capsule leaves it. With `close` nothing is waited for any more. `lease` is that of whoever
-    worked on it outside of a transaction, and ends with the write; it is a Conflict if somebody else has taken over.
+    worked on it outside of a transaction, and ends with the write; it is a Conflict if somebody else has taken over. The first two are verdicts on
+    what was read: Conflict if something else has been asked for since.
     """
     before = capsule.assignment
-    wanted = replace(capsule, assignment=assignment, status=status or capsule.status)
+    # The other sides as they are now: what was asked or found since the reading must not be written over with what it was before.
+    now = get(db, capsule.id)
+    if now is None or ((close or status) and now.spec.generation != capsule.spec.generation):
+        raise _overtaken(capsule)
+    wanted = replace(now, assignment=assignment, status=status or now.status)
     if assignment.host_id != before.host_id:
         wanted = replace(wanted, host=None)
     extra: dict[str, Any] = {"deadline": None} if close else {}
@@ -206,6 +211,7 @@ def write_assignment(
         wanted,
         extra,
         sa.true() if lease is None else capsules.c.lease_owner == lease,
+        capsules.c.generation == now.spec.generation,
         capsules.c.epoch == before.epoch,
         capsules.c.host_id == before.host_id if before.host_id is not None else capsules.c.host_id.is_(None),
     )
@@ -247,7 +253,11 @@ def _guarded(db: Connection, wanted: Capsule, extra: Mapping[str, Any], *guards:
         capsules.update().where(capsules.c.id == wanted.id, *guards).values(_facts(wanted) | dict(extra))
     )
     if written.rowcount != 1:
-        raise errors.Conflict(f"{wanted.name} has been changed by somebody else meanwhile; look at it and try again.")
+        raise _overtaken(wanted)
+
+
+def _overtaken(capsule: Capsule) -> errors.Conflict:
+    return errors.Conflict(f"{capsule.name} has been changed by somebody else meanwhile; look at it and try again.")
 
 
 def _facts(capsule: Capsule) -> dict[str, Any]:
