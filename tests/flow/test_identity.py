@@ -2,15 +2,11 @@
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
@@ -371,31 +367,3 @@ def test_bytes_that_are_no_text_are_no_trouble(server, line):
         raw.sendall(line.replace(b"TOKEN", server.session().get_token().encode()) + b"Connection: close\r\n\r\n")
         status = raw.makefile("rb").readline()
     assert status.split()[1].startswith(b"4")
-
-
-def test_the_openstack_command_logs_in_shows_the_catalogue_and_keeps_application_credentials(server, tmp_path: Path):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-    base = {**clean, "HOME": str(tmp_path), "OS_AUTH_URL": f"{server.url}/identity", "OS_IDENTITY_API_VERSION": "3"}
-    user = {
-        "OS_USERNAME": "ann",
-        "OS_PASSWORD": "secret",
-        "OS_PROJECT_NAME": "web",
-        "OS_USER_DOMAIN_NAME": "Default",
-        "OS_PROJECT_DOMAIN_NAME": "Default",
-    }
-
-    def openstack(*words: str, who: dict[str, str] = user):
-        command = [str(Path(sys.executable).with_name("openstack")), *words, "-f", "json"]
-        done = subprocess.run(command, env={**base, **who}, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    assert openstack("token", "issue")["project_id"] == server.run(server.accounts.project("web")).id
-    assert {service["Type"] for service in openstack("catalog", "list")} == {"container", "identity"}
-    made = openstack("application", "credential", "create", "robot", "--role", "reader")
-    robot = {
-        "OS_AUTH_TYPE": "v3applicationcredential",
-        "OS_APPLICATION_CREDENTIAL_ID": made["ID"],
-        "OS_APPLICATION_CREDENTIAL_SECRET": made["Secret"],
-    }
-    assert openstack("token", "issue", who=robot)["user_id"] == server.run(server.accounts.user("ann")).id
