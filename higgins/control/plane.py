@@ -23,6 +23,8 @@ class Rhythm:
     patrol: float = 10.0
     lease: float = 30.0
     """A host that has not been heard of for so long is down."""
+    retry: float = 5.0
+    """So long is waited after a provider has failed."""
 
 
 async def run(
@@ -40,7 +42,7 @@ async def run(
     watch = HostWatch(database, hints, rhythm.lease, clock)
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
-    provisioner = Provisioner(database, hints, networks, clock) if networks is not None else None
+    provisioner = Provisioner(database, hints, networks, rhythm.retry, clock) if networks is not None else None
     async with asyncio.TaskGroup() as group:
         group.create_task(patrol("placer", placer.visit, hints.placer, rhythm.patrol))
         group.create_task(patrol("host watch", watch.visit, hints.host_watch, min(rhythm.patrol, rhythm.lease / 3)))

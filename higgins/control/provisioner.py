@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 20
 _LEASE = 60.0
 """Seconds that one piece of work may take; then another replica may try."""
-_RETRY = 5.0
 
 
 class Provisioner:
@@ -30,10 +29,14 @@ class Provisioner:
     answers the second asking as it did the first.
     """
 
-    def __init__(self, database: Database, hints: Hints, networks: NetworkProvider, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, hints: Hints, networks: NetworkProvider, retry: float, clock: Callable[[], float]
+    ) -> None:
+        """After a failure the provider is asked again in `retry` seconds."""
         self._database = database
         self._hints = hints
         self._networks = networks
+        self._retry = retry
         self._clock = clock
         self._owner = str(uuid.uuid4())
 
@@ -45,7 +48,7 @@ class Provisioner:
         async with asyncio.TaskGroup() as group:
             for capsule in leased:
                 group.create_task(self._provide(capsule))
-        return 0.0 if len(leased) == _AT_ONCE else _RETRY if leased else None
+        return 0.0 if len(leased) == _AT_ONCE else self._retry if leased else None
 
     async def _provide(self, capsule: Capsule) -> None:
         try:
@@ -56,7 +59,7 @@ class Provisioner:
             return  # Somebody else has it, or it has moved on: the next visit sees which.
         except (errors.Failure, TimeoutError) as failure:
             log.warning("%s cannot be provided for yet: %s", capsule.id, failure)
-            again = self._clock() + _RETRY
+            again = self._clock() + self._retry
             await self._database.write(lambda db: capsules.postpone(db, capsule.id, owner=self._owner, until=again))
             return
         self._hints.changed(written)

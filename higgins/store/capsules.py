@@ -148,11 +148,14 @@ def overdue(db: Connection, now: float, most: int) -> Sequence[Capsule]:
 
 
 def leaving(db: Connection, most: int) -> Sequence[Capsule]:
-    """Those that were asked to be deleted and that no host holds any more: gone, never placed, or on a host that is down."""
-    free = sa.or_(capsules.c.gone, capsules.c.host_id.is_(None), hosts.c.down)
-    return tuple(
-        _capsule(row) for row in db.execute(_ROW.where(capsules.c.desired == Desired.DELETED.value, free).limit(most))
+    """Those asked to be deleted that hold nothing and that no host has any more: gone, never told of, or on a host that is down."""
+    untold = sa.or_(capsules.c.host_id.is_(None), capsules.c.provision == Provision.RELEASED.value)
+    rows = db.execute(
+        _ROW.where(
+            capsules.c.desired == Desired.DELETED.value, _FREE, sa.or_(capsules.c.gone, untold, hosts.c.down)
+        ).limit(most)
     )
+    return tuple(_capsule(row) for row in rows)
 
 
 def misjudged(db: Connection, most: int) -> Sequence[Capsule]:

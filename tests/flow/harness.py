@@ -257,7 +257,7 @@ async def cloud(
     metadata.create_all(database.engine)
     deadlines = deadlines or Deadlines()
     custom = placer.Custom(patience=patience)
-    rhythm = plane.Rhythm(patrol=patrol, lease=lease)
+    rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
 
     def replica() -> tuple[Hints, Hosts, Containers]:
         hints = Hints()
