@@ -106,10 +106,9 @@ class _Answering:
             # Nothing is done for somebody who has left, nor twice.
             if await is_accepted(call):
                 async with beside() as start:
-                    answering = start(self._fill(call, opening.request))
+                    start(self._fill(call, opening.request))
                     # The control plane says nothing on this stream; it only ends it.
                     await call.read()
-                    answering.cancel()
         except failures.BREAKS:
             log.debug("live call %s is over", opening.call_id)
         finally:

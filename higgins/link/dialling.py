@@ -48,11 +48,8 @@ async def dial(address: str, trust: Trust | None, *, keepalive: float = KEEPALIV
         )
     options: list[Option] = [
         *lasting(keepalive),
-        # Every try is a new one: shared connections make a second channel wait for the pause after the first one's failure.
-        ("grpc.use_local_subchannel_pool", 1),
         # Proxies set in the environment are there for images.
         ("grpc.enable_http_proxy", 0),
-        ("grpc.min_reconnect_backoff_ms", 10_000),
     ]
     if trust is None:
         channel = grpc.aio.insecure_channel(address, options=options)

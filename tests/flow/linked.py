@@ -44,11 +44,12 @@ class ControlPlane:
 
     directory: Path
     authority: Authority
-    live: Directory = field(default_factory=lambda: Directory(within=1.0))
+    live: Directory = field(default_factory=Directory)
     tokens: Tokens = field(default_factory=Tokens)
     revoked: set[HostId] = field(default_factory=set)
     heard: list[HostMessage] = field(default_factory=list)
     proved: list[HostId | None] = field(default_factory=list)
+    channels: list[ControlChannel] = field(default_factory=list)
     ended: int = 0
     ports: Ports = field(default_factory=Ports)
     serve: Callable[[ControlChannel], Awaitable[None]] | None = None
@@ -85,6 +86,7 @@ class ControlPlane:
 
     async def serve_session(self, proved: HostId | None, channel: ControlChannel) -> None:
         self.proved.append(proved)
+        self.channels.append(channel)
         try:
             async for message in channel:
                 self.heard.append(message)
@@ -103,9 +105,11 @@ class ControlPlane:
 
 @asynccontextmanager
 async def control_plane(
-    directory: Path, *, keepalive: float = 10.0, authority: Authority | None = None
+    directory: Path, *, keepalive: float = 10.0, within: float = 10.0, authority: Authority | None = None
 ) -> AsyncIterator[ControlPlane]:
-    plane = ControlPlane(directory=directory, authority=authority or Authority.open(directory))
+    plane = ControlPlane(
+        directory=directory, authority=authority or Authority.open(directory), live=Directory(within=within)
+    )
     server = LinkServer(
         directory=plane.live,
         authority=plane.authority,
@@ -149,7 +153,7 @@ async def silence(channel: HostChannel) -> None:
 
 async def until(truth: Callable[[], object], *, seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not truth():  # noqa: ASYNC110 - a test may look at anything, and not all of it rings
+        while not truth():
             await asyncio.sleep(0.005)
 
 

@@ -13,6 +13,7 @@ from higgins import errors
 from higgins.link import dialling, envelopes, messages
 from higgins.link.client import Sink
 from higgins.link.higgins_pb2_grpc import LinkStub
+from higgins.link.messages import ControlChannel
 from higgins.model.ids import ContainerId, HostId
 from higgins.model.live import ExecResult, Execute, Kill, LiveRequest, ReadLogs
 from tests.flow.linked import ControlPlane, control_plane, hello, host, until
@@ -223,6 +224,12 @@ async def test_the_caller_is_told_at_once_when_another_session_takes_over(plane:
         await asyncio.Event().wait()
 
     patient = Execute(container_id=ContainerId("c"), command=("ls",), timeout=60)
+
+    async def busy(channel: ControlChannel) -> None:
+        await asyncio.Event().wait()
+
+    # Whoever serves the older session does not notice its end.
+    plane.serve = busy
     credentials = plane.credentials()
     async with asyncio.TaskGroup() as group, host(plane, answer, credentials=credentials) as (host_id, _):
         call = group.create_task(_failure_of(plane, host_id, patient))
@@ -240,23 +247,29 @@ async def _failure_of(plane: ControlPlane, host_id: HostId, request: Execute) ->
     return None
 
 
-async def test_a_host_that_never_finishes_costs_a_bounded_time(plane: ControlPlane):
+@pytest.fixture
+async def hasty(tmp_path: Path):
+    async with control_plane(tmp_path / "hasty", within=0.5) as plane:
+        yield plane
+
+
+async def test_a_host_that_never_finishes_costs_a_bounded_time(hasty: ControlPlane):
     async def answer(request: LiveRequest, sink: Sink) -> None:
         await asyncio.Event().wait()
 
-    async with host(plane, answer) as (host_id, _):
-        with pytest.raises(errors.Unavailable, match="has not answered within 1 s"):
-            await plane.live.kill(host_id, KILL)
+    async with host(hasty, answer) as (host_id, _):
+        with pytest.raises(errors.Unavailable, match=r"has not answered within 0\.5 s"):
+            await hasty.live.kill(host_id, KILL)
 
 
-async def test_a_host_that_never_begins_costs_a_bounded_time(plane: ControlPlane):
-    credentials = plane.credentials()
-    async with dialling.dial(plane.address, dialling.Trust.of(credentials)) as channel:
+async def test_a_host_that_never_begins_costs_a_bounded_time(hasty: ControlPlane):
+    credentials = hasty.credentials()
+    async with dialling.dial(hasty.address, dialling.Trust.of(credentials)) as channel:
         session = LinkStub(channel).Session()
         await session.write(envelopes.pack_host(hello(credentials.host_id)))
-        await until(lambda: plane.live.connected(credentials.host_id))
-        with pytest.raises(errors.Unavailable, match="has not answered within 1 s"):
-            await collect(plane.live.logs(credentials.host_id, LOGS))
+        await until(lambda: hasty.live.connected(credentials.host_id))
+        with pytest.raises(errors.Unavailable, match=r"has not answered within 0\.5 s"):
+            await collect(hasty.live.logs(credentials.host_id, LOGS))
 
 
 async def test_a_call_can_be_answered_only_once_and_only_by_its_host(plane: ControlPlane):
@@ -276,6 +289,37 @@ async def test_a_call_can_be_answered_only_once_and_only_by_its_host(plane: Cont
         assert plane.live.claim("unheard of", host_id) is None
         release.set()
         assert (await call).exit_code == 0
+
+
+async def test_nothing_is_done_for_a_call_that_nobody_waits_for(plane: ControlPlane):
+    answered = []
+
+    async def answer(request: LiveRequest, sink: Sink) -> int:
+        answered.append(request)
+        return 0
+
+    async with host(plane, answer) as (host_id, _):
+        channel = plane.channels[-1]
+        await channel.send(messages.OpenCall(call_id="long gone", request=KILL))
+        await plane.live.execute(host_id, EXECUTE)
+        await asyncio.sleep(0.1)
+    assert answered == [EXECUTE]
+
+
+async def test_hundreds_of_stalled_readers_keep_nobody_out(plane: ControlPlane):
+    async def answer(request: LiveRequest, sink: Sink) -> int:
+        if isinstance(request, ReadLogs):
+            await sink.send(b"first")
+            await asyncio.Event().wait()
+        return 0
+
+    async with host(plane, answer) as (host_id, _):
+        stalled = [plane.live.logs(host_id, LOGS) for _ in range(300)]
+        for one in stalled:
+            await anext(one)
+        assert (await plane.live.execute(host_id, EXECUTE)).exit_code == 0
+        for one in stalled:
+            await one.aclose()
 
 
 async def test_many_calls_run_at_once(plane: ControlPlane):

@@ -159,6 +159,17 @@ async def test_nobody_answering_is_told_with_the_address_and_at_once(plane: Cont
         assert time.monotonic() - began < 2
 
 
+async def test_a_control_plane_that_is_back_is_found_at_once(plane: ControlPlane, unused_tcp_port: int):
+    credentials = replace(plane.credentials(), address=f"127.0.0.1:{unused_tcp_port}")
+    for _ in range(5):
+        with pytest.raises(errors.Unavailable):
+            async with connect(credentials, answers_nothing):
+                pass
+    async with _relay(plane.ports.link, unused_tcp_port):
+        async with connect(credentials, answers_nothing, within=1.0):
+            pass
+
+
 async def test_what_the_body_of_a_session_raises_comes_out_as_it_is(plane: ControlPlane):
     with pytest.raises(KeyError):
         async with connect(plane.credentials(), answers_nothing):
@@ -226,9 +237,9 @@ class _Relay:
 
 
 @asynccontextmanager
-async def _relay(target: int) -> AsyncIterator[_Relay]:
+async def _relay(target: int, port: int = 0) -> AsyncIterator[_Relay]:
     relay = _Relay(target)
-    server = await asyncio.start_server(relay.connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(relay.connected, "127.0.0.1", port)
     relay.port = server.sockets[0].getsockname()[1]
     try:
         yield relay
