@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from keystoneauth1 import discover, session
 from keystoneauth1.exceptions import BadRequest, Forbidden, NotFound, Unauthorized
 from keystoneauth1.identity import generic, v3
@@ -276,6 +278,8 @@ LOGIN = {"identity": {"methods": ["password"], "password": {"user": {"name": "an
         (b"{", "JSON"),
         (b'{"auth": {"identity": {"methods": ["\xff"]}}}', "JSON"),
         (b'{"auth": {"identity": {"methods": ["\\ud800"]}}}', "JSON"),
+        (b'{"auth": {"identity": {"methods": ["\\udc00"]}}}', "JSON"),
+        (b'{"x":' + b"[" * 100_000, "nested"),
         ([], "body"),
         ({}, "auth"),
         ({"auth": {}}, "identity"),
@@ -303,6 +307,29 @@ def test_a_login_that_cannot_be_understood_is_refused_naming_the_field(server, b
     answer = requests.post(f"{server.url}/identity/v3/auth/tokens", data=content)
     assert answer.status_code == 400
     assert named in answer.json()["error"]["message"]
+
+
+_texts = st.none() | st.sampled_from(["", "fay", "web", "secret", "default", "Default", "x" * 300, "\0", "\u2028"])
+_things = st.recursive(
+    _texts | st.integers() | st.booleans(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "name", "domain", "user", "password", "secret", "project"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    methods=st.lists(st.sampled_from(["password", "token", "application_credential", "totp"]), max_size=2),
+    proofs=st.dictionaries(st.sampled_from(["password", "token", "application_credential"]), _things),
+    scope=_things,
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_login_whatever_makes_trouble(server, methods, proofs, scope):
+    body = {"auth": {"identity": {"methods": methods, **proofs}, "scope": scope}}
+    answer = requests.post(f"{server.url}/identity/v3/auth/tokens", json=body)
+    assert answer.status_code in (201, 400, 401)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,8 @@ async def read(request: web.Request, kind: type[S]) -> S:
         raise errors.Invalid(f"The request's body is not valid: {str(error).replace('`$.', '`')}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise errors.Invalid(f"The request's body is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise errors.Invalid("The request's body is nested too deeply.") from error
 
 
 def reference(named: Named | None, where: str) -> Reference:
