@@ -29,6 +29,7 @@ class Session(requests.Session):
     def __init__(self, url: str, token: str) -> None:
         super().__init__()
         self.url = url
+        self.token = token
         self.headers["X-Auth-Token"] = token
         self.trust_env = False
 
@@ -82,9 +83,12 @@ def test_no_input_however_bad_is_a_fault_of_the_service(
     @given(case=served[path][method].as_strategy(generation_mode=mode))
     def attempt(case: schemathesis.Case) -> None:
         member_session.send_case(case)
+        # Once more, past what is refused at once: by a known caller, in a version that is offered, about a container that is there.
+        case.headers["X-Auth-Token"] = member_session.token
+        case.headers["OpenStack-API-Version"] = "container 1.13" if path.endswith("/rename") else "container 1.40"
         if "container" in case.path_parameters:
             case.path_parameters["container"] = member_session.target()
-            member_session.send_case(case)
+        member_session.send_case(case)
 
     try:
         attempt()

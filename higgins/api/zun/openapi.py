@@ -52,7 +52,11 @@ _VERSION = {
     "name": microversion.HEADER,
     "in": "header",
     "description": f"The microversion, from `container {microversion.MIN}` (the default) to `container {microversion.MAX}`.",
-    "schema": {"type": "string", "examples": [f"container {microversion.MAX}", "container latest"]},
+    "schema": {
+        "type": "string",
+        "pattern": r"^container (1\.([1-9]|[123][0-9]|40)|latest)$",
+        "examples": [f"container {microversion.MAX}", "container latest"],
+    },
 }
 
 
