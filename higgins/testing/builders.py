@@ -66,7 +66,8 @@ def observation(of: Container, stage: Stage = Stage.RUNNING, **said: Any) -> Obs
 def status(of: CapsuleSpec, stage: Stage = Stage.RUNNING, **said: Any) -> CapsuleStatus:
     """Settled on this spec, with all its containers at this stage."""
     known = {each.id: ContainerStatus(observed=observation(each, stage), restarts=of.restarts) for each in of.all()}
-    return CapsuleStatus(**({"generation": of.generation, "settled": True, "containers": known} | said))
+    ordinary: dict[str, Any] = {"generation": of.generation, "settled": True, "containers": known}
+    return CapsuleStatus(**(ordinary | said))
 
 
 def host(**said: Any) -> Host:

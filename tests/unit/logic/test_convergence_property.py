@@ -52,9 +52,7 @@ class World:
     reported: dict[ContainerId, ContainerStatus] = field(default_factory=dict)
 
     def look(self) -> Step | Rest:
-        self.known = convergence.absorb(
-            self.spec, EPOCH, self.there, self.known, self.outage, unwatched=self.unwatched
-        )
+        self.known = convergence.absorb(self.spec, EPOCH, self.there, self.known, self.outage, unwatched=self.unwatched)
         self.unwatched = False
         return convergence.next_step(self.spec, EPOCH, self.there, self.known, self.now)
 
@@ -88,9 +86,7 @@ class World:
 
     def end(self, which: ContainerId, code: int) -> None:
         if which in self.there and self.there[which].stage in ALIVE:
-            self.there[which] = replace(
-                self.there[which], stage=Stage.EXITED, finished_at=self.now, exit_code=code
-            )
+            self.there[which] = replace(self.there[which], stage=Stage.EXITED, finished_at=self.now, exit_code=code)
 
     def suffer(self, mishap: Mishap) -> None:
         everything = sorted(self.there)
@@ -225,7 +221,7 @@ def answered_before(world: World) -> set[ContainerId]:
     return started | {each for each, status in world.known.items() if status.restarts == world.spec.restarts}
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(world=worlds(), happens=mishaps, ends=st.lists(codes, max_size=4))
 def test_whatever_happens_it_comes_to_rest_where_it_was_asked_to_be(
     world: World, happens: list[Mishap], ends: list[int]
@@ -269,6 +265,7 @@ def has_failed(world: World, one: Container) -> bool:
     return world.stage(one) is Stage.EXITED and world.there[one.id].exit_code != 0 and one.id not in world.lost
 
 
+@settings(max_examples=50)
 @given(world=worlds(), happens=mishaps, ends=st.lists(codes, max_size=4))
 def test_at_rest_looking_again_changes_nothing(world: World, happens: list[Mishap], ends: list[int]) -> None:
     rest = world.settle(happens, ends, limit(world, happens, ends))
@@ -277,6 +274,7 @@ def test_at_rest_looking_again_changes_nothing(world: World, happens: list[Misha
     assert world.known == known
 
 
+@settings(max_examples=50)
 @given(world=worlds(), happens=mishaps, ends=st.lists(codes, max_size=4))
 def test_one_more_asked_for_start_is_one_more_start(world: World, happens: list[Mishap], ends: list[int]) -> None:
     world.settle(happens, ends, limit(world, happens, ends))
@@ -287,7 +285,13 @@ def test_one_more_asked_for_start_is_one_more_start(world: World, happens: list[
         assert world.fresh >= {each.id for each in world.spec.containers}
 
 
-@given(world=worlds(), happens=mishaps, ends=st.lists(codes, max_size=4), then=st.lists(st.sampled_from(Desired), max_size=5))
+@settings(max_examples=50)
+@given(
+    world=worlds(),
+    happens=mishaps,
+    ends=st.lists(codes, max_size=4),
+    then=st.lists(st.sampled_from(Desired), max_size=5),
+)
 def test_whatever_is_asked_one_after_the_other_the_last_counts(
     world: World, happens: list[Mishap], ends: list[int], then: list[Desired]
 ) -> None:
@@ -302,3 +306,23 @@ def test_whatever_is_asked_one_after_the_other_the_last_counts(
                 world.known = convergence.taken(step, world.spec, world.known)
     world.settle(happens, ends, limit(world, happens, ends))
     assert world.there == {}
+
+
+def test_what_an_outage_ended_and_what_then_vanished_is_made_again() -> None:
+    one = container()
+    world = World(spec=spec(one), there={}, known={})
+    world.settle([], [], 9)
+    world.suffer(Mishap("outage", code=137))
+    world.look()
+    world.suffer(Mishap("vanish"))
+    world.settle([], [], 9)
+    assert world.stage(one) is Stage.RUNNING
+
+
+def test_a_command_that_ends_with_the_code_of_a_lost_run_is_left_alone() -> None:
+    one = container()
+    world = World(spec=spec(one), there={}, known={})
+    world.settle([], [], 9)
+    world.suffer(Mishap("exit", code=255))
+    world.settle([], [], 9)
+    assert world.stage(one) is Stage.EXITED
