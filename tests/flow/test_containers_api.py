@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import pytest
@@ -35,10 +36,10 @@ class Reply:
     """What came back."""
 
     status: int
-    body: object
+    body: Any
     headers: dict[str, str]
 
-    def __getitem__(self, key: str) -> object:
+    def __getitem__(self, key: str) -> Any:
         assert isinstance(self.body, dict), self
         return self.body[key]
 
@@ -58,8 +59,7 @@ class Api:
     async def __call__(self, method: str, path: str, body: object = None, *, version: str = VERSION) -> Reply:
         headers = {"X-Auth-Token": self.token, "OpenStack-API-Version": version}
         url = path if path.startswith("http") else f"{self.url}/v1{path}"
-        sent = {} if body is None else {"json": body}
-        async with self.session.request(method, url, headers=headers, **sent) as answer:
+        async with self.session.request(method, url, headers=headers, json=body) as answer:
             content = await answer.json() if answer.content_type == "application/json" else None
             return Reply(answer.status, content, {k.lower(): v for k, v in answer.headers.items()})
 
@@ -241,7 +241,7 @@ async def test_a_name_that_several_have_asks_for_the_id(town):
     assert "use the container uuid" in str(answer.body)
 
 
-STRANGERS = {
+STRANGERS: dict[tuple[str, str], dict[str, Any]] = {
     # Every route of containers, as somebody of another project would try it.
     ("POST", "/containers"): {"json": {"image": "busybox", "name": "web"}},
     ("GET", "/containers"): {},
