@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
@@ -41,28 +41,29 @@ class Placer:
 
     async def visit(self) -> float | None:
         """Returns when to look again, if something has to wait for a host to connect."""
-        waiting, all_hosts = await self._database.read(lambda db: (capsules.unplaced(db, _AT_ONCE), hosts.every(db)))
-        if not waiting:
-            return None
-        placed, patient = await self._database.write(lambda db: self._place(db, waiting, all_hosts))
-        for capsule in placed:
-            self._hints.changed(capsule)
-        # A full page, or one that lost a race for the last room, is followed by another look at once.
-        return 0.0 if len(placed) + patient < len(waiting) or len(waiting) == _AT_ONCE else (1.0 if patient else None)
-
-    def _place(
-        self, db: Connection, waiting: Sequence[Capsule], all_hosts: Sequence[Host]
-    ) -> tuple[list[Capsule], int]:
-        now = self._clock()
-        by_id = {host.id: host for host in all_hosts}
-        done: list[Capsule] = []
+        waiting = bool(await self._database.read(lambda db: capsules.unplaced(db, 1)))
         patient = 0
+        while waiting:
+            skip = patient
+            placed, kept, waiting = await self._database.write(lambda db: self._place(db, skip))  # noqa: B023 - awaited here
+            for capsule in placed:
+                self._hints.changed(capsule)
+            # Those who go on waiting are the oldest of the next page, and must not keep the others from being looked at.
+            patient += kept
+        return 1.0 if patient else None
+
+    def _place(self, db: Connection, skip: int) -> tuple[list[Capsule], int, bool]:
+        """One page: what was decided, how many go on waiting, and whether there is another page."""
+        now = self._clock()
+        waiting = capsules.unplaced(db, _AT_ONCE, skip=skip)
+        by_id = {host.id: host for host in hosts.every(db)}
+        done: list[Capsule] = []
         for capsule in waiting:
             match placement.choose(tuple(by_id.values()), capsule.spec, self._custom.ratios, draw=random.random()):
                 case Refused(temporary=True) if (
                     now < (capsule.updated_at or capsule.created_at) + self._custom.patience
                 ):
-                    patient += 1
+                    continue
                 case Refused() as refused:
                     done += self._refuse(db, capsule, refused.sentence(), now)
                 case chosen:
@@ -70,7 +71,7 @@ class Placer:
                     if placed is not None:
                         done.append(placed)
                         by_id[chosen] = replace(by_id[chosen], allocated=by_id[chosen].allocated + capsule.spec.claim())
-        return done, patient
+        return done, len(waiting) - len(done), len(waiting) == _AT_ONCE
 
     def _claim(self, db: Connection, capsule: Capsule, host: Host) -> Capsule | None:
         """None if somebody was quicker: with the host's last room, or with the capsule."""

@@ -111,18 +111,24 @@ class Hosts:
                 self._hints.changed(capsule)
 
     def _stored(self, db: Connection, host_id: HostId, session: int, finding: Finding, now: float) -> Capsule | None:
-        capsule = capsules.get(db, finding.capsule_id)
-        if capsule is None or capsule.assignment.host_id != host_id or capsule.assignment.epoch != finding.epoch:
-            return None
         status = finding.status
-        if not capsules.write_status(db, capsule, status, session=session, sequence=finding.sequence, now=now):
+        reported = capsules.write_status(
+            db,
+            finding.capsule_id,
+            status,
+            host_id=host_id,
+            epoch=finding.epoch,
+            session=session,
+            sequence=finding.sequence,
+            now=now,
+        )
+        if reported is None:
             return None
         if status.settled:
             outcome = Outcome.ERROR if status.failed else Outcome.SUCCESS
-            actions.close(db, capsule.id, upto=status.generation, outcome=outcome, message=status.reason, now=now)
-        reported = replace(capsule, status=status)
+            actions.close(db, reported.id, upto=status.generation, outcome=outcome, message=status.reason, now=now)
         if _used_up(reported):
-            wanted = replace(capsule.spec, desired=Desired.DELETED, stop_timeout=0)
+            wanted = replace(reported.spec, desired=Desired.DELETED, stop_timeout=0)
             reported = capsules.write_spec(db, reported, wanted, deadline=now + self._deadlines.delete, now=now)
         return reported
 

@@ -96,15 +96,15 @@ def count(db: Connection, project: ProjectId) -> int:
     return int(db.execute(sa.select(sa.func.count()).where(capsules.c.project_id == project)).scalar_one())
 
 
-def unplaced(db: Connection, most: int) -> Sequence[Capsule]:
-    """Those that wait for a host, the oldest first."""
+def unplaced(db: Connection, most: int, *, skip: int = 0) -> Sequence[Capsule]:
+    """Those that wait for a host, the oldest first, without the first `skip`."""
     waiting = _ROW.where(
         capsules.c.host_id.is_(None),
         capsules.c.desired != Desired.DELETED.value,
         capsules.c.given_up < capsules.c.generation,
         _FREE,
     )
-    return tuple(_capsule(row) for row in db.execute(waiting.order_by(capsules.c.number).limit(most)))
+    return tuple(_capsule(row) for row in db.execute(waiting.order_by(capsules.c.number).limit(most).offset(skip)))
 
 
 def lease_unprovisioned(db: Connection, *, owner: str, now: float, until: float, most: int) -> Sequence[Capsule]:
@@ -171,14 +171,14 @@ def next_deadline(db: Connection) -> float | None:
 
 def write_spec(db: Connection, capsule: Capsule, spec: CapsuleSpec, *, deadline: float, now: float) -> Capsule:
     """The service's write. Raises Conflict if somebody else has changed the spec since `capsule` was read."""
-    wanted = replace(capsule, spec=replace(spec, generation=capsule.spec.generation + 1), updated_at=now)
+    wanted = replace(_as_now(db, capsule), spec=replace(spec, generation=capsule.spec.generation + 1), updated_at=now)
     _guarded(db, wanted, {"deadline": deadline, "gone": False}, capsules.c.generation == capsule.spec.generation)
     return wanted
 
 
 def write_name(db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
     """The service's write of what only the control plane needs to know."""
-    wanted = replace(capsule, name=name, updated_at=now)
+    wanted = replace(_as_now(db, capsule), name=name, updated_at=now)
     _guarded(db, wanted, {}, capsules.c.generation == capsule.spec.generation)
     return wanted
 
@@ -199,9 +199,8 @@ def write_assignment(
     what was read: Conflict if something else has been asked for since.
     """
     before = capsule.assignment
-    # The other sides as they are now: what was asked or found since the reading must not be written over with what it was before.
-    now = get(db, capsule.id)
-    if now is None or ((close or status) and now.spec.generation != capsule.spec.generation):
+    now = _as_now(db, capsule)
+    if (close or status) and now.spec.generation != capsule.spec.generation:
         raise _overtaken(capsule)
     wanted = replace(now, assignment=assignment, status=status or now.status)
     if assignment.host_id != before.host_id:
@@ -222,12 +221,24 @@ def write_assignment(
 
 
 def write_status(
-    db: Connection, capsule: Capsule, status: CapsuleStatus, *, session: int, sequence: int, now: float
-) -> bool:
-    """The host's write. False if it is older than what is stored, or from an assignment that is gone."""
+    db: Connection,
+    capsule_id: CapsuleId,
+    status: CapsuleStatus,
+    *,
+    host_id: HostId,
+    epoch: int,
+    session: int,
+    sequence: int,
+    now: float,
+) -> Capsule | None:
+    """The host's write. None, and nothing is changed, if it is older than what is stored, or from an assignment that is gone."""
+    capsule = get(db, capsule_id)
+    if capsule is None:
+        return None
     current = status.settled and status.generation == capsule.spec.generation
     gone = current and not status.failed and capsule.spec.desired is Desired.DELETED
-    wanted = replace(capsule, status=status, updated_at=now)
+    # What is only said once more is no change; but what was said before it is older from now on.
+    wanted = capsule if status == capsule.status else replace(capsule, status=status, updated_at=now)
     extra: dict[str, Any] = {"session": session, "sequence": sequence, "gone": gone}
     if current:
         extra["deadline"] = None
@@ -237,18 +248,26 @@ def write_status(
             db,
             wanted,
             extra,
-            capsules.c.host_id == capsule.assignment.host_id,
-            capsules.c.epoch == capsule.assignment.epoch,
+            capsules.c.host_id == host_id,
+            capsules.c.epoch == epoch,
             newer,
         )
     except errors.Conflict:
-        return False
-    return True
+        return None
+    return wanted
 
 
 def delete(db: Connection, capsule: Capsule) -> None:
     """Forget a capsule and its actions, if nobody has changed its assignment meanwhile."""
     db.execute(capsules.delete().where(capsules.c.id == capsule.id, capsules.c.epoch == capsule.assignment.epoch))
+
+
+def _as_now(db: Connection, capsule: Capsule) -> Capsule:
+    """Whoever writes one side must not write the others over with what they were when `capsule` was read."""
+    now = get(db, capsule.id)
+    if now is None:
+        raise _overtaken(capsule)
+    return now
 
 
 def _guarded(db: Connection, wanted: Capsule, extra: Mapping[str, Any], *guards: sa.ColumnElement[bool]) -> None:

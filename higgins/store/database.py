@@ -43,9 +43,10 @@ class _Job:
             else:
                 self.done.set_result(result)
 
-        # A loop that is closed has nobody left to tell.
-        if not self.loop.is_closed():
+        try:
             self.loop.call_soon_threadsafe(tell)
+        except RuntimeError:
+            return  # The loop is closed: nobody is left to tell.
 
 
 class Database:
@@ -59,7 +60,7 @@ class Database:
             raise errors.Invalid(
                 f"the database URL {url!r} cannot be read; an example: sqlite:////var/lib/higgins/higgins.sqlite"
             ) from error
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
             raise errors.Invalid(
                 f"the database {parsed.render_as_string()} is not one that this release can use; give the path of an SQLite file, "
                 "as in sqlite:////var/lib/higgins/higgins.sqlite"
@@ -155,6 +156,8 @@ class Database:
             failure = self._translated(error)
             failure.__cause__ = error
             ended = [(job, None, failure) for job in batch]
+        except Exception as error:  # noqa: BLE001 - the loop of this thread: whatever happens to one batch, the next one is written
+            ended = [(job, None, error) for job in batch]
         for job, result, trouble in ended:
             job.settle(result, trouble)
 
@@ -162,9 +165,9 @@ class Database:
         try:
             with connection.begin_nested():
                 return job, job.work(connection), None
-        except exc.OperationalError:
-            raise  # The disk or the file: the whole batch is lost.
         except exc.DBAPIError as error:
+            if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+                raise  # The disk or the file: the engine has rolled back the whole batch.
             failure = self._translated(error)
             failure.__cause__ = error
             return job, None, failure
