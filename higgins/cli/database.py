@@ -3,7 +3,7 @@
 import click
 
 from higgins.cli import opened
-from higgins.store import schema
+from higgins.store import schema, version
 
 
 @click.group()
@@ -15,20 +15,20 @@ def db() -> None:
 def upgrade() -> None:
     """Bring it up to date. All-in-one does so by itself; `higgins serve` waits for it."""
     with opened.database(latest=False) as database:
-        before = schema.version(database)
+        before = version.of(database)
         schema.upgrade(database)
-        after = schema.version(database)
+        after = version.of(database)
         said = (
             f"is at version {after} already" if before == after else f"went from version {before or 'none'} to {after}"
         )
         click.echo(f"{database.name} {said}")
 
 
-@db.command()
-def version() -> None:
+@db.command("version")
+def print_version() -> None:
     """Tell its version, and the one that this release needs; status 1 if they differ."""
     with opened.database(latest=False) as database:
-        found, needed = schema.version(database), schema.latest()
+        found, needed = version.of(database), version.LATEST
     click.echo(f"database {found or 'none'}, needed {needed}")
     if found != needed:
         raise SystemExit(1)

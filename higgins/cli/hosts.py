@@ -41,7 +41,9 @@ def _address(link: Link) -> str:
     if link.advertise is not None:
         return link.advertise
     if ipaddress.ip_address(link.host_ip).is_unspecified:
-        raise errors.Invalid("hosts have to know an address of this machine: set [link] advertise to HOST:PORT as they reach it")
+        raise errors.Invalid(
+            "hosts have to know an address of this machine: set [link] advertise to HOST:PORT as they reach it"
+        )
     return f"{link.host_ip}:{link.port}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from higgins.cli import context
-from higgins.store import schema
+from higgins.store import version
 from higgins.store.database import Database
 
 
@@ -21,7 +21,7 @@ def database(*, latest: bool = True) -> Iterator[Database]:
     opened.open()
     try:
         if latest:
-            schema.require_latest(opened)
+            version.require_latest(opened)
         yield opened
     finally:
         opened.close()

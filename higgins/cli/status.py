@@ -9,7 +9,7 @@ import click
 from higgins import __version__, errors
 from higgins.cli import context, hosts, opened
 from higgins.settings import Settings
-from higgins.store import schema
+from higgins.store import version
 
 
 @click.command()
@@ -40,7 +40,7 @@ def _api(settings: Settings) -> Line:
 def _database() -> Line:
     try:
         with opened.database() as database:
-            return True, "database", f"{database.name}, version {schema.version(database)}"
+            return True, "database", f"{database.name}, version {version.of(database)}"
     except errors.Failure as failure:
         return False, "database", failure.message
 

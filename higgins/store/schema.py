@@ -1,4 +1,4 @@
-"""Brings the tables of a database up to date, and tells how far they are."""
+"""Brings the tables of a database up to date. Apart from `version`, because walking the steps takes long to import."""
 
 from pathlib import Path
 
@@ -16,25 +16,11 @@ def upgrade(database: Database) -> None:
     database.write_now(lambda db: _upgrade(db, database.name))
 
 
-def version(database: Database) -> str | None:
-    """The last step that was walked; None for an empty database."""
-    return database.read_now(lambda db: MigrationContext.configure(db).get_current_revision())
-
-
 def latest() -> str:
     """The last step that this release knows."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None
     return head
-
-
-def require_latest(database: Database) -> None:
-    """Raises Unavailable, with what to do, for a database that is behind or ahead of this release."""
-    found = version(database)
-    if found != latest():
-        raise errors.Unavailable(
-            f"the database {database.name} is at version {found or 'none'}, this release needs {latest()}: run `higgins db upgrade`"
-        )
 
 
 def _upgrade(db: Connection, name: str) -> None:

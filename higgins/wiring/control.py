@@ -26,7 +26,7 @@ from higgins.service.identity import LocalIdentity
 from higgins.service.limits import Deadlines
 from higgins.service.policy import Policy
 from higgins.settings import Settings
-from higgins.store import schema
+from higgins.store import schema, version
 from higgins.store.database import Database
 from higgins.wiring import state
 
@@ -47,9 +47,9 @@ async def plane_of(settings: Settings, *, embedded: bool) -> AsyncIterator[Liste
         database = Database(settings.database_url)
         database.open()
         try:
-            if embedded or schema.version(database) is None:
+            if embedded or version.of(database) is None:
                 schema.upgrade(database)
-            schema.require_latest(database)
+            version.require_latest(database)
             async with _serving(settings, database) as listening:
                 yield listening
         finally:

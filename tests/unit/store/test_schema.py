@@ -1,0 +1,48 @@
+"""The steps lead to the tables that the code has, and a database says how far it is."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from higgins import errors
+from higgins.store import identity, schema, version
+from higgins.store.database import Database
+from higgins.store.tables import metadata
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    assert identity.users.metadata is metadata
+    opened = Database(f"sqlite:///{tmp_path}/higgins.sqlite")
+    opened.open()
+    return opened
+
+
+def test_the_steps_make_exactly_the_tables_that_the_code_has(database: Database) -> None:
+    schema.upgrade(database)
+    assert database.read_now(lambda db: compare_metadata(MigrationContext.configure(db), metadata)) == []
+
+
+def test_the_last_step_is_the_one_that_servers_require(database: Database) -> None:
+    assert schema.latest() == version.LATEST
+    with pytest.raises(errors.Unavailable, match="higgins db upgrade"):
+        version.require_latest(database)
+    schema.upgrade(database)
+    version.require_latest(database)
+
+
+def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    schema.upgrade(database)
+    schema.upgrade(database)
+    assert version.of(database) == version.LATEST
+
+
+def test_a_database_of_a_newer_release_is_left_alone(database: Database) -> None:
+    schema.upgrade(database)
+    database.write_now(lambda db: db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(errors.Unavailable, match="9999"):
+        version.require_latest(database)
+    with pytest.raises(errors.Broken, match="newer release"):
+        schema.upgrade(database)
