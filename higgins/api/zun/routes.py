@@ -44,27 +44,27 @@ _C = "/containers/{container}"
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    # method   path                                    verb               form           ok   gives
-    Route("GET", "/", verbs.root, forms.NOTHING, 200, discovery.Versions, public=True, versioned=False),
-    Route("GET", "/v1", verbs.version, forms.NOTHING, 200, dict[str, Any], public=True),
-    Route("GET", "/healthcheck", verbs.healthcheck, forms.NOTHING, 200, None, public=True, versioned=False),
-    Route("GET", "/openapi.json", verbs.document, forms.NOTHING, 200, dict[str, Any], public=True, versioned=False),
-    Route("POST", "/containers", verbs.create, forms.CREATE, 202, views.Container, json_only=True),
-    Route("GET", "/containers", verbs.list_, forms.LIST, 200, views.ContainerList),
-    Route("GET", _C, verbs.show, forms.SHOW, 200, views.Container),
-    Route("PATCH", _C, verbs.update, forms.UPDATE, 200, views.Container),
-    Route("DELETE", _C, verbs.delete, forms.DELETE, 204, None),
-    Route("POST", _C + "/start", verbs.start, forms.NOTHING, 202, None),
-    Route("POST", _C + "/stop", verbs.stop, forms.STOP, 202, None),
-    Route("POST", _C + "/reboot", verbs.reboot, forms.STOP, 202, None),
-    Route("POST", _C + "/pause", verbs.pause, forms.NOTHING, 202, None),
-    Route("POST", _C + "/unpause", verbs.unpause, forms.NOTHING, 202, None),
-    Route("POST", _C + "/kill", verbs.kill, forms.KILL, 202, None),
-    Route("POST", _C + "/rename", verbs.rename, forms.RENAME, 200, views.Container, max=_LATEST_RENAME),
-    Route("GET", _C + "/logs", verbs.logs, forms.LOGS, 200, str),
-    Route("POST", _C + "/execute", verbs.execute, forms.EXECUTE, 200, views.Executed),
-    Route("GET", _C + "/container_actions", verbs.actions, forms.NOTHING, 200, views.ActionList),
-    Route("GET", _C + "/container_actions/{request_id}", verbs.action, forms.NOTHING, 200, views.ActionRecord),
+    #     method    path                                    verb               form           ok   gives
+    Route("GET",    "/",                                    verbs.root,        forms.NOTHING, 200, discovery.Versions, public=True, versioned=False),
+    Route("GET",    "/v1",                                  verbs.version,     forms.NOTHING, 200, dict[str, Any], public=True),
+    Route("GET",    "/healthcheck",                         verbs.healthcheck, forms.NOTHING, 200, None, public=True, versioned=False),
+    Route("GET",    "/openapi.json",                        verbs.document,    forms.NOTHING, 200, dict[str, Any], public=True, versioned=False),
+    Route("POST",   "/containers",                          verbs.create,      forms.CREATE,  202, views.Container, json_only=True),
+    Route("GET",    "/containers",                          verbs.list_,       forms.LIST,    200, views.ContainerList),
+    Route("GET",    _C,                                     verbs.show,        forms.SHOW,    200, views.Container),
+    Route("PATCH",  _C,                                     verbs.update,      forms.UPDATE,  200, views.Container),
+    Route("DELETE", _C,                                     verbs.delete,      forms.DELETE,  204, None),
+    Route("POST",   _C + "/start",                          verbs.start,       forms.NOTHING, 202, None),
+    Route("POST",   _C + "/stop",                           verbs.stop,        forms.STOP,    202, None),
+    Route("POST",   _C + "/reboot",                         verbs.reboot,      forms.STOP,    202, None),
+    Route("POST",   _C + "/pause",                          verbs.pause,       forms.NOTHING, 202, None),
+    Route("POST",   _C + "/unpause",                        verbs.unpause,     forms.NOTHING, 202, None),
+    Route("POST",   _C + "/kill",                           verbs.kill,        forms.KILL,    202, None),
+    Route("POST",   _C + "/rename",                         verbs.rename,      forms.RENAME,  200, views.Container, max=_LATEST_RENAME),
+    Route("GET",    _C + "/logs",                           verbs.logs,        forms.LOGS,    200, str),
+    Route("POST",   _C + "/execute",                        verbs.execute,     forms.EXECUTE, 200, views.Executed),
+    Route("GET",    _C + "/container_actions",              verbs.actions,     forms.NOTHING, 200, views.ActionList),
+    Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
 )
 # fmt: on
 

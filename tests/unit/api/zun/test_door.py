@@ -268,6 +268,8 @@ async def test_a_verb_that_ended_with_an_older_version_is_a_406(client):
         (b'{"image": "\xff"}', "not valid JSON"),
         (b'{"cpu": 1e999, "image": "nginx"}', "not valid JSON"),
         (b"[" * 900, "not valid JSON"),
+        (b'{"image": "nginx", "x": ' + b"[" * 400 + b'"\\u0000"' + b"]" * 400 + b"}", "nested too deeply"),
+        (b'{"image": "nginx", "name": ' + b"[" * 33 + b"]" * 33 + b"}", "nested too deeply"),
         (b"[]", "must be a JSON object"),
         (b'"image"', "must be a JSON object"),
         (b'{"image": "nginx\\u0000"}', "NUL"),
