@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 from higgins import errors
-from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.agent import Agent, Identity
 from higgins.agent.live import LiveAnswers
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
@@ -60,6 +60,7 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
                 pids_limit=docker.pids_limit,
                 log_size=docker.log_size,
                 log_files=docker.log_files,
+                starts_at_once=settings.agent.starts_at_once,
             )
         )
         images = await stack.enter_async_context(DockerImages(url=docker.api_url))
@@ -68,7 +69,7 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers)
 
-        await Agent(me, connect, runtime, images, Custom(starts_at_once=settings.agent.starts_at_once)).run()
+        await Agent(me, connect, runtime, images).run()
 
 
 async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:
