@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from higgins import errors
@@ -73,14 +74,15 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
 
 
 async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:
-    if join is not None:
-        return await enrolment.enrol(join, settings.agent.name or platform.node(), directory)
     held = credentials.load(directory)
+    if join is not None:
+        held = await enrolment.enrol(join, settings.agent.name or platform.node(), directory)
     if held is None:
         raise errors.Invalid(
             "this machine is not a host yet: run `higgins host token` where the control plane is, and start `higgins agent --join TOKEN` here"
         )
-    return held
+    # The control plane may have moved since it wrote the join token.
+    return replace(held, address=settings.agent.control) if settings.agent.control else held
 
 
 async def _keep_renewed(newest: list[Credentials], directory: Path) -> None:
