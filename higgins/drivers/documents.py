@@ -34,6 +34,11 @@ class State(msgspec.Struct, frozen=True):
         return _STAGES.get(self.status, Stage.EXITED)
 
     @property
+    def leaving(self) -> bool:
+        """It was told to remove it, by whomever."""
+        return self.status in ("removing", "dead")
+
+    @property
     def started(self) -> float | None:
         """When it was last started; None: never."""
         return _epoch(self.started_at)

@@ -179,9 +179,15 @@ def _absorbed(
     waiting = found.stage is Stage.EXITED and restart.due(container.restart, found, status) is not None
     interrupted = found.stage is Stage.EXITED and (
         _cut_short(found, status.observed, outage, unwatched=unwatched)
+        or _taken_away(found, status.observed)
         or (status.interrupted and _same_run(found, status.observed))
     )
     return replace(status, observed=found, restarts=answered, waiting=waiting, interrupted=interrupted)
+
+
+def _taken_away(found: Observation, last: Observation | None) -> bool:
+    """Whether somebody has it removed from the runtime, which ends the run first. What had ended before stays ended."""
+    return found.leaving and not (last is not None and last.stage is Stage.EXITED and _same_run(found, last))
 
 
 def _same_run(found: Observation, last: Observation | None) -> bool:
@@ -242,13 +248,13 @@ def _initial(
         case Stage.EXITED:
             assert found is not None
             if status.interrupted or status.restarts < spec.restarts:
-                return Start(container_id=container.id)
+                return _anew(found)
             when = restart.due(_retried(container.restart), found, status)
             if when is None:
                 return Rest(
                     failure=f"The init container {container.name} ended with exit code {found.exit_code}; the others were not started."
                 )
-            return Start(container_id=container.id, again=True) if when <= now else Rest(settled=False, until=when)
+            return _anew(found, again=True) if when <= now else Rest(settled=False, until=when)
 
 
 def _retried(policy: RestartPolicy | None) -> RestartPolicy | None:
@@ -305,8 +311,15 @@ def _running(
         case Stage.EXITED:
             assert found is not None
             if stale or status.interrupted:
-                return Start(container_id=container.id)
+                return _anew(found)
             when = restart.due(container.restart, found, status)
             if when is None:
                 return None
-            return Start(container_id=container.id, again=True) if when <= now else Rest(until=when)
+            return _anew(found, again=True) if when <= now else Rest(until=when)
+
+
+def _anew(found: Observation, *, again: bool = False) -> Step:
+    """Start what has ended; out of the way with what can never start again, so that another takes its place."""
+    if found.leaving:
+        return Remove(container_id=found.container_id)
+    return Start(container_id=found.container_id, again=again)

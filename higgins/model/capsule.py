@@ -215,6 +215,8 @@ class Observation:
     exit_code: int | None = None
     error: str | None = None
     """What the runtime says went wrong, in its words."""
+    leaving: bool = False
+    """The runtime is removing it, or failed to: it can never start again."""
     oom_killed: bool = False
     started_at: float | None = None
     finished_at: float | None = None

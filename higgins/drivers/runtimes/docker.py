@@ -334,6 +334,7 @@ class DockerRuntime:
             stage=state.stage,
             exit_code=state.exit_code if ended or state.error else None,
             error=oci.brief(state.error) if state.error else None,
+            leaving=state.leaving,
             oom_killed=state.oom_killed,
             started_at=state.started,
             # What runs for less than a moment is said to have ended before it began.
