@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,8 @@ class AllInOne:
 
     Its containers carry a mark of their own on the engine, by which `remove` finds them, whatever became of the process.
     """
+
+    command_line: Sequence[str] = ("all-in-one",)
 
     def __init__(
         self, directory: Path, docker_url: str, settings: Mapping[str, Mapping[str, object]] | None = None
@@ -61,16 +63,29 @@ class AllInOne:
 
     def start(self) -> None:
         """Returns once it answers."""
-        command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), "all-in-one"]
+        self.spawn()
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self) -> None:
+        """Raises AssertionError, with what it logged, if it ends before or takes too long."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.answers():
+            if self.over or time.monotonic() > deadline:
+                raise AssertionError(f"{self.command_line} does not answer:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def spawn(self) -> None:
+        """Returns at once."""
+        command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), *self.command_line]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment()
             )
-        deadline = time.monotonic() + PATIENCE
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"all-in-one does not answer:\n{self.log.read_text()[-4000:]}")
-            time.sleep(0.02)
+
+    @property
+    def over(self) -> bool:
+        """Whether its process has ended, or was never started."""
+        return self.process is None or self.process.poll() is not None
 
     def answers(self) -> bool:
         """Whether its front door is open."""
@@ -79,6 +94,12 @@ class AllInOne:
         except OSError:
             return False
         return True
+
+    def assert_no_traceback(self) -> None:
+        """Nothing happened that nobody foresaw."""
+        logged = self.log.read_text()
+        _, found, rest = logged.partition("Traceback")
+        assert not found, f"{found}{rest[:6000]}"
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -95,7 +116,7 @@ class AllInOne:
 
     def remove(self) -> None:
         """End it, and leave nothing of it on the engine."""
-        if self.process is not None and self.process.poll() is None:
+        if not self.over:
             self.stop()
         engine = [sys.executable, str(ROOT / "scripts" / "engine.py"), self.docker_url]
         subprocess.run(

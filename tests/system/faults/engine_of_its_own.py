@@ -1,0 +1,130 @@
+"""A second Docker Engine that a test may kill: its own data, network, mounts and processes, and nothing of it left afterwards."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.system.engine import missing
+
+PATIENCE = 60.0
+
+
+class OwnEngine:
+    """`dockerd` in namespaces that are held by a process which does nothing: when that one ends, all that ran inside ends too.
+
+    Inside, it sees no process of the machine, no network and no /run but its own, so neither engine disturbs the other.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        if os.geteuid() != 0 or not all(map(shutil.which, ("dockerd", "unshare", "nsenter", "ip"))):
+            missing("A second Docker Engine needs root, dockerd, util-linux and iproute2.")
+        self.directory = directory
+        # A socket's path may have 107 bytes at most, and that of a test's directory can be longer.
+        self._place = Path(tempfile.mkdtemp(prefix="higgins-engine-", dir="/tmp"))
+        self.socket = self._place / "docker.sock"
+        self.url = f"unix://{self.socket}"
+        self.log = directory / "dockerd.log"
+        self._pid_file = self._place / "dockerd.pid"
+        self._cgroup = f"/{self._place.name}"
+        # The first process inside is heir to all whose parents have died, and has to bury them: the shell does so while it waits.
+        idle = f"touch {self._place}/ready; while :; do sleep 1; done"
+        self._holder = subprocess.Popen(
+            [
+                *("unshare", "--mount", "--net", "--pid", "--uts", "--propagation=private"),
+                *("--fork", "--mount-proc", "--kill-child"),
+                *("sh", "-c", f"mount -t tmpfs run /run && mount --make-rshared / && ip link set lo up && {idle}"),
+            ],
+            stdin=subprocess.DEVNULL,
+        )
+        self._inside = self._first_process()
+
+    def _first_process(self) -> int:
+        """The process number, as seen from outside, of the first process inside."""
+        children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if (self._place / "ready").exists():
+                return int(children.read_text().split()[0])
+            time.sleep(0.01)
+        raise AssertionError("The namespaces for a second engine could not be made.")
+
+    def _enter(self, *command: str) -> list[str]:
+        return ["nsenter", f"--target={self._inside}", "--mount", "--net", "--pid", "--uts", *command]
+
+    def start(self, *options: str) -> None:
+        """Returns once it answers."""
+        self.spawn(*options)
+        self.wait_until_it_answers()
+
+    def spawn(self, *options: str) -> None:
+        """Returns at once."""
+        configuration = self._place / "daemon.json"
+        configuration.write_text("{}")
+        with self.log.open("ab") as log:
+            subprocess.Popen(
+                self._enter(
+                    "dockerd",
+                    f"--config-file={configuration}",
+                    f"--data-root={self._place / 'data'}",
+                    f"--exec-root={self._place / 'exec'}",
+                    f"--pidfile={self._pid_file}",
+                    f"--host={self.url}",
+                    f"--cgroup-parent={self._cgroup}",
+                    "--shutdown-timeout=5",
+                    *options,
+                ),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if self._answers():
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"The second engine does not answer:\n{self.log.read_text()[-3000:]}")
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            try:
+                connection.connect(str(self.socket))
+                connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+                return b"200 OK" in connection.recv(4096)
+            except OSError:
+                return False
+
+    def kill(self) -> None:
+        """As a crash would: its containers run on, with nobody to look after them."""
+        self._signal("KILL")
+
+    def stop(self) -> None:
+        """As an administrator would: it ends its containers first."""
+        self._signal("TERM")
+
+    def _signal(self, name: str) -> None:
+        # Its own number, as it sees itself; gone is the process only when nothing has that number any more.
+        number = self._pid_file.read_text().strip()
+        gone = f"kill -{name} {number}; while kill -0 {number} 2>/dev/null; do sleep 0.05; done"
+        subprocess.run(self._enter("sh", "-c", gone), check=False, timeout=PATIENCE, capture_output=True)
+
+    def remove(self) -> None:
+        """End it and everything in it."""
+        self._holder.send_signal(signal.SIGKILL)
+        self._holder.wait(PATIENCE)
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{self._inside}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        shutil.rmtree(self._place, ignore_errors=True)
+        for hierarchy in Path("/sys/fs/cgroup").iterdir():
+            parent = hierarchy / self._cgroup.strip("/")
+            for folder, _, _ in os.walk(parent, topdown=False):
+                Path(folder).rmdir()

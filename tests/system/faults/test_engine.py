@@ -1,0 +1,78 @@
+"""The Docker Engine goes away and comes back, or loses what it was told to keep: the containers are there again as they were asked for."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import aiodocker
+import pytest
+
+from higgins.drivers.engine import Engine
+from tests.system.faults.engine_of_its_own import OwnEngine
+from tests.system.faults.stream import OWNER, streaming
+from tests.system.servers import AllInOne
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("ending", [OwnEngine.kill, OwnEngine.stop], ids=["killed", "stopped"])
+async def test_an_engine_that_ends_and_returns_runs_what_it_ran(
+    own_engine: OwnEngine, ending: Callable[[OwnEngine], None], tmp_path: Path, seed: int
+) -> None:
+    server = AllInOne(tmp_path, own_engine.url)
+    moments = random.Random(seed)
+
+    async def end_it_and_start_it() -> None:
+        for _ in range(3):
+            await asyncio.sleep(moments.uniform(2.0, 4.0))
+            await asyncio.to_thread(ending, own_engine)
+            await asyncio.sleep(moments.uniform(0.0, 1.5))
+            await asyncio.to_thread(own_engine.start)
+        await asyncio.sleep(2)
+
+    try:
+        await asyncio.to_thread(server.start)
+        async with streaming(server, seed, clients=8) as stream:
+            await stream.during(end_it_and_start_it)
+        server.assert_no_traceback()
+    finally:
+        server.remove()
+
+
+async def test_what_is_removed_behind_its_back_is_made_again(docker_url: str, tmp_path: Path, seed: int) -> None:
+    server = AllInOne(tmp_path, docker_url)
+    chance = random.Random(seed)
+
+    async def remove_at_random() -> None:
+        for _ in range(25):
+            await asyncio.sleep(chance.uniform(0.1, 0.6))
+            await _remove(server, lambda found: [chance.choice(found)] if found else [])
+
+    try:
+        await asyncio.to_thread(server.start)
+        async with streaming(server, seed) as stream:
+            await stream.during(remove_at_random)
+            await stream.reckon()
+            # Now at rest: all of them, whatever they do.
+            assert await _remove(server, lambda found: found) > 3
+        server.assert_no_traceback()
+    finally:
+        server.remove()
+
+
+async def _remove(server: AllInOne, choice: Callable[[list[str]], list[str]]) -> int:
+    """As `docker rm -f` does; how many."""
+    filters = json.dumps({"label": [f"{OWNER}={server.owner}"]})
+    async with Engine(server.docker_url) as engine:
+        listed = json.loads(await engine.call("GET", "containers/json", {"all": True, "filters": filters}))
+        chosen = choice([each["Id"] for each in listed])
+        for victim in chosen:
+            try:
+                await engine.call("DELETE", f"containers/{victim}", {"force": True})
+            except aiodocker.DockerError as refusal:
+                # Somebody else was quicker, or is at it.
+                if refusal.status not in (404, 409):
+                    raise
+        return len(chosen)

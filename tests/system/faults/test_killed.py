@@ -1,0 +1,38 @@
+"""Higgins is killed, again and again: what was asked for is there in the end, once, and nothing else."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.system.faults.stream import streaming
+from tests.system.servers import AllInOne
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+async def test_all_in_one_killed_at_twenty_random_moments_forgets_nothing_and_doubles_nothing(
+    docker_url: str, tmp_path: Path, seed: int
+) -> None:
+    server = AllInOne(tmp_path, docker_url)
+    moments = random.Random(seed)
+
+    async def kill_it_again_and_again() -> None:
+        for _ in range(20):
+            # One in five comes before it answers at all.
+            if moments.random() < 0.8:
+                await asyncio.to_thread(server.wait_until_it_answers)
+            await asyncio.sleep(moments.uniform(0.0, 2.0))
+            server.kill()
+            server.spawn()
+        await asyncio.to_thread(server.wait_until_it_answers)
+
+    try:
+        await asyncio.to_thread(server.start)
+        async with streaming(server, seed) as stream:
+            await stream.during(kill_it_again_and_again)
+        assert stream.asked > 50
+        server.assert_no_traceback()
+    finally:
+        server.remove()
