@@ -52,7 +52,6 @@ class Identity:
 class Custom:
     """How the operator wants this host to work."""
 
-    starts_at_once: int = 4
     sweep: float = 60.0
     """Seconds between two looks at everything that the runtime has."""
     stock: float = 5.0
@@ -87,7 +86,6 @@ class Agent:
             runtime=runtime,
             images=images,
             reporter=self._reporter,
-            gate=asyncio.Semaphore(custom.starts_at_once),
             clock=clock,
         )
         self._workers: dict[CapsuleId, tuple[Worker, asyncio.Task[None]]] = {}

@@ -1,6 +1,5 @@
 """Brings one capsule where it was asked to be, one step at a time, and keeps it there."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -31,8 +30,6 @@ class Workplace:
     runtime: Runtime
     images: ImageSource
     reporter: Reporter
-    gate: asyncio.Semaphore
-    """Lets only so many containers be made or started at once: more in parallel gains nothing."""
     clock: Callable[[], float]
     patrol: float = 600.0
     """Seconds after which a worker looks at its capsule though nothing was heard."""
@@ -161,8 +158,7 @@ class Worker:
             case Create(container=container):
                 return await self._create(container, work)
             case Start(container_id=container_id):
-                async with self._place.gate:
-                    await runtime.start(container_id)
+                await runtime.start(container_id)
             case Stop(container_id=container_id, timeout=timeout):
                 # Whoever wants it gone at once need not wait until the time that somebody else gave it is over.
                 return await self._unless_changed(runtime.stop(container_id, timeout))
@@ -193,8 +189,7 @@ class Worker:
         )
         # Made first and fetched only if that fails: the image is there in most cases, and asking costs a call.
         try:
-            async with self._place.gate:
-                await self._place.runtime.create(origin, container)
+            await self._place.runtime.create(origin, container)
         except errors.NotFound as missing:
             if missing.name != "image-not-found":
                 raise
@@ -207,8 +202,7 @@ class Worker:
                 raise errors.Unavailable(f"Image {container.image} vanished right after it was fetched.") from missing
             if not await self._fetch(container, work):
                 return False
-            async with self._place.gate:
-                await self._place.runtime.create(origin, container)
+            await self._place.runtime.create(origin, container)
         return True
 
     async def _fetch(self, container: Container, work: Work) -> bool:

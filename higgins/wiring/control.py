@@ -112,11 +112,15 @@ def _doors(settings: Settings) -> Doors:
     link = settings.link
     names = [link.host_ip, *([link.advertise.rpartition(":")[0]] if link.advertise else [])]
     return Doors(
-        link=f"{link.host_ip}:{link.port}",
-        enrol=f"{link.host_ip}:{link.enrol_port}",
+        link=f"{_bracketed(link.host_ip)}:{link.port}",
+        enrol=f"{_bracketed(link.host_ip)}:{link.enrol_port}",
         names=tuple(names),
         socket=link_socket(settings),
     )
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _sessions(hosts: Hosts, hints: Hints, settings: Settings) -> ServeSession:

@@ -6,10 +6,11 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from higgins import errors
-from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.agent import Agent, Identity
 from higgins.agent.live import LiveAnswers
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
@@ -60,6 +61,7 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
                 pids_limit=docker.pids_limit,
                 log_size=docker.log_size,
                 log_files=docker.log_files,
+                starts_at_once=settings.agent.starts_at_once,
             )
         )
         images = await stack.enter_async_context(DockerImages(url=docker.api_url))
@@ -68,18 +70,19 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers)
 
-        await Agent(me, connect, runtime, images, Custom(starts_at_once=settings.agent.starts_at_once)).run()
+        await Agent(me, connect, runtime, images).run()
 
 
 async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:
-    if join is not None:
-        return await enrolment.enrol(join, settings.agent.name or platform.node(), directory)
     held = credentials.load(directory)
+    if join is not None:
+        held = await enrolment.enrol(join, settings.agent.name or platform.node(), directory)
     if held is None:
         raise errors.Invalid(
             "this machine is not a host yet: run `higgins host token` where the control plane is, and start `higgins agent --join TOKEN` here"
         )
-    return held
+    # The control plane may have moved since it wrote the join token.
+    return replace(held, address=settings.agent.control) if settings.agent.control else held
 
 
 async def _keep_renewed(newest: list[Credentials], directory: Path) -> None:
