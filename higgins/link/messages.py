@@ -118,7 +118,6 @@ class OpenCall:
 ControlMessage = Welcome | Whole | Changed | Withdrawn | Acknowledged | OpenCall
 
 
-
 def roll(work: Iterable[Work]) -> str:
     """A digest of which capsules are worked on, and of which version of each: equal on both sides when both know the same."""
     lines = sorted(f"{one.capsule_id} {one.epoch} {one.spec.generation}\n" for one in work)
