@@ -97,9 +97,7 @@ class AllInOne:
 
     def assert_no_traceback(self) -> None:
         """Nothing happened that nobody foresaw."""
-        logged = self.log.read_text()
-        _, found, rest = logged.partition("Traceback")
-        assert not found, f"{found}{rest[:6000]}"
+        _assert_no_traceback(self.log)
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -151,6 +149,55 @@ class AllInOne:
         return Login(self.url, user, password, project)
 
 
+class Control(AllInOne):
+    """`higgins serve`: the control plane alone."""
+
+    command_line = ("serve",)
+
+
+class Agent:
+    """`higgins agent`, a host of a control plane on this machine; its state lies in the same directory."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.directory = control.directory / "agent"
+        self.directory.mkdir()
+        self.config = self.directory / "higgins.conf"
+        self.log = self.directory / "higgins.log"
+        self.config.write_text(
+            f"[DEFAULT]\nstate_dir = {self.directory / 'state'}\n"
+            f"[docker]\napi_url = {control.docker_url}\nowner = {control.owner}\n"
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def join(self) -> None:
+        """Returns once it is connected."""
+        self.spawn("--join", self._control.command("host", "token").strip())
+        deadline = time.monotonic() + PATIENCE
+        while "connected as" not in self.log.read_text():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the agent does not connect:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def spawn(self, *options: str) -> None:
+        """Returns at once."""
+        command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), "agent", *options]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment()
+            )
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+
+    def assert_no_traceback(self) -> None:
+        """Nothing happened that nobody foresaw."""
+        _assert_no_traceback(self.log)
+
+
 class Login:
     """Somebody who can log in."""
 
@@ -185,6 +232,11 @@ class Login:
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             return str(answer.headers["X-Subject-Token"])
+
+
+def _assert_no_traceback(log: Path) -> None:
+    _, found, rest = log.read_text().partition("Traceback")
+    assert not found, f"{found}{rest[:6000]}"
 
 
 def environment() -> dict[str, str]:
