@@ -91,16 +91,26 @@ def remove_image(url: str, name: str) -> str:
     return name
 
 
+def containers(url: str, label: str) -> str:
+    """The ids of the containers with that label, running or not."""
+    return "\n".join(container["Id"] for container in _labelled(url, label))
+
+
 def remove_containers(url: str, label: str) -> str:
     """Remove every container with that label, running or not; how many."""
-    filters = json.dumps({"label": [label]})
-    found = json.loads(call(url, "GET", "/containers/json", all="true", filters=filters))
+    found = _labelled(url, label)
     for container in found:
         try:
             call(url, "DELETE", f"/containers/{container['Id']}", force="true", v="true")
         except Refused as refusal:
             print(refusal, file=sys.stderr)
     return str(len(found))
+
+
+def _labelled(url: str, label: str) -> list[dict[str, str]]:
+    filters = json.dumps({"label": [label]})
+    found: list[dict[str, str]] = json.loads(call(url, "GET", "/containers/json", all="true", filters=filters))
+    return found
 
 
 def _no_error_in(progress: bytes) -> None:
@@ -140,6 +150,7 @@ COMMANDS = {
     "pull": pull,
     "make-image": make_image,
     "remove-image": remove_image,
+    "containers": containers,
     "remove-containers": remove_containers,
 }
 

@@ -3,12 +3,14 @@
 import shlex
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.system.engine import URL
 from tests.system.servers import ROOT, environment, free_ports
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600), pytest.mark.usefixtures("docker_url")]
@@ -148,7 +150,7 @@ def test_an_unknown_word_shows_how_it_is_used(fresh):
 def _marked(owner: str) -> int:
     """How many containers on the engine carry that mark."""
     listed = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", f"label=org.higgins.owner={owner}"],
+        [sys.executable, str(ROOT / "scripts" / "engine.py"), URL, "containers", f"org.higgins.owner={owner}"],
         capture_output=True,
         text=True,
         check=True,
