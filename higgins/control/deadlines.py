@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from higgins.control.unassign import unassign
-from higgins.logic import statusword
-from higgins.logic.statusword import Status
 from higgins.model.action import Outcome
 from higgins.model.capsule import Capsule, Desired, GivenUp
 from higgins.service.hints import Hints
@@ -45,7 +43,6 @@ def _end(db: Connection, now: float) -> Sequence[tuple[Capsule, Capsule]]:
 
 def _give_up(db: Connection, capsule: Capsule, now: float) -> Capsule:
     spec, assignment = capsule.spec, capsule.assignment
-    word = statusword.describe(capsule)
     if spec.desired is Desired.DELETED and spec.force and assignment.host_id is not None:
         # Taken off its host, whose sweep removes what is left there as soon as it can; the reaper then forgets it.
         log.warning("%s is forgotten without its host %s, as force asked", capsule.id, capsule.host)
@@ -54,10 +51,14 @@ def _give_up(db: Connection, capsule: Capsule, now: float) -> Capsule:
     given_up = GivenUp(generation=spec.generation, reason=reason)
     log.warning("%s gave up waiting: %s", capsule.id, reason)
     actions.close(db, capsule.id, upto=spec.generation, outcome=Outcome.ERROR, message=reason, now=now)
-    if word.status is Status.CREATING and assignment.host_id is not None:
-        # Nothing of it ever stood: the host is told to drop what there is, and its room is free again.
+    if assignment.host_id is not None and spec.desired is not Desired.DELETED and _never_stood(capsule):
+        # The host is told to drop what there is, now or when it is heard again, and its room is free.
         return unassign(db, capsule, given_up)
     return capsules.write_assignment(db, capsule, replace(assignment, given_up=given_up), close=True)
+
+
+def _never_stood(capsule: Capsule) -> bool:
+    return not any(known.observed for known in capsule.status.containers.values())
 
 
 def _reason(capsule: Capsule) -> str:

@@ -92,6 +92,8 @@ def _resting(capsule: Capsule) -> Status:
         return Status.RESTARTING if restarting else Status.STOPPED
     if any(one.observed and one.observed.finished_at for one in known) or spec.desired is Desired.STOPPED:
         return Status.STOPPED
+    if Stage.ABSENT in stages and spec.desired in (Desired.RUNNING, Desired.PAUSED):
+        return Status.RESTARTING  # Lost from its runtime: it is being made again.
     return Status.CREATED
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from higgins import errors
 from higgins.agent.agent import Agent, Custom, Identity
-from higgins.aio.beside import beside
+from higgins.aio.beside import Start, beside
 from higgins.api.link.sessions import Session, greeting
 from higgins.control import placer, plane
 from higgins.link.messages import ControlChannel, HostChannel
@@ -141,13 +141,13 @@ class Link:
 class Part:
     """Something that runs, can be killed wherever it stands, and started again with nothing in memory."""
 
-    def __init__(self, group: asyncio.TaskGroup, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._group = group
+    def __init__(self, begin: Start, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._begin = begin
         self._run = run
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = self._group.create_task(self._run())
+        self._task = self._begin(self._run())
 
     async def kill(self) -> None:
         if self._task is not None:
@@ -195,9 +195,13 @@ class Cloud:
         *,
         task: str | None = None,
         reason: str | None = None,
+        clear: bool = False,
         within: float = 5.0,
     ) -> Capsule:
-        """Wait until it has this status, with this in its reason, and nothing (or this) is being done to it; None: until it is gone."""
+        """Wait until it has this status and nothing, or this task, is being done to it; None: until it is gone.
+
+        With `reason`, until that is in its reason; with `clear`, until it has none.
+        """
         found: Capsule | None = None
         try:
             async with asyncio.timeout(within):
@@ -208,7 +212,8 @@ class Cloud:
                         if status is None:
                             return capsule
                     elif word.status is status and word.task == task and (reason or "") in (word.reason or ""):
-                        return found
+                        if not (clear and word.reason):
+                            return found
                     await asyncio.sleep(0.01)
         except TimeoutError:
             word = statusword.describe(found) if found is not None else None
@@ -221,6 +226,24 @@ class Cloud:
             return repr([seen for seen in (await self.runtime.list()).values() if seen.capsule_id == capsule.id])
         except errors.Failure as failure:
             return failure.message
+
+    async def until_there(self, ids: Set[str], within: float = 5.0) -> None:
+        """Wait until the runtime has these containers and no others."""
+        there: Set[str] = set()
+        try:
+            async with asyncio.timeout(within):
+                while (there := set(await self.runtime.list())) != ids:
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise AssertionError(f"waited for {ids}, there are {there}") from None
+
+    async def until_empty(self, within: float = 5.0) -> None:
+        await self.until_there(set(), within)
+
+    async def until_host(self, true: Callable[[Host], bool], within: float = 5.0) -> None:
+        async with asyncio.timeout(within):
+            while not true(await self.host()):
+                await asyncio.sleep(0.01)
 
     async def action(self, capsule: Capsule, asked: RequestId) -> Action:
         return await self.containers.action(admin(), capsule.id, asked)
@@ -285,7 +308,7 @@ async def cloud(
         await Agent(identity, link.connect, runtime, images, agent or Custom(sweep=0.5, retry=0.2, silence=1.0)).run()
 
     try:
-        async with asyncio.TaskGroup() as group:
+        async with beside() as begin:
             hints, hosts, containers = replica()
             there = Cloud(
                 database=database,
@@ -295,8 +318,8 @@ async def cloud(
                 runtime=runtime,
                 images=images,
                 link=link,
-                control=Part(group, control_plane),
-                agent=Part(group, host),
+                control=Part(begin, control_plane),
+                agent=Part(begin, host),
             )
             there.control.start()
             if hosted:
