@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -144,7 +145,7 @@ def _root_of(busybox: Path) -> bytes:
     return packed.getvalue()
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., str]] = {
     "version": version,
     "has-image": has_image,
     "pull": pull,
