@@ -37,6 +37,8 @@ Connect = Callable[[], AbstractAsyncContextManager[HostChannel]]
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
+_TOMBSTONES = 10_000
+"""So many capsules that were withdrawn are remembered at least, for messages about them that come late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,10 @@ class Agent:
         if number <= self._spoken.get(capsule_id, 0):
             return False
         self._spoken[capsule_id] = number
+        if len(self._spoken) > 2 * len(self._workers) + _TOMBSTONES:
+            # What was withdrawn long ago is not spoken of again; a session that lasts for months must not remember it all.
+            live = {known: self._spoken[known] for known in self._spoken if known in self._workers}
+            self._spoken = live | {capsule_id: number}
         return True
 
     # The runtime.
