@@ -292,7 +292,12 @@ class Agent:
         try:
             there = await self._runtime.list()
         except errors.Failure as failure:
-            log.warning("cannot look at what the runtime has: %s", failure.message)
+            # While it is known not to answer, saying it again and again tells nothing.
+            log.log(
+                logging.WARNING if self._inventory.trouble is None else logging.DEBUG,
+                "cannot look at what the runtime has: %s",
+                failure.message,
+            )
             return _LONGEST_PAUSE
         again: float | None = None
         for container_id in there:

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from higgins import errors
 from higgins.aio.patrol import patrol
 from higgins.control.deadlines import DeadlineWatch
 from higgins.control.host_watch import HostWatch
@@ -43,11 +45,12 @@ async def run(
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
     provisioner = Provisioner(database, hints, networks, rhythm.retry, clock) if networks is not None else None
+    loop = partial(patrol, foreseen=(errors.Failure,))
     async with asyncio.TaskGroup() as group:
-        group.create_task(patrol("placer", placer.visit, hints.placer, rhythm.patrol))
-        group.create_task(patrol("host watch", watch.visit, hints.host_watch, min(rhythm.patrol, rhythm.lease / 3)))
+        group.create_task(loop("placer", placer.visit, hints.placer, rhythm.patrol))
+        group.create_task(loop("host watch", watch.visit, hints.host_watch, min(rhythm.patrol, rhythm.lease / 3)))
         # A new deadline is in the future: the patrol sees it in time, and a ring for every request would cost more.
-        group.create_task(patrol("deadlines", deadlines.visit, hints.deadlines, min(rhythm.patrol, 1.0)))
-        group.create_task(patrol("reaper", reaper.visit, hints.reaper, rhythm.patrol))
+        group.create_task(loop("deadlines", deadlines.visit, hints.deadlines, min(rhythm.patrol, 1.0)))
+        group.create_task(loop("reaper", reaper.visit, hints.reaper, rhythm.patrol))
         if provisioner is not None:
-            group.create_task(patrol("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))
+            group.create_task(loop("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))

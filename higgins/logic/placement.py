@@ -12,7 +12,8 @@ _BEST = 3
 """Choosing at random among so many keeps replicas that decide at the same time from colliding."""
 
 
-_AWAY = ("not connected", "without a working runtime")
+_BROKEN = "without a working runtime (`higgins host list` tells the operator why)"
+_AWAY = ("not connected", _BROKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ def _refusal(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios) ->
     if host.down or host.inventory is None:
         return "not connected"
     if host.inventory.trouble is not None:
-        return "without a working runtime"
+        return _BROKEN
     if spec.availability_zone is not None and host.availability_zone != spec.availability_zone:
         return "in other availability zones"
     if spec.runtime is not None and spec.runtime not in host.inventory.handlers:

@@ -88,7 +88,7 @@ def _resting(capsule: Capsule) -> Status:
     if any(stage in (Stage.RUNNING, Stage.PAUSED) for stage in stages):
         return Status.RUNNING
     if any(stage is Stage.EXITED for stage in stages):
-        restarting = spec.desired is Desired.RUNNING and any(one.waiting for one in known)
+        restarting = spec.desired is Desired.RUNNING and any(one.waiting or one.interrupted for one in known)
         return Status.RESTARTING if restarting else Status.STOPPED
     if any(one.observed and one.observed.finished_at for one in known) or spec.desired is Desired.STOPPED:
         return Status.STOPPED

@@ -326,7 +326,7 @@ async def test_while_the_runtime_is_away_nothing_is_placed_there(tmp_path: Path)
         here.runtime.go_away()
         await here.until_host(lambda host: host.inventory is not None and host.inventory.trouble is not None)
         made = await here.containers.create(ME, request(), container(), run=True)
-        await here.until(made, Status.ERROR, reason="1 without a working runtime")
+        await here.until(made, Status.ERROR, reason="1 without a working runtime (`higgins host list` tells the operator why)")
 
 
 async def test_a_runtime_that_hangs_does_not_silence_its_host(tmp_path: Path) -> None:

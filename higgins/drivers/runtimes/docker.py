@@ -13,6 +13,7 @@ import msgspec
 from higgins import errors
 from higgins.drivers import documents, oci
 from higgins.drivers.engine import Engine, Parameters, demultiplex, lines
+from higgins.drivers.reference import Reference
 from higgins.model.capsule import Container, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import CapsuleId, ContainerId
@@ -420,6 +421,11 @@ class DockerRuntime:
     async def _uncreated(self, error: aiodocker.DockerError, container: Container) -> errors.Failure:
         if error.status == 404 and "no such image" in error.message.lower():
             return errors.NotFound(f"Image {container.image} could not be found on this host.", code="image-not-found")
+        if error.status == 400 and "invalid reference format" in error.message:
+            try:
+                Reference.parse(container.image)
+            except errors.Invalid as malformed:
+                return malformed  # Says which part is wrong.
         return await self._sorted(error, "create the container")
 
     async def _sorted(self, error: aiodocker.DockerError, doing: str) -> errors.Failure:
