@@ -194,16 +194,23 @@ def _same_run(found: Observation, last: Observation | None) -> bool:
     return last is not None and last.started_at == found.started_at
 
 
+def _ended(last: Observation | None) -> bool:
+    return last is not None and last.finished_at is not None
+
+
 def _cut_short(found: Observation, last: Observation | None, outage: Outage | None, *, unwatched: bool) -> bool:
     """Whether a run ended because the runtime went away, by itself, by power failure or by its administrator's hand."""
     if found.started_at is None or found.finished_at is None:
         return False
     # Only of what nobody watched: a command may well end with this code by itself, and must not be started again for it each time.
-    if unwatched and found.exit_code == _FOUND_DEAD and last is not None and last.stage is Stage.RUNNING:
+    if unwatched and found.exit_code == _FOUND_DEAD and not (_same_run(found, last) and _ended(last)):
         return True
-    if outage is None or found.started_at > outage.began:
+    if outage is None or found.finished_at < outage.began - _SHUTDOWN:
         return False
-    return outage.began - _SHUTDOWN <= found.finished_at and (outage.ended is None or found.finished_at <= outage.ended)
+    if outage.ended is not None and outage.ended < found.finished_at:
+        return False
+    # What began during the outage was started between two that look like one; there only the code tells.
+    return found.started_at <= outage.began or found.exit_code == _FOUND_DEAD
 
 
 def _lost(status: ContainerStatus) -> Observation | None:

@@ -206,9 +206,16 @@ class Containers:
         await self._change(caller, request, ref, "reboot", change, self._deadlines.reboot + patience)
 
     async def pause(self, caller: Caller, request: RequestId, ref: str) -> None:
-        await self._change(
-            caller, request, ref, "pause", lambda spec: replace(spec, desired=Desired.PAUSED), self._deadlines.pause
-        )
+        """Conflict also while it is being stopped: it would be shown as running, but nothing may be left to pause."""
+
+        def change(spec: CapsuleSpec) -> CapsuleSpec:
+            if spec.desired is Desired.STOPPED:
+                raise errors.Conflict(
+                    f"Cannot pause container {spec.containers[0].id}: it is being stopped", code="invalid-state-exception"
+                )
+            return replace(spec, desired=Desired.PAUSED)
+
+        await self._change(caller, request, ref, "pause", change, self._deadlines.pause)
 
     async def unpause(self, caller: Caller, request: RequestId, ref: str) -> None:
         await self._change(

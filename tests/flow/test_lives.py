@@ -169,6 +169,15 @@ async def test_verbs_given_faster_than_the_host_follows_end_where_the_last_one_s
     assert {(await here.action(made, one)).outcome for one in asked} == {Outcome.SUCCESS}
 
 
+async def test_what_is_being_stopped_cannot_be_paused_any_more(here: Cloud) -> None:
+    made = await here.run()
+    here.runtime.slow("stop", 0.1)
+    await here.containers.stop(ME, request(), made.id)
+    with pytest.raises(errors.Conflict, match="being stopped"):
+        await here.containers.pause(ME, request(), made.id)
+    await here.until(made, Status.STOPPED)
+
+
 async def test_a_delete_does_not_wait_for_a_stop_that_takes_its_time(here: Cloud) -> None:
     made = await here.run()
     here.runtime.slow("stop", 60)

@@ -1,0 +1,242 @@
+"""A worker on a runtime in memory: what it does when newer work, failures and hints come at the wrong moment."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from higgins import errors
+from higgins.agent.reporter import Reporter
+from higgins.agent.worker import Worker, Workplace
+from higgins.aio.beside import beside
+from higgins.link.messages import Work
+from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Container, Desired, PullPolicy, Stage
+from higgins.model.ids import CapsuleId, ProjectId
+from higgins.testing.builders import container, spec
+from higgins.testing.runtime import FakeImages, FakeRuntime
+
+
+class Told(Reporter):
+    """Keeps all that is reported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[tuple[int, CapsuleStatus]] = []
+
+    def report(self, capsule_id: CapsuleId, epoch: int, status: CapsuleStatus) -> None:
+        self.all.append((epoch, status))
+        super().report(capsule_id, epoch, status)
+
+
+class Bench:
+    """A worker at work."""
+
+    def __init__(self, wanted: CapsuleSpec, images: FakeImages | None = None) -> None:
+        self.images = images or FakeImages(present=("busybox",))
+        self.runtime = FakeRuntime(images=self.images, clock=time.time)
+        self.told = Told()
+        place = Workplace(
+            runtime=self.runtime,
+            images=self.images,
+            reporter=self.told,
+            clock=time.time,
+        )
+        self.worker = Worker(work(wanted), place)
+
+    @property
+    def last(self) -> CapsuleStatus:
+        return self.told.all[-1][1]
+
+    async def until_settled(self, generation: int) -> CapsuleStatus:
+        try:
+            async with asyncio.timeout(3):
+                while not (self.told.all and self.last.settled and self.last.generation == generation):
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"never settled on {generation}; was told {self.told.all}") from None
+        return self.last
+
+
+def work(wanted: CapsuleSpec, epoch: int = 1, status: CapsuleStatus | None = None) -> Work:
+    return Work(
+        capsule_id=CapsuleId(wanted.containers[0].id),
+        project_id=ProjectId("p1"),
+        epoch=epoch,
+        spec=wanted,
+        status=status or CapsuleStatus(),
+    )
+
+
+def newer(wanted: CapsuleSpec, **changes: object) -> CapsuleSpec:
+    return replace(wanted, generation=wanted.generation + 1, **changes)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def at_work(bench: Bench) -> AsyncIterator[Bench]:
+    async with beside() as start:
+        start(bench.worker.run())
+        yield bench
+
+
+@pytest.fixture
+def one() -> Container:
+    return container()
+
+
+async def test_a_permanent_failure_of_old_work_says_nothing_about_newer(one: Container) -> None:
+    wanted = spec(replace(one, command=("no-such-command",)))
+    bench = Bench(wanted)
+    bench.runtime.slow("start", 0.1)
+    async with at_work(bench):
+        await asyncio.sleep(0.05)
+        bench.worker.assign(work(newer(wanted, desired=Desired.DELETED, stop_timeout=0)))
+        assert not (await bench.until_settled(2)).failed
+    assert await bench.runtime.list() == {}
+
+
+async def test_work_of_a_newer_epoch_starts_anew_and_old_news_are_not_told_under_it(one: Container) -> None:
+    wanted = spec(one)
+    bench = Bench(wanted)
+    async with at_work(bench):
+        await bench.until_settled(1)
+        bench.runtime.slow("list", 0.05)
+        bench.worker.hint()
+        await asyncio.sleep(0.02)
+        bench.worker.assign(work(wanted, epoch=2))
+        await bench.until_settled(1)
+        async with asyncio.timeout(3):
+            while {seen.epoch for seen in (await bench.runtime.list()).values()} != {2}:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+    for epoch, status in bench.told.all:
+        for known in status.containers.values():
+            assert known.observed is None or known.observed.epoch == epoch
+
+
+async def test_hints_do_not_shorten_the_pause_after_a_failure(one: Container) -> None:
+    bench = Bench(spec(one))
+    bench.runtime.fail("create", errors.Unavailable("no"), times=10_000)
+    async with at_work(bench):
+        for _ in range(60):
+            bench.worker.hint()
+            await asyncio.sleep(0.01)
+    assert bench.runtime.count("create") <= 3
+
+
+async def test_newer_work_and_a_runtime_that_is_back_do(one: Container) -> None:
+    wanted = spec(one)
+    bench = Bench(wanted)
+    bench.runtime.fail("create", errors.Unavailable("no"), times=2)
+    async with at_work(bench):
+        await asyncio.sleep(0.02)
+        bench.worker.assign(work(newer(wanted)))
+        await asyncio.sleep(0.02)
+        bench.worker.retry()
+        await asyncio.sleep(0.05)
+        assert bench.last.settled
+
+
+async def test_what_failed_for_good_is_not_tried_again_not_even_by_the_next_agent(one: Container) -> None:
+    wanted = spec(replace(one, command=("no-such-command",)))
+    bench = Bench(wanted)
+    async with at_work(bench):
+        failed = await bench.until_settled(1)
+        assert failed.failed
+    again = Bench(wanted)
+    again.worker = Worker(work(wanted, status=failed), again.worker._place)
+    async with at_work(again):
+        for _ in range(20):
+            again.worker.hint()
+            await asyncio.sleep(0.005)
+    assert again.runtime.count("create") == 0
+
+
+async def test_older_work_is_ignored(one: Container) -> None:
+    wanted = newer(spec(one, desired=Desired.STOPPED))
+    bench = Bench(wanted)
+    async with at_work(bench):
+        await bench.until_settled(2)
+        bench.worker.assign(work(replace(wanted, generation=1, desired=Desired.RUNNING)))
+        await asyncio.sleep(0.05)
+    assert await bench.runtime.list() == {}
+
+
+async def test_what_the_control_plane_has_forgotten_is_told_again(one: Container) -> None:
+    wanted = spec(one)
+    bench = Bench(wanted)
+    async with at_work(bench):
+        settled = await bench.until_settled(1)
+        told = len(bench.told.all)
+        bench.worker.assign(work(wanted, status=settled))
+        assert len(bench.told.all) == told
+        bench.worker.assign(work(wanted, status=CapsuleStatus()))
+        assert len(bench.told.all) == told + 1
+
+
+async def test_a_repair_is_never_reported_as_something_under_way(one: Container) -> None:
+    """Nothing waits for it, so nothing would ever end it."""
+    bench = Bench(spec(one))
+    async with at_work(bench):
+        await bench.until_settled(1)
+        before = len(bench.told.all)
+        bench.images.forget("busybox")
+        bench.images.fail("fetch", errors.Unavailable("away"), times=99)
+        bench.runtime.forget(one.id)
+        bench.worker.hint()
+        await asyncio.sleep(0.1)
+        told = [status for _, status in bench.told.all[before:]]
+        assert told and all(status.settled and status.generation == 1 for status in told)
+        assert told[-1].reason == "away"
+
+
+async def test_an_image_that_vanishes_right_after_each_fetch_is_not_fetched_without_pause(one: Container) -> None:
+    bench = Bench(spec(replace(one, pull=PullPolicy.ALWAYS)), FakeImages(registry=("busybox",)))
+    missing = errors.NotFound("gone", code="image-not-found")
+    bench.runtime.fail("create", missing, times=10_000)
+    async with at_work(bench):
+        await asyncio.sleep(0.3)
+    assert bench.images.count("fetch") <= 2
+
+
+async def test_something_unforeseen_is_told_and_tried_again(one: Container) -> None:
+    bench = Bench(spec(one))
+    bench.runtime.fail("create", ZeroDivisionError("a bug"))  # type: ignore[arg-type]
+    async with at_work(bench):
+        await asyncio.sleep(0.05)
+        assert "ZeroDivisionError" in (bench.last.reason or "")
+        await bench.until_settled(1)
+    assert (await bench.runtime.list())[one.id].stage is Stage.RUNNING
+
+
+async def test_several_containers_run_side_by_side_after_those_that_come_first(one: Container) -> None:
+    first, second = container(command=("true",)), container(command=("true",))
+    other = container()
+    bench = Bench(spec(one, other, init=(first, second)))
+    async with at_work(bench):
+        status = await bench.until_settled(1)
+    assert {key: known.observed.stage for key, known in status.containers.items() if known.observed} == {
+        first.id: Stage.EXITED,
+        second.id: Stage.EXITED,
+        one.id: Stage.RUNNING,
+        other.id: Stage.RUNNING,
+    }
+    order = [seen.subject for seen in bench.runtime.seen if seen.method == "start"]
+    assert order == [first.id, second.id, one.id, other.id]
+
+
+async def test_where_one_that_comes_first_fails_the_others_do_not_start_until_a_fresh_start_is_asked_for(
+    one: Container,
+) -> None:
+    first = container(command=("flaky",))
+    bench = Bench(wanted := spec(one, init=(first,)))
+    bench.runtime.behave(("flaky",), replace(bench.runtime._does(("false",)), exit_code=1))
+    async with at_work(bench):
+        status = await bench.until_settled(1)
+        assert status.failed and first.name in (status.reason or "")
+        bench.runtime.behave(("flaky",), bench.runtime._does(("true",)))
+        bench.worker.assign(work(newer(wanted, restarts=1)))
+        assert not (await bench.until_settled(2)).failed
+    assert (await bench.runtime.list())[one.id].stage is Stage.RUNNING
