@@ -41,11 +41,11 @@ class Placer:
 
     async def visit(self) -> float | None:
         """Returns when to look again, if something has to wait for a host to connect."""
-        waiting = bool(await self._database.read(lambda db: capsules.unplaced(db, 1)))
-        patient = 0
-        while waiting:
+        # Not asked first whether anybody waits: a write that finds nothing flushes nothing, and whoever does wait has to wait for the asking too.
+        patient, more = 0, True
+        while more:
             skip = patient
-            placed, kept, waiting = await self._database.write(lambda db: self._place(db, skip))  # noqa: B023 - awaited here
+            placed, kept, more = await self._database.write(lambda db: self._place(db, skip))  # noqa: B023 - awaited here
             for capsule in placed:
                 self._hints.changed(capsule)
             # Those who go on waiting are the oldest of the next page, and must not keep the others from being looked at.

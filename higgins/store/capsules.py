@@ -79,6 +79,9 @@ _LEAVING = _ROW.where(
 _MISJUDGED = _ROW.where(capsules.c.host_lost != hosts.c.down).limit(sa.bindparam("most"))
 _NEXT_DEADLINE = sa.select(sa.func.min(capsules.c.deadline))
 
+_DELETE = capsules.delete().where(
+    capsules.c.id == sa.bindparam("read_id"), capsules.c.epoch == sa.bindparam("read_epoch")
+)
 _WRITE = capsules.update().where(capsules.c.id == sa.bindparam("read_id"))
 _WRITE_IF_AS_ASKED = _WRITE.where(capsules.c.generation == sa.bindparam("read_generation"))
 _WRITE_IF_AS_ASSIGNED = _WRITE_IF_AS_ASKED.where(
@@ -293,7 +296,7 @@ def write_status(
 
 def delete(db: Connection, capsule: Capsule) -> None:
     """Forget a capsule and its actions, if nobody has changed its assignment meanwhile."""
-    db.execute(capsules.delete().where(capsules.c.id == capsule.id, capsules.c.epoch == capsule.assignment.epoch))
+    db.execute(_DELETE, {"read_id": capsule.id, "read_epoch": capsule.assignment.epoch})
 
 
 def _as_now(db: Connection, capsule: Capsule) -> Capsule:
