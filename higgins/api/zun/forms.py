@@ -24,7 +24,8 @@ Zone = Annotated[str, Meta(min_length=1, max_length=255)]
 Path = Annotated[str, Meta(max_length=4096)]
 Key = Annotated[str, Meta(min_length=1)]
 Variable = Annotated[str, Meta(min_length=1, pattern="^[^=]+$")]
-SHELL_COMMAND = Annotated[str, Meta(min_length=1)]
+# Splitting takes the square of its length, and nobody else is served meanwhile: a megabyte would take half a minute.
+CommandLine = Annotated[str, Meta(max_length=32 * 1024)]
 Several = str | list[str]
 """A query parameter that may be repeated."""
 
@@ -55,7 +56,7 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     image: Image
     run: values.Truth | None = None
     name: Name | None = None
-    command: str | list[values.Text] | None = None
+    command: CommandLine | list[values.Text] | None = None
     entrypoint: list[values.Text] | None = None
     cpu: values.Cores | None = None
     cpu_policy: Literal["shared", "dedicated"] | None = None
@@ -161,7 +162,7 @@ class ReadLogs(Struct, forbid_unknown_fields=True, kw_only=True):
 class ExecuteCommand(Struct, forbid_unknown_fields=True, kw_only=True):
     """A command to be run inside a container."""
 
-    command: SHELL_COMMAND
+    command: Annotated[CommandLine, Meta(min_length=1)]
     run: values.PlainTruth | None = None
     interactive: values.PlainTruth | None = None
 

@@ -9,6 +9,12 @@ from higgins.model.capsule import Container, PullPolicy, Resources, RestartName,
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.query import FILTERS, SORT_KEYS, Query
 
+_LONGEST_WORD = 128 * 1024 - 1
+"""Bytes of one argument: the kernel takes no more."""
+_LONGEST_FIRST = 8 * 1024
+"""Bytes of a first word, which may be the name of a program. A runtime that cannot find it repeats it in its complaint: one that fills a pipe hangs
+runc for ever, and with it whoever asks the engine about that container."""
+
 
 def container(asked: forms.CreateContainer, container_id: ContainerId, defaults: Resources) -> Container:
     """The container that was asked for. Raises Invalid where its parts contradict each other."""
@@ -18,8 +24,8 @@ def container(asked: forms.CreateContainer, container_id: ContainerId, defaults:
         image=asked.image,
         image_driver="docker",
         pull=PullPolicy(asked.image_pull_policy.lower()) if asked.image_pull_policy else None,
-        command=_arguments(asked.command),
-        entrypoint=_arguments(asked.entrypoint),
+        command=_arguments(asked.command, "command"),
+        entrypoint=_arguments(asked.entrypoint, "entrypoint"),
         environment=asked.environment or None,
         labels=_plain(asked.labels),
         workdir=asked.workdir or None,
@@ -42,10 +48,10 @@ def hints(asked: forms.CreateContainer) -> Mapping[str, str] | None:
     return _plain(asked.hints)
 
 
-def words(command: str, name: str = "command") -> tuple[str, ...]:
-    """A command line as a shell would split it. Raises Invalid for a quotation that does not end."""
+def words(command: str, name: str) -> tuple[str, ...]:
+    """A command line as a shell would split it. Raises Invalid for a quotation that does not end, and for a word that is too long."""
     try:
-        return tuple(shlex.split(command))
+        return _bounded(shlex.split(command), name)
     except ValueError as error:
         raise forms.invalid(name, f"It cannot be split into words: {error}.", value=command) from error
 
@@ -80,15 +86,23 @@ def _several(value: str | int | list[str]) -> Sequence[str]:
             return ("true" if truth else "false",)
 
 
-def _arguments(asked: str | Sequence[str] | None) -> tuple[str, ...] | None:
+def _arguments(asked: str | Sequence[str] | None, name: str) -> tuple[str, ...] | None:
     """Nothing and an empty list both mean what the image says: clients send the one or the other."""
     match asked:
         case None:
             return None
         case str():
-            return words(asked) or None
+            return words(asked, name) or None
         case _:
-            return tuple(str(word) for word in asked) or None
+            return _bounded([str(word) for word in asked], name) or None
+
+
+def _bounded(given: Sequence[str], name: str) -> tuple[str, ...]:
+    for place, word in enumerate(given):
+        longest = _LONGEST_WORD if place else _LONGEST_FIRST
+        if len(word.encode()) > longest:
+            raise forms.invalid(name, f"Its word number {place + 1} is longer than {longest} bytes.", value=word)
+    return tuple(given)
 
 
 def _plain(asked: Mapping[str, str] | None) -> Mapping[str, str] | None:

@@ -205,7 +205,7 @@ async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Text:
 
 async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
     """Run a command inside a container to its end."""
-    command = translate.words(ask.params.command)
+    command = translate.words(ask.params.command, "command")
     if not command:
         raise forms.invalid("command", "It must have at least one word.", value=ask.params.command)
     interactive = bool(ask.params.interactive)

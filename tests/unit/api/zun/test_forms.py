@@ -336,6 +336,14 @@ def test_an_execute_needs_a_command_and_runs_to_its_end():
     assert read(forms.EXECUTE, {}, query={"command": '"ls"', "run": "True", "interactive": "true"}).interactive
 
 
+def test_a_command_line_that_would_take_long_to_split_is_refused():
+    line = "x" * 40_000
+    with pytest.raises(errors.Invalid, match="'command'"):
+        read(forms.EXECUTE, {"command": line})
+    with pytest.raises(errors.Invalid, match="'command'"):
+        create(Version(1, 19), command=line)
+
+
 def test_bounds_are_the_deployments_own():
     narrow = values.reader(values.Bounds(maximum_cpus=2, maximum_memory=64))
     with pytest.raises(errors.Invalid, match=r"from 0\.1 to 2"):

@@ -105,6 +105,17 @@ def test_a_quotation_without_end_is_refused():
         container(Version(1, 1), command='echo "a')
 
 
+@pytest.mark.parametrize("field", ["command", "entrypoint"])
+@pytest.mark.parametrize("words", [["x" * 9000], ["é" * 5000], ["sh", "-c", "x" * 140_000]])
+def test_words_that_no_host_could_run_are_refused(field, words):
+    with pytest.raises(errors.Invalid, match=f"'{field}'.*longer than"):
+        container(**{field: words})
+
+
+def test_a_long_script_is_no_long_name_of_a_program():
+    assert container(command=["sh", "-c", "x" * 100_000]).command == ("sh", "-c", "x" * 100_000)
+
+
 @pytest.mark.parametrize(
     ("given", "policy"),
     [
