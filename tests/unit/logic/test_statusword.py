@@ -1,0 +1,90 @@
+"""The word a user reads, from the three sides."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from higgins.logic.statusword import Status, describe
+from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, GivenUp, Stage
+from higgins.testing.builders import capsule, spec, status
+
+
+def word(wanted: CapsuleSpec, found: CapsuleStatus, **assigned: Any) -> tuple[Status, str | None]:
+    said = describe(capsule(wanted, status=found, assignment=Assignment(host_id=None, epoch=1, **assigned)))
+    return said.status, said.task
+
+
+@pytest.mark.parametrize(
+    ("desired", "stage", "expected"),
+    [
+        (Desired.CREATED, Stage.CREATED, Status.CREATED),
+        (Desired.RUNNING, Stage.RUNNING, Status.RUNNING),
+        (Desired.RUNNING, Stage.EXITED, Status.STOPPED),
+        (Desired.RUNNING, Stage.ABSENT, Status.RESTARTING),
+        (Desired.STOPPED, Stage.EXITED, Status.STOPPED),
+        (Desired.STOPPED, Stage.ABSENT, Status.STOPPED),
+        (Desired.PAUSED, Stage.PAUSED, Status.PAUSED),
+        (Desired.DELETED, Stage.ABSENT, Status.DELETING),
+    ],
+)
+def test_at_rest_the_word_is_what_the_host_sees(desired: Desired, stage: Stage, expected: Status) -> None:
+    wanted = spec(desired=desired)
+    assert word(wanted, status(wanted, stage))[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("desired", "stage", "expected"),
+    [
+        (Desired.RUNNING, Stage.CREATED, (Status.CREATED, "container_starting")),
+        (Desired.RUNNING, Stage.EXITED, (Status.STOPPED, "container_starting")),
+        (Desired.RUNNING, Stage.PAUSED, (Status.PAUSED, "container_unpausing")),
+        (Desired.RUNNING, Stage.RUNNING, (Status.RESTARTING, "container_rebooting")),
+        (Desired.STOPPED, Stage.RUNNING, (Status.RUNNING, "container_stopping")),
+        (Desired.PAUSED, Stage.RUNNING, (Status.RUNNING, "container_pausing")),
+        (Desired.DELETED, Stage.RUNNING, (Status.DELETING, "container_deleting")),
+    ],
+)
+def test_under_way_the_word_is_what_was_and_the_task_what_will_be(
+    desired: Desired, stage: Stage, expected: tuple[Status, str]
+) -> None:
+    before = spec()
+    after = replace(before, desired=desired, generation=2, restarts=1 if desired is Desired.RUNNING else 0)
+    assert word(after, status(before, stage)) == expected
+
+
+def test_before_anything_was_seen_it_is_being_created() -> None:
+    assert word(spec(), CapsuleStatus()) == (Status.CREATING, "container_creating")
+
+
+@pytest.mark.parametrize("desired", Desired)
+def test_what_was_given_up_or_failed_is_an_error_whatever_was_asked(desired: Desired) -> None:
+    wanted = spec(desired=desired)
+    assert word(wanted, CapsuleStatus(), given_up=GivenUp(generation=1, reason="late"))[0] is Status.ERROR
+    assert word(wanted, status(wanted, failed=True))[0] is Status.ERROR
+
+
+def test_a_late_success_ends_the_error() -> None:
+    wanted = spec()
+    assert word(wanted, status(wanted), given_up=GivenUp(generation=1, reason="late"))[0] is Status.RUNNING
+
+
+def test_what_was_given_up_before_says_nothing_about_what_is_asked_now() -> None:
+    wanted = spec(generation=2)
+    assert word(wanted, CapsuleStatus(), given_up=GivenUp(generation=1, reason="late"))[0] is Status.CREATING
+
+
+def test_on_a_host_that_is_lost_it_is_unknown_unless_it_is_to_be_deleted() -> None:
+    wanted = spec()
+    assert word(wanted, status(wanted), host_lost=True)[0] is Status.UNKNOWN
+    leaving = replace(wanted, desired=Desired.DELETED)
+    assert word(leaving, status(leaving), host_lost=True)[0] is Status.DELETING
+
+
+def test_one_of_several_that_runs_makes_the_capsule_run() -> None:
+    wanted = spec(*(each for one in (spec(), spec()) for each in one.containers))
+    found = status(wanted, Stage.EXITED)
+    running = status(wanted, Stage.RUNNING).containers
+    mixed = dict(found.containers) | {wanted.containers[0].id: running[wanted.containers[0].id]}
+    both: Capsule = capsule(wanted, status=replace(found, containers=mixed))
+    assert describe(both).status is Status.RUNNING
