@@ -73,7 +73,7 @@ def _reason(capsule: Capsule) -> str:
     if capsule.assignment.host_id is None:
         why = "no host took it"
     elif capsule.assignment.host_lost:
-        why = f"its host {capsule.host} is not connected"
+        why = "its host is not connected"
     else:
         why = capsule.status.reason or capsule.status.activity or "its host has not answered"
     remedy = "delete it again with force" if capsule.spec.desired is Desired.DELETED else "try again, or delete it"

@@ -44,7 +44,8 @@ def describe(capsule: Capsule) -> Word:
     if assignment.host_lost:
         return Word(
             status=Status.UNKNOWN,
-            reason=f"The host {capsule.host} has not been heard of; the state is unknown until it returns.",
+            # Without its name: which host it is, is for operators only.
+            reason="Its host has not been heard of; the state is unknown until it returns.",
         )
     if not settled:
         return _pending(capsule)

@@ -81,6 +81,12 @@ def test_on_a_host_that_is_lost_it_is_unknown_unless_it_is_to_be_deleted() -> No
     assert word(leaving, status(leaving), host_lost=True)[0] is Status.DELETING
 
 
+def test_a_lost_host_is_not_named_to_its_tenants() -> None:
+    wanted = spec()
+    lost = capsule(wanted, status=status(wanted), assignment=Assignment(host_lost=True), host="rack-7")
+    assert "rack-7" not in str(describe(lost).reason)
+
+
 def test_one_of_several_that_runs_makes_the_capsule_run() -> None:
     wanted = spec(*(each for one in (spec(), spec()) for each in one.containers))
     found = status(wanted, Stage.EXITED)
