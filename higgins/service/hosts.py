@@ -7,7 +7,7 @@ from dataclasses import replace
 from higgins import errors
 from higgins.link.messages import Finding, Hello, Work
 from higgins.model.action import Outcome
-from higgins.model.capsule import Capsule, Desired, Observation, Stage
+from higgins.model.capsule import Capsule, ContainerStatus, Desired, Stage
 from higgins.model.host import Host, Inventory
 from higgins.model.ids import CapsuleId, HostId
 from higgins.service.hints import Hints
@@ -206,11 +206,14 @@ def _used_up(capsule: Capsule) -> bool:
     if status.generation != spec.generation:
         return False
     seen = [status.containers[container.id] for container in spec.containers if container.id in status.containers]
-    return bool(seen) and all(one.observed is not None and _over(one.observed) and not one.waiting for one in seen)
+    return bool(seen) and all(_is_over(one) for one in seen)
 
 
-def _over(seen: Observation) -> bool:
-    """It ended; perhaps somebody has removed its remains since."""
+def _is_over(known: ContainerStatus) -> bool:
+    """It ended by itself, and for good; perhaps somebody has removed its remains since."""
+    seen = known.observed
+    if seen is None or known.waiting or known.interrupted:
+        return False
     return seen.stage is Stage.EXITED or (seen.stage is Stage.ABSENT and seen.finished_at is not None)
 
 

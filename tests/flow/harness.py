@@ -237,12 +237,6 @@ class Cloud:
         except TimeoutError:
             raise AssertionError(f"waited for {ids}, there are {there}") from None
 
-    async def until_at_most(self, ids: Set[str], within: float = 5.0) -> None:
-        """Wait until the runtime has no containers but these."""
-        async with asyncio.timeout(within):
-            while not set(await self.runtime.list()) <= ids:
-                await asyncio.sleep(0.01)
-
     async def until_empty(self, within: float = 5.0) -> None:
         await self.until_there(set(), within)
 

@@ -324,6 +324,13 @@ async def test_one_that_asked_to_be_removed_after_its_run_is(here: Cloud) -> Non
     made = await here.containers.create(ME, request(), container("true"), run=True, auto_remove=True)
     await here.until(made, None)
     assert await here.runtime.list() == {}
+    cut = await here.containers.create(ME, request(), container(), run=True, auto_remove=True)
+    await here.until(cut, Status.RUNNING)
+    here.runtime.go_away()
+    here.runtime.end(cut.spec.containers[0].id, 255)
+    here.runtime.fail("start", errors.Unavailable("not just now"))
+    here.runtime.come_back()
+    await eventually(lambda: here.runtime.starts[cut.spec.containers[0].id] == 2)
     stays = await here.containers.create(ME, request(), container(), run=True, auto_remove=True)
     await here.until(stays, Status.RUNNING)
     await here.containers.stop(ME, request(), stays.id)
