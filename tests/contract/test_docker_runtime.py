@@ -89,6 +89,15 @@ class TestDockerRuntime(RuntimeContract):
         await until(runtime, ends, Stage.EXITED)
         assert (await look(runtime, waits)).stage is Stage.RUNNING
 
+    async def test_an_image_is_not_reached_by_guessing_its_id(self, runtime: DockerRuntime, docker_url: str) -> None:
+        async with DockerImages(url=docker_url) as images:
+            whole = await images.resolve(BUSYBOX)
+        assert whole is not None
+        for guess in (whole.removeprefix("sha256:")[:12], whole[:19], whole):
+            container = a_container(guess, "true")
+            with pytest.raises((errors.NotFound, errors.Invalid)):
+                await runtime.create(origin_of(container), container)
+
     async def test_a_container_of_somebody_else_is_never_taken_for_ours(
         self, runtime: DockerRuntime, docker_url: str
     ) -> None:

@@ -82,7 +82,8 @@ class DockerRuntime:
 
     async def create(self, origin: Origin, container: Container) -> None:
         body = {
-            "Image": container.image,
+            # Never as it was written: the engine would also take it for the beginning of an image's id, whoever's that is.
+            "Image": str(Reference.parse(container.image)),
             "Cmd": _or_none(container.command),
             "Entrypoint": _or_none(container.entrypoint),
             "Env": [f"{name}={value}" for name, value in (container.environment or {}).items()],
@@ -421,11 +422,6 @@ class DockerRuntime:
     async def _uncreated(self, error: aiodocker.DockerError, container: Container) -> errors.Failure:
         if error.status == 404 and "no such image" in error.message.lower():
             return errors.NotFound(f"Image {container.image} could not be found on this host.", code="image-not-found")
-        if error.status == 400 and "invalid reference format" in error.message:
-            try:
-                Reference.parse(container.image)
-            except errors.Invalid as malformed:
-                return malformed  # Says which part is wrong.
         return await self._sorted(error, "create the container")
 
     async def _sorted(self, error: aiodocker.DockerError, doing: str) -> errors.Failure:
