@@ -229,10 +229,18 @@ class Worker:
             log.warning("%s: %s", work.capsule_id, failure.message)
             self._report(work, settled=True, reason=failure.message, failed=True)
             return _FIRST_PAUSE  # Then it only looks at what there is now.
+        if self.outage is not None and self.outage.ended is None:
+            self._known = self._judged_again(work, self.outage)
         self._report(work, settled=self._has_settled(work), reason=failure.message)
         log.warning("%s: %s; trying again in %.1f s", work.capsule_id, failure.message, self._pause)
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
         return pause
+
+    def _judged_again(self, work: Work, outage: Outage) -> dict[ContainerId, ContainerStatus]:
+        """What was seen last, in the light of an outage that began after it: what ended just before did not end by itself, and will be started again."""
+        last = {known.observed.container_id: known.observed for known in self._known.values() if known.observed}
+        there = {container_id: seen for container_id, seen in last.items() if seen.stage is not Stage.ABSENT}
+        return convergence.absorb(work.spec, work.epoch, there, self._known, outage)
 
     def _report(
         self, work: Work, *, settled: bool, reason: str | None, failed: bool = False, activity: str | None = None
