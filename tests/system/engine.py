@@ -96,9 +96,9 @@ async def forget(image: str, *, url: str = URL) -> None:
 
 
 @contextmanager
-def registry(program: str, directory: Path) -> Iterator[str]:
-    """A registry that keeps its images in the directory, for as long as the block lasts."""
-    address = f"127.0.0.1:{_free_port()}"
+def registry(program: str, directory: Path, address: str | None = None) -> Iterator[str]:
+    """A registry that keeps its images in the directory, for as long as the block lasts; at a free address, or at the one it had before."""
+    address = address or f"127.0.0.1:{_free_port()}"
     configuration = directory / "config.yml"
     configuration.write_text(
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {directory}/images}}}}\nhttp: {{addr: {address}}}\n"

@@ -36,6 +36,7 @@ class AllInOne:
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = directory / "higgins.conf"
         self.log = directory / "higgins.log"
+        self.database = directory / "state" / "higgins.sqlite"
         self.process: subprocess.Popen[bytes] | None = None
         self._write(
             {
@@ -112,10 +113,14 @@ class AllInOne:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
-    def remove(self) -> None:
-        """End it, and leave nothing of it on the engine."""
+    def end(self) -> None:
+        """Stop it, if it runs."""
         if not self.over:
             self.stop()
+
+    def remove(self) -> None:
+        """End it, and leave nothing of it on the engine."""
+        self.end()
         engine = [sys.executable, str(ROOT / "scripts" / "engine.py"), self.docker_url]
         subprocess.run(
             [*engine, "remove-containers", f"org.higgins.owner={self.owner}"], check=True, capture_output=True

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.engine import BUSYBOX, import_busybox
+from tests.system.engine import BUSYBOX, import_busybox, missing
 from tests.system.faults.engine_of_its_own import OwnEngine
 
 
@@ -21,12 +22,34 @@ def seed() -> int:
 
 
 @pytest.fixture
-def own_engine(tmp_path: Path) -> Iterator[OwnEngine]:
-    """An engine that answers and has the image BUSYBOX; nothing is left of it afterwards."""
+def absent_engine(tmp_path: Path) -> Iterator[OwnEngine]:
+    """An engine that has not been started; nothing is left of it afterwards."""
     engine = OwnEngine(tmp_path)
     try:
-        engine.start()
-        asyncio.run(import_busybox(BUSYBOX, url=engine.url))
         yield engine
     finally:
         engine.remove()
+
+
+@pytest.fixture
+def own_engine(absent_engine: OwnEngine) -> OwnEngine:
+    """One that answers, and has the image BUSYBOX."""
+    absent_engine.start()
+    asyncio.run(import_busybox(BUSYBOX, url=absent_engine.url))
+    return absent_engine
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A directory on a disk of three MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        missing(f"A small disk cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)

@@ -29,6 +29,7 @@ class OwnEngine:
         self.socket = self._place / "docker.sock"
         self.url = f"unix://{self.socket}"
         self.log = directory / "dockerd.log"
+        self._data = self._place / "data"
         self._pid_file = self._place / "dockerd.pid"
         self._cgroup = f"/{self._place.name}"
         # The first process inside is heir to all whose parents have died, and has to bury them: the shell does so while it waits.
@@ -56,6 +57,18 @@ class OwnEngine:
     def _enter(self, *command: str) -> list[str]:
         return ["nsenter", f"--target={self._inside}", "--mount", "--net", "--pid", "--uts", *command]
 
+    def put_on_a_small_disk(self, mebibytes: int) -> None:
+        """Before it is started: all that it keeps goes on a disk of this size."""
+        self._data.mkdir()
+        disk = ("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(self._data))
+        subprocess.run(self._enter(*disk), check=True)
+
+    def fill_its_disk(self) -> None:
+        subprocess.run(self._enter("sh", "-c", f"cat /dev/zero >{self._data}/fill"), capture_output=True, check=False)
+
+    def free_its_disk(self) -> None:
+        subprocess.run(self._enter("rm", str(self._data / "fill")), check=True)
+
     def start(self, *options: str) -> None:
         """Returns once it answers."""
         self.spawn(*options)
@@ -70,7 +83,7 @@ class OwnEngine:
                 self._enter(
                     "dockerd",
                     f"--config-file={configuration}",
-                    f"--data-root={self._place / 'data'}",
+                    f"--data-root={self._data}",
                     f"--exec-root={self._place / 'exec'}",
                     f"--pidfile={self._pid_file}",
                     f"--host={self.url}",

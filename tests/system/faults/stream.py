@@ -298,7 +298,7 @@ async def streaming(server: AllInOne, seed: int, *, clients: int = 12) -> AsyncI
         stream = Stream(api, server.docker_url, server.owner, clients=clients, seed=seed)
         yield stream
         await stream.reckon()
-        assert_no_claim_leaks(server.directory / "state" / "higgins.sqlite")
+        assert_no_claim_leaks(server.database)
         print(f"{stream.asked} requests were taken")
     finally:
         await api.close()

@@ -38,7 +38,7 @@ async def test_an_engine_that_ends_and_returns_runs_what_it_ran(
             await stream.during(end_it_and_start_it)
         server.assert_no_traceback()
     finally:
-        server.remove()
+        server.end()
 
 
 async def test_what_is_removed_behind_its_back_is_made_again(docker_url: str, tmp_path: Path, seed: int) -> None:
