@@ -1,0 +1,119 @@
+"""An agent on a wire in memory, with the control plane's words put into the test's mouth."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from higgins.agent.agent import Agent, Custom, Identity
+from higgins.aio.beside import beside
+from higgins.link.messages import Changed, Heartbeat, Hello, HostMessage, Welcome, Whole, Withdrawn, Work, roll
+from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Stage
+from higgins.model.ids import CapsuleId, HostId, ProjectId
+from higgins.testing.builders import container, spec
+from higgins.testing.runtime import FakeRuntime
+from higgins.testing.wire import Wire
+
+
+class Conversation:
+    """The control plane's side of one session."""
+
+    def __init__(self, wire: Wire, runtime: FakeRuntime) -> None:
+        self.wire = wire
+        self.say = wire.control.send
+        self.runtime = runtime
+        self.heard: list[HostMessage] = []
+
+    async def listen(self) -> None:
+        async for message in self.wire.control:
+            self.heard.append(message)
+            if isinstance(message, Hello):
+                await self.say(Welcome(session=1, heartbeat=0.02))
+
+    async def heartbeat(self) -> Heartbeat:
+        """The next one but one, so that it knows what was said before."""
+        for _ in range(2):
+            count = len(self.heard)
+            async with asyncio.timeout(2):
+                while not any(isinstance(each, Heartbeat) for each in self.heard[count:]):
+                    await asyncio.sleep(0.005)
+        return next(each for each in reversed(self.heard) if isinstance(each, Heartbeat))
+
+    async def until_there(self, *ids: str) -> None:
+        async with asyncio.timeout(2):
+            while set(await self.runtime.list()) != set(ids):
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Conversation]:
+    wire, runtime = Wire(), FakeRuntime(clock=time.time)
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[object]:
+        yield wire.host
+
+    identity = Identity(host_id=HostId("h1"), name="h1")
+    images: object = None
+    agent = Agent(identity, connect, runtime, images, Custom(sweep=0.05))  # type: ignore[arg-type]
+    talk = Conversation(wire, runtime)
+    async with beside() as start:
+        start(talk.listen())
+        start(agent.run())
+        await talk.heartbeat()  # It has been welcomed.
+        yield talk
+
+
+def work(wanted: CapsuleSpec, epoch: int = 1) -> Work:
+    return Work(
+        capsule_id=CapsuleId(wanted.containers[0].id),
+        project_id=ProjectId("p1"),
+        epoch=epoch,
+        spec=wanted,
+        status=CapsuleStatus(),
+    )
+
+
+async def test_having_heard_nothing_is_not_told_as_having_nothing() -> None:
+    """Else a lost first message would never be said again, and strays would stay for ever."""
+    async with connected() as talk:
+        assert (await talk.heartbeat()).known != roll(())
+        await talk.say(Whole(number=1, work=()))
+        assert (await talk.heartbeat()).known == roll(())
+
+
+async def test_what_was_said_earlier_and_comes_later_changes_nothing() -> None:
+    one, other = spec(container()), spec(container())
+    async with connected() as talk:
+        await talk.say(Changed(number=3, work=(work(one),)))
+        await talk.say(Whole(number=1, work=()))
+        await talk.say(Withdrawn(number=2, capsules=(work(one).capsule_id,)))
+        await talk.say(Withdrawn(number=5, capsules=(work(other).capsule_id,)))
+        await talk.say(Changed(number=4, work=(work(other),)))
+        assert (await talk.heartbeat()).known == roll([work(one)])
+        await talk.until_there(one.containers[0].id)
+
+
+async def test_what_is_in_no_whole_assignment_any_more_is_removed() -> None:
+    one, other = spec(container()), spec(container())
+    async with connected() as talk:
+        await talk.say(Whole(number=1, work=(work(one), work(other))))
+        await talk.until_there(one.containers[0].id, other.containers[0].id)
+        await talk.say(Whole(number=2, work=(work(one),)))
+        await talk.until_there(one.containers[0].id)
+
+
+async def test_withdrawn_and_assigned_anew_it_is_made_anew() -> None:
+    one = spec(container())
+    which = one.containers[0].id
+    async with connected() as talk:
+        await talk.say(Whole(number=1, work=(work(one),)))
+        await talk.until_there(which)
+        await talk.say(Withdrawn(number=2, capsules=(work(one).capsule_id,)))
+        await talk.say(Changed(number=3, work=(work(one, epoch=2),)))
+        async with asyncio.timeout(2):
+            while True:
+                seen = (await talk.runtime.list()).get(which)
+                if seen is not None and seen.epoch == 2 and seen.stage is Stage.RUNNING:
+                    break
+                await asyncio.sleep(0.005)
