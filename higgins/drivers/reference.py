@@ -50,7 +50,9 @@ class Reference:
                 "the name may have lower-case letters, digits, and ., _ or - between them, in parts separated by /",
             )
         if name == "sha256":
-            raise _malformed(text, "an id is no name; it would reach images that were never meant for whoever guesses it")
+            raise _malformed(
+                text, "an id is no name; it would reach images that were never meant for whoever guesses it"
+            )
         if len(name) > _LONGEST_NAME:
             raise _malformed(text, f"the name must not be longer than {_LONGEST_NAME} characters")
         return cls(registry=registry, path=path, tag=tag or (None if digest else "latest"), digest=digest or None)

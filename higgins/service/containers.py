@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
-from higgins.logic import allowed, statusword
+from higgins.logic import access, allowed, statusword
 from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired, Kind, PullPolicy
 from higgins.model.identity import Caller
@@ -143,12 +143,16 @@ class Containers:
         return capsule
 
     async def list(self, caller: Caller, query: Query) -> Page:
-        """The caller's containers; `query.all_projects` needs a rule of its own, filtering by `host` too. NotFound for an unknown marker."""
+        """The caller's containers; NotFound for an unknown marker.
+
+        `query.all_projects` needs a rule of its own, filtering and sorting by a field the right to see that field.
+        """
         self._allow(caller, "container:get_all")
         if query.all_projects:
             self._allow(caller, "container:get_all_all_projects")
-        if "host" in query.filters or query.sort_key == "host":
-            self._allow(caller, "container:get_one:host")
+        # Whoever may not see a field must not find out its value by asking which containers have it, or in which order they come.
+        for name in (*query.filters, query.sort_key):
+            self._allow(caller, f"{access.FIELD_RULE}{name}")
         project = None if query.all_projects else caller.project_id
         return await self._database.read(lambda db: capsules.page(db, project, query, Kind.CONTAINER))
 
@@ -211,7 +215,8 @@ class Containers:
         def change(spec: CapsuleSpec) -> CapsuleSpec:
             if spec.desired is Desired.STOPPED:
                 raise errors.Conflict(
-                    f"Cannot pause container {spec.containers[0].id}: it is being stopped", code="invalid-state-exception"
+                    f"Cannot pause container {spec.containers[0].id}: it is being stopped",
+                    code="invalid-state-exception",
                 )
             return replace(spec, desired=Desired.PAUSED)
 
@@ -222,18 +227,26 @@ class Containers:
             caller, request, ref, "unpause", lambda spec: replace(spec, desired=Desired.RUNNING), self._deadlines.pause
         )
 
-    async def rename(self, caller: Caller, ref: str, name: str, *, rule: str = "container:rename") -> Capsule:
-        """`rule` is the policy rule to check: a PATCH is an update, the old verb a rename."""
+    async def update(self, caller: Caller, ref: str, *, name: str | None = None) -> Capsule:
+        """None: as it is. Succeeds if it has the name already."""
         now = self._clock()
 
         def work(db: Connection) -> Capsule:
-            capsule = self._find(db, caller, ref, rule)
-            if rule == "container:update":
-                allowed.check("update", statusword.describe(capsule).status, capsule.id)
+            capsule = self._find(db, caller, ref, "container:update")
+            allowed.check("update", statusword.describe(capsule).status, capsule.id)
+            return capsule if name is None or name == capsule.name else self._renamed(db, capsule, name, now)
+
+        return await self._database.write(work)
+
+    async def rename(self, caller: Caller, ref: str, name: str) -> Capsule:
+        """Conflict if it has the name already."""
+        now = self._clock()
+
+        def work(db: Connection) -> Capsule:
+            capsule = self._find(db, caller, ref, "container:rename")
             if name == capsule.name:
                 raise errors.Conflict(f"The container {capsule.id} has the name {name} already.")
-            self._check_name(db, capsule.project_id, name, besides=capsule.id)
-            return capsules.write_name(db, capsule, name, now)
+            return self._renamed(db, capsule, name, now)
 
         return await self._database.write(work)
 
@@ -341,6 +354,10 @@ class Containers:
             return wanted
 
         self._hints.changed(await self._database.write(work))
+
+    def _renamed(self, db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
+        self._check_name(db, capsule.project_id, name, besides=capsule.id)
+        return capsules.write_name(db, capsule, name, now)
 
     async def _read(self, caller: Caller, ref: str, rule: str) -> Capsule:
         return await self._database.read(lambda db: self._find(db, caller, ref, rule))

@@ -166,6 +166,8 @@ async def test_a_container_gets_another_name_both_ways(town):
     ref = await town.one.run("web", "sleep", "inf")
     patched = await town.one("PATCH", f"/containers/{ref}", {"name": "web.txt"})
     assert (patched.status, patched["name"], "links" in patched.body) == (200, "web.txt", True)
+    again = await town.one("PATCH", f"/containers/{ref}", {"name": "web.txt"})
+    assert (again.status, again["updated_at"]) == (200, patched["updated_at"])
     renamed = await town.one("POST", "/containers/web.txt/rename?name=shop", version="container 1.13")
     assert (renamed.status, renamed["name"]) == (200, "shop")
     assert (await town.one("GET", "/containers/shop"))["uuid"] == ref

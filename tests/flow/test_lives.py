@@ -62,7 +62,7 @@ async def ask(here: Cloud, verb: str, asked: RequestId, made: Capsule) -> None:
         case "delete_force":
             await here.containers.delete(BOSS, asked, made.id, force=True)
         case "update":
-            await here.containers.rename(ME, made.id, "another-name", rule="container:update")
+            await here.containers.update(ME, made.id, name="another-name")
         case "kill":
             await here.containers.kill(ME, asked, made.id)
         case "execute":
@@ -244,7 +244,7 @@ async def as_somebody(here: Cloud, who: object, verb: str, ref: str) -> None:
         case "delete_force":
             await verbs.delete(who, request(), ref, force=True)  # type: ignore[arg-type]
         case "update":
-            await verbs.rename(who, ref, "stolen")  # type: ignore[arg-type]
+            await verbs.update(who, ref)  # type: ignore[arg-type]
         case "execute":
             await verbs.execute(who, ref, ["true"])  # type: ignore[arg-type]
         case "logs":

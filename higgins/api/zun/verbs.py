@@ -124,11 +124,7 @@ async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
 
 async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
     """Change a container; without a change, show it."""
-    ref, name = ask.path[0], ask.params.name
-    if name is None:
-        capsule = await door.containers.show(ask.caller, ref)
-    else:
-        capsule = await door.containers.rename(ask.caller, ref, name, rule="container:update")
+    capsule = await door.containers.update(ask.caller, ask.path[0], name=ask.params.name)
     return Answer(_encode(_view(door, ask, capsule)))
 
 
