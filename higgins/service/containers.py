@@ -210,21 +210,15 @@ class Containers:
         await self._change(caller, request, ref, "reboot", change, self._deadlines.reboot + patience)
 
     async def pause(self, caller: Caller, request: RequestId, ref: str) -> None:
-        """Conflict also while it is being stopped: it would be shown as running, but nothing may be left to pause."""
-
-        def change(spec: CapsuleSpec) -> CapsuleSpec:
-            if spec.desired is Desired.STOPPED:
-                raise errors.Conflict(
-                    f"Cannot pause container {spec.containers[0].id}: it is being stopped",
-                    code="invalid-state-exception",
-                )
-            return replace(spec, desired=Desired.PAUSED)
-
-        await self._change(caller, request, ref, "pause", change, self._deadlines.pause)
+        """Conflict also while it is being stopped."""
+        await self._change(
+            caller, request, ref, "pause", lambda spec: _going_on(spec, Desired.PAUSED), self._deadlines.pause
+        )
 
     async def unpause(self, caller: Caller, request: RequestId, ref: str) -> None:
+        """Conflict also while it is being stopped."""
         await self._change(
-            caller, request, ref, "unpause", lambda spec: replace(spec, desired=Desired.RUNNING), self._deadlines.pause
+            caller, request, ref, "unpause", lambda spec: _going_on(spec, Desired.RUNNING), self._deadlines.pause
         )
 
     async def update(self, caller: Caller, ref: str, *, name: str | None = None) -> Capsule:
@@ -406,6 +400,13 @@ class Containers:
 
 def _fresh_start(spec: CapsuleSpec) -> CapsuleSpec:
     return replace(spec, desired=Desired.RUNNING, restarts=spec.restarts + 1)
+
+
+def _going_on(spec: CapsuleSpec, desired: Desired) -> CapsuleSpec:
+    """Another state of the same run. While a stop is on its way the run is shown as going on, but nothing of it may be left."""
+    if spec.desired is Desired.STOPPED:
+        raise errors.Conflict(f"Container {spec.containers[0].id} is being stopped.", code="invalid-state-exception")
+    return replace(spec, desired=desired)
 
 
 def _patience(timeout: int | None) -> int:

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from higgins import errors
+from higgins.link.messages import Finding
 from higgins.logic.allowed import STATUSES
 from higgins.logic.statusword import Status
 from higgins.model.action import Outcome
 from higgins.model.capsule import Capsule, Desired, PullPolicy, Resources, RestartName, RestartPolicy, Stage
 from higgins.model.ids import RequestId
 from higgins.model.query import Query
+from higgins.testing import builders
 from higgins.testing.runtime import Behaviour, FakeImages
-from tests.flow.harness import Cloud, admin, caller, cloud, container, eventually, request
+from tests.flow.harness import HOST, Cloud, admin, caller, cloud, container, eventually, request
 
 ME = caller()
 BOSS = admin("p1")
@@ -169,12 +172,21 @@ async def test_verbs_given_faster_than_the_host_follows_end_where_the_last_one_s
     assert {(await here.action(made, one)).outcome for one in asked} == {Outcome.SUCCESS}
 
 
-async def test_what_is_being_stopped_cannot_be_paused_any_more(here: Cloud) -> None:
+async def test_what_is_being_stopped_can_be_neither_paused_nor_unpaused_any_more(here: Cloud) -> None:
     made = await here.run()
-    here.runtime.slow("stop", 0.1)
+    await here.agent.kill()
+    await here.containers.pause(ME, request(), made.id)
     await here.containers.stop(ME, request(), made.id)
     with pytest.raises(errors.Conflict, match="being stopped"):
         await here.containers.pause(ME, request(), made.id)
+    # The host had paused it before it heard of the stop, and its report comes late.
+    paused = builders.status(replace(made.spec, generation=2), Stage.PAUSED)
+    finding = Finding(capsule_id=made.id, epoch=1, sequence=999, status=paused)
+    await here.hosts.report(HOST, (await here.host()).session, [finding])
+    await here.until(made, Status.PAUSED, task="container_stopping")
+    with pytest.raises(errors.Conflict, match="being stopped"):
+        await here.containers.unpause(ME, request(), made.id)
+    here.agent.start()
     await here.until(made, Status.STOPPED)
 
 
