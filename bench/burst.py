@@ -14,7 +14,7 @@ from bench.running import PATIENCE, Client, Trouble
 
 AIM = 1.15
 _TRIED = (1, 2, 4, 8)
-_LOOK = 0.05
+_LOOK = 0.25
 """Seconds between two looks at the list of all."""
 _BREATH = 2.0
 """Seconds between two bursts: an engine goes on cleaning up after it has answered."""
