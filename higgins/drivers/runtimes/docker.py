@@ -11,7 +11,7 @@ import aiodocker
 import msgspec
 
 from higgins import errors
-from higgins.drivers import documents, oci
+from higgins.drivers import documents, lost, oci
 from higgins.drivers.engine import Engine, Parameters, demultiplex, lines
 from higgins.drivers.reference import Reference
 from higgins.model.capsule import Container, Observation, Resources, Stage
@@ -121,6 +121,12 @@ class DockerRuntime:
                     await self.remove(container_id)
                     raise errors.Unavailable(
                         "The container was half removed; it has to be made again.", retry_after=1
+                    ) from error
+                if lost.SIGNS.search(error.message):
+                    await self._end_lost(container_id)
+                    raise errors.Unavailable(
+                        "Docker died while it started the container, and has lost sight of it; it has to be made again.",
+                        retry_after=1,
                     ) from error
                 if error.status == 404 and _no_container(error):
                     raise errors.Conflict("The container cannot start: it is gone from Docker.") from error
@@ -375,6 +381,13 @@ class DockerRuntime:
             await self._gone(container.id)
             return False
         return True
+
+    async def _end_lost(self, container_id: ContainerId) -> None:
+        """Remove it, with the processes that the engine does not know of."""
+        found = await self._inspect(container_id)
+        if found is not None:
+            await asyncio.to_thread(lost.end, found.id)
+        await self.remove(container_id)
 
     async def _gone(self, container_id: ContainerId) -> None:
         """Wait for the end of a removal."""

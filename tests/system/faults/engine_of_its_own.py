@@ -1,5 +1,6 @@
 """A second Docker Engine that a test may kill: its own data, network, mounts and processes, and nothing of it left afterwards."""
 
+import json
 import os
 import shutil
 import signal
@@ -118,6 +119,25 @@ class OwnEngine:
     def kill(self) -> None:
         """As a crash would: its containers run on, with nobody to look after them."""
         self._signal("KILL")
+
+    def kill_before_it_writes_down_a_start(self, container: str) -> None:
+        """As a crash would that comes between the start of a container, by its full id, and the engine's record of it."""
+        self.kill()
+        record = self._data / "containers" / container / "config.v2.json"
+        written = json.loads(record.read_text())
+        written["State"] |= {"Running": False, "Pid": 0, "StartedAt": "0001-01-01T00:00:00Z"}
+        record.write_text(json.dumps(written))
+
+    def processes(self) -> list[str]:
+        """The command lines of all that runs in its containers, whether it knows of it or not."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if self._cgroup in (process / "cgroup").read_text():
+                    found.append((process / "cmdline").read_text().replace("\0", " ").strip())
+            except OSError:
+                continue
+        return found
 
     def stop(self) -> None:
         """As an administrator would: it ends its containers first."""

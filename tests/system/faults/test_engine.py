@@ -12,6 +12,7 @@ import pytest
 from higgins.drivers.engine import Engine
 from tests.system.faults.engine_of_its_own import OwnEngine
 from tests.system.faults.stream import OWNER, streaming
+from tests.system.faults.user import user_of
 from tests.system.servers import AllInOne
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -41,6 +42,29 @@ async def test_an_engine_that_ends_and_returns_runs_what_it_ran(
         server.end()
 
 
+async def test_a_start_of_which_the_engine_knows_nothing_is_not_left_running_beside_another(
+    own_engine: OwnEngine, tmp_path: Path
+) -> None:
+    server = AllInOne(tmp_path, own_engine.url)
+    try:
+        await asyncio.to_thread(server.start)
+        async with user_of(server) as user:
+            container = await user.run()
+            await user.until(container, "Running")
+            (first,) = await _listed(server)
+            await asyncio.to_thread(own_engine.kill_before_it_writes_down_a_start, first)
+            await asyncio.to_thread(own_engine.start)
+            while await _listed(server) in ([first], []):
+                await asyncio.sleep(0.1)
+            await user.until(container, "Running")
+            assert len([line for line in own_engine.processes() if line.startswith("sh ")]) == 1
+            await user.forget(container)
+            assert own_engine.processes() == []
+        server.assert_no_traceback()
+    finally:
+        server.end()
+
+
 async def test_what_is_removed_behind_its_back_is_made_again(docker_url: str, tmp_path: Path, seed: int) -> None:
     server = AllInOne(tmp_path, docker_url)
     chance = random.Random(seed)
@@ -64,10 +88,8 @@ async def test_what_is_removed_behind_its_back_is_made_again(docker_url: str, tm
 
 async def _remove(server: AllInOne, choice: Callable[[list[str]], list[str]]) -> int:
     """As `docker rm -f` does; how many."""
-    filters = json.dumps({"label": [f"{OWNER}={server.owner}"]})
+    chosen = choice(await _listed(server))
     async with Engine(server.docker_url) as engine:
-        listed = json.loads(await engine.call("GET", "containers/json", {"all": True, "filters": filters}))
-        chosen = choice([each["Id"] for each in listed])
         for victim in chosen:
             try:
                 await engine.call("DELETE", f"containers/{victim}", {"force": True})
@@ -76,3 +98,13 @@ async def _remove(server: AllInOne, choice: Callable[[list[str]], list[str]]) ->
                 if refusal.status not in (404, 409):
                     raise
         return len(chosen)
+
+
+async def _listed(server: AllInOne) -> list[str]:
+    """The engine's ids of all that is ours."""
+    filters = json.dumps({"label": [f"{OWNER}={server.owner}"]})
+    async with Engine(server.docker_url) as engine:
+        return [
+            each["Id"]
+            for each in json.loads(await engine.call("GET", "containers/json", {"all": True, "filters": filters}))
+        ]
