@@ -76,5 +76,9 @@ def _reason(capsule: Capsule) -> str:
         why = "its host is not connected"
     else:
         why = capsule.status.reason or capsule.status.activity or "its host has not answered"
-    remedy = "delete it again with force" if capsule.spec.desired is Desired.DELETED else "try again, or delete it"
+    remedy = (
+        "try again, or ask an operator to delete it by force"
+        if capsule.spec.desired is Desired.DELETED
+        else "try again, or delete it"
+    )
     return f"{doing} did not finish in time: {why.rstrip('.')}; {remedy}."

@@ -72,7 +72,13 @@ class Inspected(msgspec.Struct, frozen=True):
 class Listed(msgspec.Struct, frozen=True):
     """One container in a list."""
 
-    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
+    labels: dict[str, str] = msgspec.field(name="Labels")
+    status: str = msgspec.field(name="State")
+
+    @property
+    def state(self) -> State:
+        """Where it stands, in a word."""
+        return State(status=self.status)
 
 
 class Actor(msgspec.Struct, frozen=True):

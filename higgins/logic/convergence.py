@@ -100,8 +100,9 @@ def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: floa
                 return ahead
     else:
         for container in spec.init:
-            if _stage(seen, container) in (Stage.RUNNING, Stage.PAUSED):
-                return Stop(container_id=container.id, timeout=spec.stop_timeout)
+            ahead = _stopping(spec, container.id, _stage(seen, container))
+            if ahead is not None:
+                return ahead
     looks: list[float] = []
     for container in spec.containers:
         match _regular(spec, container, seen.get(container.id), _status(known, container), now):
@@ -225,10 +226,20 @@ def _lost(status: ContainerStatus) -> Observation | None:
 
 def _ending(spec: CapsuleSpec, seen: Seen) -> Step | Rest:
     for found in seen.values():
-        if found.stage in (Stage.RUNNING, Stage.PAUSED) and spec.stop_timeout > 0:
-            return Stop(container_id=found.container_id, timeout=spec.stop_timeout)
-        return Remove(container_id=found.container_id)
+        grace = _stopping(spec, found.container_id, found.stage) if spec.stop_timeout > 0 else None
+        return grace or Remove(container_id=found.container_id)
     return Rest()
+
+
+def _stopping(spec: CapsuleSpec, container_id: ContainerId, stage: Stage) -> Step | None:
+    """The way to a stop; None when it does not run. What is frozen cannot hear that it should end: it is let go first, if it has time."""
+    match stage:
+        case Stage.PAUSED if spec.stop_timeout > 0:
+            return Unpause(container_id=container_id)
+        case Stage.RUNNING | Stage.PAUSED:
+            return Stop(container_id=container_id, timeout=spec.stop_timeout)
+        case _:
+            return None
 
 
 def _initial(
@@ -279,18 +290,10 @@ def _regular(
         case Desired.CREATED:
             if stage is Stage.ABSENT:
                 return Create(container=container)
-            return (
-                Stop(container_id=container.id, timeout=spec.stop_timeout)
-                if stage in (Stage.RUNNING, Stage.PAUSED)
-                else None
-            )
+            return _stopping(spec, container.id, stage)
         case Desired.STOPPED:
             # What was lost while it was stopped is made again by the next start.
-            return (
-                Stop(container_id=container.id, timeout=spec.stop_timeout)
-                if stage in (Stage.RUNNING, Stage.PAUSED)
-                else None
-            )
+            return _stopping(spec, container.id, stage)
         case _:
             return _running(spec, container, found, status, now)
 

@@ -34,7 +34,7 @@ class Runtime(Protocol):
     """A place where containers run."""
 
     async def list(self, containers: Sequence[ContainerId] | None = None) -> Mapping[ContainerId, Observation]:
-        """The containers named that are there, or, with None, all that carry our mark."""
+        """The containers named that are there, or, with None, all that carry our mark, whose stage and origin alone need be told then."""
         ...
 
     def watch(self) -> AsyncIterator[ContainerId]:

@@ -111,7 +111,7 @@ class Containers:
         """
         self._check_create(caller, container, runtime=runtime, host=host)
         now = self._clock()
-        named = replace(container, name=container.name or _generated(), pull=container.pull or self._customs.pull)
+        named = replace(container, pull=container.pull or self._customs.pull)
         capsule = Capsule(
             id=CapsuleId(container.id),
             project_id=caller.project_id,
@@ -131,16 +131,18 @@ class Containers:
             ),
         )
 
-        def work(db: Connection) -> None:
+        def work(db: Connection) -> Capsule:
             if host is not None and hosts.named(db, host) is None:
                 raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
             self._check_name(db, caller.project_id, capsule.name, besides=None)
-            capsules.insert(db, capsule, now + self._deadlines.create)
-            actions.insert(db, _opened(caller, request, capsule, "create", now))
+            created = replace(capsule, name=capsule.name or self._generated(db, caller.project_id))
+            capsules.insert(db, created, now + self._deadlines.create)
+            actions.insert(db, _opened(caller, request, created, "create", now))
+            return created
 
-        await self._database.write(work)
-        self._hints.changed(capsule)
-        return capsule
+        created = await self._database.write(work)
+        self._hints.changed(created)
+        return created
 
     async def list(self, caller: Caller, query: Query) -> Page:
         """The caller's containers; NotFound for an unknown marker.
@@ -249,9 +251,11 @@ class Containers:
         capsule = await self._read(caller, ref, "container:kill")
         allowed.check("kill", statusword.describe(capsule).status, capsule.id)
         begun = self._clock()
-        message: str | None = None
+        outcome = Outcome.ERROR
+        message: str | None = "The call was broken off; whether the signal was delivered is unknown."
         try:
             await self._live.kill(_place(capsule), Kill(container_id=capsule.spec.containers[0].id, signal=signal))
+            outcome, message = Outcome.SUCCESS, None
         except errors.Failure as failure:
             message = failure.message
             raise
@@ -260,7 +264,7 @@ class Containers:
             done = replace(
                 _opened(caller, request, capsule, "kill", begun),
                 finished_at=self._clock(),
-                outcome=Outcome.ERROR if message else Outcome.SUCCESS,
+                outcome=outcome,
                 message=message,
             )
             await self._database.write(lambda db: _record(db, done))
@@ -391,11 +395,23 @@ class Containers:
                 self._allow(caller, rule)
 
     def _check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
-        scope = self._customs.unique_names
-        if scope and capsules.taken(db, project if scope == "project" else None, name, besides):
+        if name and self._is_taken(db, project, name, besides):
             raise errors.Conflict(
                 f"A container with name {name.lower()} already exists.", code="container-already-exists"
             )
+
+    def _is_taken(self, db: Connection, project: ProjectId, name: str, besides: CapsuleId | None) -> bool:
+        scope = self._customs.unique_names
+        return bool(scope) and capsules.taken(db, project if scope == "project" else None, name, besides)
+
+    def _generated(self, db: Connection, project: ProjectId) -> str:
+        """A name that nobody chose is never refused: with every try there are more to draw from."""
+        most = _NUMBERS
+        while True:
+            name = f"{random.choice(_GREEK)}-{random.randint(1, most)}-container"
+            if not self._is_taken(db, project, name, None):
+                return name
+            most *= 2
 
 
 def _fresh_start(spec: CapsuleSpec) -> CapsuleSpec:
@@ -440,7 +456,3 @@ def _opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now
 def _record(db: Connection, action: Action) -> None:
     if capsules.get(db, action.capsule_id) is not None:
         actions.insert(db, action)
-
-
-def _generated() -> str:
-    return f"{random.choice(_GREEK)}-{random.randint(1, _NUMBERS)}-container"

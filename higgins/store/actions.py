@@ -62,17 +62,6 @@ def close(
     db.execute(_CLOSE, {"of_capsule": capsule_id, "upto": upto} | ended)
 
 
-def finish(
-    db: Connection, capsule_id: CapsuleId, request_id: RequestId, *, outcome: Outcome, message: str | None, now: float
-) -> None:
-    """End one open action."""
-    db.execute(
-        actions.update()
-        .where(actions.c.capsule_id == capsule_id, actions.c.request_id == request_id, actions.c.finished_at.is_(None))
-        .values(finished_at=now, outcome=outcome.value, message=message)
-    )
-
-
 def _action(row: sa.Row[Any]) -> Action:
     outcome = Outcome(row.outcome) if row.outcome else None
     step = Step(

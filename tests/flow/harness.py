@@ -268,6 +268,7 @@ async def cloud(
     patrol: float = 0.5,
     hosted: bool = True,
     database: Database | None = None,
+    unique_names: str = "",
     networks: NetworkProvider | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Cloud]:
@@ -285,7 +286,7 @@ async def cloud(
     def replica() -> tuple[Hints, Hosts, Containers]:
         hints = Hints()
         hosts = Hosts(database, hints, deadlines, clock=clock)
-        customs = Customs(deadlines=deadlines)
+        customs = Customs(deadlines=deadlines, unique_names=unique_names)
         return hints, hosts, Containers(database, Policy(), NearRuntime(runtime), hints, customs, clock=clock)
 
     async def control_plane() -> None:

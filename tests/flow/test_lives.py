@@ -413,3 +413,10 @@ async def test_a_container_shows_what_its_runtime_says_of_it(here: Cloud) -> Non
     seen = made.status.containers[made.spec.containers[0].id].observed
     assert seen is not None
     assert (seen.stage, made.host) == (Stage.RUNNING, "here")
+
+
+async def test_a_name_that_nobody_chose_is_never_refused(tmp_path: Path) -> None:
+    """Of so many drawn from a few hundred, two are alike but for a miracle."""
+    async with cloud(tmp_path, hosted=False, unique_names="global") as service:
+        made = [await service.containers.create(caller(), request(), container()) for _ in range(120)]
+    assert len({capsule.name for capsule in made}) == 120

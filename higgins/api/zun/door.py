@@ -1,5 +1,6 @@
 """The Containers API over HTTP: who asks, which route, which version, what parameters; then the verb, then the answer."""
 
+import asyncio
 import codecs
 import logging
 import time
@@ -25,6 +26,9 @@ from higgins.service.containers import Containers
 from higgins.service.policy import Policy
 
 _log = logging.getLogger(__name__)
+
+_STALLED = 60.0
+"""Seconds in which a client has to take a piece of what it asked for."""
 
 
 def application(
@@ -178,19 +182,31 @@ async def _stream(
             return response
         decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         try:
-            await response.write(b'"' + _escaped(decode(first)))
+            await _taken(response, b'"' + _escaped(decode(first)))
             async for piece in pieces:
                 if text := _escaped(decode(piece)):
-                    await response.write(text)
-            await response.write(_escaped(decode(b"", True)) + b'"')
+                    await _taken(response, text)
+            await _taken(response, _escaped(decode(b"", True)) + b'"')
         except ConnectionError:
             pass  # the client went away
+        except (errors.Failure, TimeoutError) as failure:
+            _log.warning(
+                "%s: an answer broke off: %s", request[requestid.KEY], str(failure) or "its client takes nothing"
+            )
+            if request.transport is not None:
+                request.transport.abort()
         except Exception:  # noqa: BLE001 - too late for another answer
             # Cut off in the middle, the client sees that something is missing; a proper end would hide it.
             _log.exception("%s: an answer broke off", request[requestid.KEY])
             if request.transport is not None:
                 request.transport.abort()
     return response
+
+
+async def _taken(response: web.StreamResponse, piece: bytes) -> None:
+    """Raises TimeoutError for a client that has stopped reading: it must not hold a stream to a host for ever."""
+    async with asyncio.timeout(_STALLED):
+        await response.write(piece)
 
 
 def _escaped(text: str) -> bytes:

@@ -15,6 +15,9 @@ _LONGEST_FIRST = 8 * 1024
 """Bytes of a first word, which may be the name of a program. A runtime that cannot find it repeats it in its complaint: one that fills a pipe hangs
 runc for ever, and with it whoever asks the engine about that container."""
 
+_MOST_TEXT = 128 * 1024
+"""Bytes of all names and values of one map: every list carries them."""
+
 
 def container(asked: forms.CreateContainer, container_id: ContainerId, defaults: Resources) -> Container:
     """The container that was asked for. Raises Invalid where its parts contradict each other."""
@@ -26,8 +29,8 @@ def container(asked: forms.CreateContainer, container_id: ContainerId, defaults:
         pull=PullPolicy(asked.image_pull_policy.lower()) if asked.image_pull_policy else None,
         command=_arguments(asked.command, "command"),
         entrypoint=_arguments(asked.entrypoint, "entrypoint"),
-        environment=asked.environment or None,
-        labels=_plain(asked.labels),
+        environment=_plain(asked.environment, "environment"),
+        labels=_plain(asked.labels, "labels"),
         workdir=asked.workdir or None,
         hostname=asked.hostname,
         tty=bool(asked.tty),
@@ -45,7 +48,7 @@ def container(asked: forms.CreateContainer, container_id: ContainerId, defaults:
 
 def hints(asked: forms.CreateContainer) -> Mapping[str, str] | None:
     """What was said to the scheduler, None if nothing."""
-    return _plain(asked.hints)
+    return _plain(asked.hints, "hints")
 
 
 def words(command: str, name: str) -> tuple[str, ...]:
@@ -105,8 +108,13 @@ def _bounded(given: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _plain(asked: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    return {key: str(value) for key, value in asked.items()} if asked else None
+def _plain(asked: Mapping[str, str] | None, name: str) -> Mapping[str, str] | None:
+    if not asked:
+        return None
+    plain = {key: str(value) for key, value in asked.items()}
+    if sum(len(key.encode()) + len(value.encode()) for key, value in plain.items()) > _MOST_TEXT:
+        raise forms.invalid(name, f"It is longer than {_MOST_TEXT} bytes in all.", value="...")
+    return plain
 
 
 def _restart(asked: forms.RestartPolicy | None) -> RestartPolicy | None:

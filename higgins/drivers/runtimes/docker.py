@@ -72,7 +72,7 @@ class DockerRuntime:
 
     async def list(self, containers: Sequence[ContainerId] | None = None) -> Mapping[ContainerId, Observation]:
         if containers is None:
-            containers = await self._ours()
+            return await self._ours()
         seen = [await self._look(containers[0])] if len(containers) == 1 else await self._look_at(containers)
         return {one.container_id: one for one in seen if one is not None}
 
@@ -297,13 +297,25 @@ class DockerRuntime:
             PROJECT: origin.project_id,
         }
 
-    async def _ours(self) -> Sequence[ContainerId]:
+    async def _ours(self) -> Mapping[ContainerId, Observation]:
+        """One call, whatever number there are; and one that answers though the engine has lost its way with one of them."""
         parameters: Parameters = {"all": True, "filters": json.dumps({"label": [f"{OWNER}={self._owner}"]})}
         try:
             listed = await self._engine.read("containers/json", list[documents.Listed], parameters)
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "list the containers") from error
-        return [ContainerId(one.labels[CONTAINER]) for one in listed if one.labels and CONTAINER in one.labels]
+        seen = (
+            Observation(
+                container_id=ContainerId(one.labels[CONTAINER]),
+                capsule_id=CapsuleId(one.labels[CAPSULE]),
+                epoch=int(one.labels[EPOCH]),
+                restarts=int(one.labels[RESTARTS]),
+                stage=one.state.stage,
+                leaving=one.state.leaving,
+            )
+            for one in listed
+        )
+        return {each.container_id: each for each in seen}
 
     async def _look_at(self, containers: Sequence[ContainerId]) -> Sequence[Observation | None]:
         try:

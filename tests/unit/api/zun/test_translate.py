@@ -183,3 +183,11 @@ def test_other_sort_keys_are_refused(key):
 def test_a_sort_direction_is_up_or_down():
     with pytest.raises(errors.Invalid, match=r"'sort_dir'.*asc or desc"):
         query(sort_dir="sideways")
+
+
+@pytest.mark.parametrize("name", ["environment", "labels", "hints"])
+def test_a_map_that_would_burden_every_list_is_refused_by_its_name(name):
+    asked = {name: {f"name-{number}": "x" * 1024 for number in range(128)}}
+    with pytest.raises(errors.Invalid, match=name):
+        translate.hints(forms.CREATE.read({}, {"image": "nginx"} | asked, MAX, READ))
+        container(**asked)
