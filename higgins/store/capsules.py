@@ -38,6 +38,7 @@ _ROW: sa.Select[Any] = sa.select(*(capsules.c[name] for name in _READ), hosts.c.
 _FREE = capsules.c.provision.in_([Provision.NONE.value, Provision.RELEASED.value])
 """Nothing is allotted that would have to be given back."""
 
+_MOST: sa.BindParameter[int] = sa.bindparam("most")
 _GET = _ROW.where(capsules.c.id == sa.bindparam("id"))
 
 _EVERYWHERE = _ROW.where(capsules.c.kind == sa.bindparam("kind"))
@@ -55,7 +56,7 @@ _UNPLACED = (
         _FREE,
     )
     .order_by(capsules.c.number)
-    .limit(sa.bindparam("most"))
+    .limit(_MOST)
     .offset(sa.bindparam("skip"))
 )
 _ON_HOST = _ROW.where(
@@ -63,20 +64,12 @@ _ON_HOST = _ROW.where(
     capsules.c.provision.in_([Provision.NONE.value, Provision.HELD.value]),
 )
 _AMONG_THOSE_ON_HOST = _ON_HOST.where(capsules.c.id.in_(sa.bindparam("among", expanding=True)))
-_OVERDUE = (
-    _ROW.where(capsules.c.deadline <= sa.bindparam("now")).order_by(capsules.c.deadline).limit(sa.bindparam("most"))
-)
+_OVERDUE = _ROW.where(capsules.c.deadline <= sa.bindparam("now")).order_by(capsules.c.deadline).limit(_MOST)
+_UNTOLD = sa.or_(capsules.c.host_id.is_(None), capsules.c.provision == Provision.RELEASED.value)
 _LEAVING = _ROW.where(
-    capsules.c.desired == Desired.DELETED.value,
-    _FREE,
-    sa.or_(
-        capsules.c.gone,
-        capsules.c.host_id.is_(None),
-        capsules.c.provision == Provision.RELEASED.value,
-        hosts.c.down,
-    ),
-).limit(sa.bindparam("most"))
-_MISJUDGED = _ROW.where(capsules.c.host_lost != hosts.c.down).limit(sa.bindparam("most"))
+    capsules.c.desired == Desired.DELETED.value, _FREE, sa.or_(capsules.c.gone, _UNTOLD, hosts.c.down)
+).limit(_MOST)
+_MISJUDGED = _ROW.where(capsules.c.host_lost != hosts.c.down).limit(_MOST)
 _NEXT_DEADLINE = sa.select(sa.func.min(capsules.c.deadline))
 
 _DELETE = capsules.delete().where(
@@ -220,8 +213,8 @@ def next_deadline(db: Connection) -> float | None:
 def write_spec(db: Connection, capsule: Capsule, spec: CapsuleSpec, *, deadline: float, now: float) -> Capsule:
     """The service's write. Raises Conflict if somebody else has changed the spec since `capsule` was read."""
     wanted = replace(_as_now(db, capsule), spec=replace(spec, generation=capsule.spec.generation + 1), updated_at=now)
-    extra = {"deadline": deadline, "gone": False}
-    _guarded(db, _WRITE_IF_AS_ASKED, wanted, extra, read_generation=capsule.spec.generation)
+    read = {"read_generation": capsule.spec.generation}
+    _guarded(db, _WRITE_IF_AS_ASKED, wanted, {"deadline": deadline, "gone": False}, **read)
     return wanted
 
 
@@ -252,9 +245,10 @@ def write_assignment(
     if (close or status) and now.spec.generation != capsule.spec.generation:
         raise _overtaken(capsule)
     wanted = replace(now, assignment=assignment, status=status or now.status)
+    extra: dict[str, Any] = {"deadline": None} if close else {}
     if assignment.host_id != before.host_id:
         wanted = replace(wanted, host=None)
-    extra: dict[str, Any] = {"deadline": None} if close else {}
+        extra |= {"session": 0, "sequence": 0}  # Every host counts its own sessions.
     read = {"read_generation": now.spec.generation, "read_epoch": before.epoch, "read_host": before.host_id}
     if lease is None:
         _guarded(db, _WRITE_IF_AS_ASSIGNED, wanted, extra, **read)
@@ -283,9 +277,7 @@ def write_status(
     gone = current and not status.failed and capsule.spec.desired is Desired.DELETED
     # What is only said once more is no change; but what was said before it is older from now on.
     wanted = capsule if status == capsule.status else replace(capsule, status=status, updated_at=now)
-    extra: dict[str, Any] = {"session": session, "sequence": sequence, "gone": gone}
-    if current:
-        extra["deadline"] = None
+    extra = {"session": session, "sequence": sequence, "gone": gone} | ({"deadline": None} if current else {})
     read = {"read_host": host_id, "read_epoch": epoch, "told_session": session, "told_sequence": sequence}
     try:
         _guarded(db, _WRITE_IF_NEWER, wanted, extra, **read)
