@@ -130,6 +130,17 @@ def test_a_new_session_counts_from_one_again(db: Connection) -> None:
     assert _read(db).status.reason == "news"
 
 
+def test_another_host_counts_its_own_sessions(db: Connection) -> None:
+    """One that has just joined must not be taken for a voice from the past."""
+    other = HostId("h2")
+    hosts.register(db, Host(id=other, name="h2", created_at=1.0))
+    first = capsules.write_assignment(db, _read(db), PLACED)
+    assert _report(db, CapsuleStatus(), session=57, sequence=1000)
+    free = capsules.write_assignment(db, first, Assignment(epoch=1), status=CapsuleStatus())
+    capsules.write_assignment(db, free, Assignment(host_id=other, epoch=2))
+    assert _report(db, CapsuleStatus(generation=1, settled=True), host=other, epoch=2, session=1, sequence=1)
+
+
 def test_what_is_said_twice_is_no_change_but_what_was_said_in_between_is_old_then(db: Connection) -> None:
     capsules.write_assignment(db, _read(db), PLACED)
     _report(db, CapsuleStatus(reason="a"), sequence=1)
