@@ -8,7 +8,8 @@ import pytest
 
 from higgins import errors
 from higgins.drivers.images.docker import DockerImages
-from higgins.drivers.runtimes.docker import CAPSULE, CONTAINER, EPOCH, OWNER, RESTARTS, DockerRuntime
+from higgins.drivers.runtimes import docker
+from higgins.drivers.runtimes.docker import DockerRuntime
 from higgins.model.capsule import Container, Stage
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.protocols.runtime import Origin
@@ -245,7 +246,13 @@ async def test_a_digest_is_honoured_and_a_tag_beside_it_ignored(tmp_path: Path) 
 
 
 async def test_a_look_at_everything_is_one_call_whatever_the_engine_has_lost_its_way_with(tmp_path: Path) -> None:
-    labels = {OWNER: "higgins", CONTAINER: "web", CAPSULE: "web", EPOCH: "3", RESTARTS: "1"}
+    labels = {
+        docker.OWNER: "higgins",
+        docker.CONTAINER: "web",
+        docker.CAPSULE: "web",
+        docker.EPOCH: "3",
+        docker.RESTARTS: "1",
+    }
     stub = StubEngine(tmp_path / "s").answer("GET", "containers/json", [{"Labels": labels, "State": "paused"}])
     async with stub.running(), DockerRuntime(url=stub.url) as runtime:
         (seen,) = (await runtime.list()).values()
