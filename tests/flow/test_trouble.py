@@ -107,7 +107,7 @@ async def test_a_delete_that_takes_too_long_is_an_error_that_says_what_to_do_and
         made = await here.run()
         here.runtime.fail("remove", NOT_NOW, times=10_000)
         await here.containers.delete(ME, request(), made.id, stop=True)
-        await here.until(made, Status.ERROR, reason="delete it again with force")
+        await here.until(made, Status.ERROR, reason="by force")
         await here.containers.delete(BOSS, request(), made.id, force=True)
         await here.until(made, None)
         assert (await here.host()).allocated == Resources()
@@ -152,7 +152,7 @@ async def test_a_silent_host_makes_its_containers_unknown_until_it_is_back(tmp_p
     async with cloud(tmp_path, lease=0.6) as here:
         made = await here.run()
         await silenced(here)
-        await here.until(made, Status.UNKNOWN, reason="here")
+        await here.until(made, Status.UNKNOWN, reason="not been heard of")
         here.agent.start()
         await here.until(made, Status.RUNNING)
         assert here.runtime.starts[made.spec.containers[0].id] == 1, "what ran on was disturbed"
