@@ -26,7 +26,7 @@ async def test_an_engine_that_ends_and_returns_runs_what_it_ran(
     moments = random.Random(seed)
 
     async def end_it_and_start_it() -> None:
-        for _ in range(3):
+        for _ in range(2):
             await asyncio.sleep(moments.uniform(2.0, 4.0))
             await asyncio.to_thread(ending, own_engine)
             await asyncio.sleep(moments.uniform(0.0, 1.5))

@@ -47,7 +47,7 @@ async def test_one_half_killed_again_and_again_costs_the_other_nothing(
     moments = random.Random(seed)
 
     async def kill_it_again_and_again() -> None:
-        for _ in range(10):
+        for _ in range(8):
             await asyncio.sleep(moments.uniform(0.3, 4.0))
             if victim == "agent":
                 agent.kill()
