@@ -12,6 +12,7 @@ from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.query import SORT_KEYS, Query
 
 READ = values.reader(values.Bounds())
+LONG = {f"name-{number}": "x" * 1024 for number in range(128)}
 ID = ContainerId("0bb92283-1111-4222-8333-444455556666")
 
 
@@ -185,9 +186,13 @@ def test_a_sort_direction_is_up_or_down():
         query(sort_dir="sideways")
 
 
-@pytest.mark.parametrize("name", ["environment", "labels", "hints"])
+@pytest.mark.parametrize("name", ["environment", "labels"])
 def test_a_map_that_would_burden_every_list_is_refused_by_its_name(name):
-    asked = {name: {f"name-{number}": "x" * 1024 for number in range(128)}}
     with pytest.raises(errors.Invalid, match=name):
-        translate.hints(forms.CREATE.read({}, {"image": "nginx"} | asked, MAX, READ))
-        container(**asked)
+        container(**{name: LONG})
+
+
+def test_hints_that_would_burden_every_list_are_refused():
+    form = forms.CREATE.read({}, {"image": "nginx", "hints": LONG}, MAX, READ)
+    with pytest.raises(errors.Invalid, match="hints"):
+        translate.hints(form)
