@@ -1,0 +1,16 @@
+"""The contract of network providers on the one in memory."""
+
+import pytest
+
+from higgins.testing.network_contract import NetworkContract
+from higgins.testing.networks import FakeNetworks
+
+
+class TestFakeNetworks(NetworkContract):
+    @pytest.fixture
+    def provider(self) -> FakeNetworks:
+        return FakeNetworks(["blue"])
+
+    @pytest.fixture
+    def network(self) -> str:
+        return "blue"
