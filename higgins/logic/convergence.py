@@ -151,7 +151,12 @@ def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, Cont
     if isinstance(step, Start):
         before = known.get(step.container_id, ContainerStatus())
         attempts = before.attempts + 1 if step.again else 0
-        after[step.container_id] = replace(before, restarts=spec.restarts, attempts=attempts, interrupted=False)
+        # The run that had ended is history: should the new one vanish before anybody looks, that is no end by itself.
+        last = before.observed
+        begun = last and replace(last, stage=Stage.RUNNING, started_at=None, finished_at=None, exit_code=None)
+        after[step.container_id] = replace(
+            before, observed=begun, restarts=spec.restarts, attempts=attempts, waiting=False, interrupted=False
+        )
     return after
 
 
