@@ -153,11 +153,24 @@ class OwnEngine:
         """End it and everything in it."""
         self._holder.send_signal(signal.SIGKILL)
         self._holder.wait(PATIENCE)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while Path(f"/proc/{self._inside}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         shutil.rmtree(self._place, ignore_errors=True)
         for hierarchy in Path("/sys/fs/cgroup").iterdir():
             parent = hierarchy / self._cgroup.strip("/")
             for folder, _, _ in os.walk(parent, topdown=False):
-                Path(folder).rmdir()
+                _remove_group(Path(folder), deadline)
+
+
+def _remove_group(folder: Path, deadline: float) -> None:
+    """The kernel takes a moment to let go of a group whose processes have been killed."""
+    while True:
+        try:
+            folder.rmdir()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
