@@ -139,7 +139,7 @@ class Agent:
     name: str | None = option(None, "Name of this host; empty: the machine's host name.")
     availability_zone: str = option("nova", "Availability zone of this host.")
     runtime: Literal["docker"] = option("docker", "What runs the containers.")
-    starts_at_once: int = option(4, "How many containers may be created and started at the same time.", minimum=1)
+    starts_at_once: int = option(8, "How many containers may be created and started at the same time.", minimum=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,13 +42,13 @@ class DockerRuntime:
         pids_limit: int = 4096,
         log_size: int = 16,
         log_files: int = 2,
-        starts_at_once: int = 4,
+        starts_at_once: int = 8,
         output_limit: int = 16 * MIB,
     ) -> None:
         """`owner` marks what is ours, so that several agents can share an engine and see none of each other's containers.
 
         `pids_limit` 0 is none. `log_size` is in MiB for each of `log_files`; `output_limit` is how many bytes of a command's output are
-        kept. Many starts at once gain nothing and make each of them slower.
+        kept. More starts at once than about four times the cores gain nothing and make each of them slower.
         """
         self._engine = Engine(url)
         self._owner = owner
