@@ -152,6 +152,9 @@ class OwnEngine:
     def remove(self) -> None:
         """End it and everything in it."""
         self._holder.send_signal(signal.SIGKILL)
+        # What is paused dies only once it is let go; until then even the end of its namespace waits for it.
+        for frozen in Path("/sys/fs/cgroup/freezer", self._cgroup.strip("/")).glob("*/freezer.state"):
+            frozen.write_text("THAWED")
         self._holder.wait(PATIENCE)
         deadline = time.monotonic() + 20
         while Path(f"/proc/{self._inside}").exists() and time.monotonic() < deadline:
