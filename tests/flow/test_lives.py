@@ -420,3 +420,13 @@ async def test_a_name_that_nobody_chose_is_never_refused(tmp_path: Path) -> None
     async with cloud(tmp_path, hosted=False, unique_names="global") as service:
         made = [await service.containers.create(caller(), request(), container()) for _ in range(120)]
     assert len({capsule.name for capsule in made}) == 120
+
+
+async def test_a_kill_that_was_broken_off_is_no_success(tmp_path: Path) -> None:
+    async with cloud(tmp_path) as service:
+        capsule, asked = await service.run(), request()
+        service.runtime.slow("kill", 3600)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await service.containers.kill(caller(), asked, capsule.id)
+        assert (await service.action(capsule, asked)).outcome is Outcome.ERROR

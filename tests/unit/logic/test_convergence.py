@@ -1,0 +1,33 @@
+"""Single steps that the properties would not miss if they were taken otherwise."""
+
+import pytest
+
+from higgins.logic import convergence
+from higgins.logic.convergence import Create, Remove, Start, Step, Stop, Unpause
+from higgins.model.capsule import ContainerStatus, Desired, Stage
+from higgins.testing.builders import container, observation, spec
+
+
+@pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.DELETED, Desired.CREATED])
+def test_what_is_frozen_is_let_go_so_that_it_hears_that_it_should_end(desired: Desired) -> None:
+    one = container()
+    wanted = spec(one, desired=desired, stop_timeout=10)
+    seen = {one.id: observation(one, Stage.PAUSED)}
+    assert convergence.next_step(wanted, 1, seen, {}, 0.0) == Unpause(container_id=one.id)
+
+
+@pytest.mark.parametrize(("desired", "step"), [(Desired.STOPPED, Stop), (Desired.DELETED, Remove)])
+def test_what_is_frozen_and_has_no_time_to_end_is_not_let_run(desired: Desired, step: type[Step]) -> None:
+    one = container()
+    wanted = spec(one, desired=desired, stop_timeout=0)
+    seen = {one.id: observation(one, Stage.PAUSED)}
+    assert isinstance(convergence.next_step(wanted, 1, seen, {}, 0.0), step)
+
+
+def test_a_run_that_vanishes_before_anybody_looked_is_begun_again() -> None:
+    one = container()
+    wanted = spec(one, restarts=1)
+    ended = {one.id: ContainerStatus(observed=observation(one, Stage.EXITED))}
+    known = convergence.taken(Start(container_id=one.id), wanted, ended)
+    known = convergence.absorb(wanted, 1, {}, known)
+    assert convergence.next_step(wanted, 1, {}, known, 0.0) == Create(container=one)
