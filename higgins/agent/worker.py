@@ -185,6 +185,7 @@ class Worker:
             project_id=work.project_id,
             epoch=work.epoch,
             restarts=work.spec.restarts,
+            rebuilds=work.spec.rebuilds,
             handler=work.spec.runtime,
         )
         # Made first and fetched only if that fails: the image is there in most cases, and asking costs a call.

@@ -5,14 +5,15 @@ increments. Any message may be lost, delayed or doubled; what makes that harmles
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus
 from higgins.model.host import Inventory
-from higgins.model.ids import CapsuleId, HostId, ProjectId
+from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId
 from higgins.model.live import LiveRequest
+from higgins.model.registry import Login
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Work:
     spec: CapsuleSpec
     status: CapsuleStatus
     """As stored last: where an agent that has just started carries on."""
+    logins: Mapping[RegistryId, Login] = field(default_factory=dict)
+    """The registries that its containers name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, UserId
+from higgins.model.action import Step
+from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, UserId
 
 
 class Kind(StrEnum):
@@ -64,6 +65,38 @@ class RestartPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck:
+    """How a runtime finds out whether a container does its work. Times are whole seconds; None: the runtime's own default."""
+
+    test: str
+    """A command line for the container's shell; an exit code of 0 says that all is well."""
+    interval: int | None = None
+    timeout: int | None = None
+    retries: int | None = None
+    """So many failures in a row make it unhealthy."""
+
+
+class Condition(StrEnum):
+    """What the health check of a container says."""
+
+    STARTING = "starting"
+    """It has not been checked yet, or has only failed while it was still starting."""
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The result of the last health checks."""
+
+    condition: Condition
+    failures: int = 0
+    """So many in a row until now."""
+    output: str | None = None
+    """What the last one printed, at most its last 1,024 characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """An amount of what a host has and a container takes; 0 means none, or no limit."""
 
@@ -77,7 +110,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One container as it was asked for. Immutable once created, but for the name."""
+    """One container as it was asked for. Once created only its limits change and, by a rebuild, its image."""
 
     id: ContainerId
     name: str
@@ -85,6 +118,8 @@ class Container:
     pull: PullPolicy | None = None
     """None: as the service is configured."""
     image_driver: str | None = None
+    registry: RegistryId | None = None
+    """Whose address and credentials are used for the image; None: what the image's name says, without any."""
     command: tuple[str, ...] | None = None
     """None: what the image says. The same for the entrypoint."""
     entrypoint: tuple[str, ...] | None = None
@@ -99,6 +134,8 @@ class Container:
     cpu_policy: str = "shared"
     restart: RestartPolicy | None = None
     """None: never, and nothing was said about it."""
+    healthcheck: Healthcheck | None = None
+    """None: what the image says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +158,8 @@ class CapsuleSpec:
     desired: Desired
     restarts: int = 0
     """How many fresh starts have been asked for; a start and a reboot add one."""
+    rebuilds: int = 0
+    """How often it was asked to be made anew from its image."""
     stop_timeout: int = 10
     """Seconds between asking a container to stop and killing it; 0 kills at once."""
     force: bool = False
@@ -211,6 +250,8 @@ class Observation:
     """Of the assignment that it was made for."""
     restarts: int = 0
     """The restart counter that it was created for."""
+    rebuilds: int = 0
+    """The rebuild counter that it was created for."""
     stage: Stage
     exit_code: int | None = None
     error: str | None = None
@@ -226,6 +267,22 @@ class Observation:
     ports: tuple[int, ...] = ()
     command: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
+    limits: Resources | None = None
+    """What the runtime holds it to; None where the runtime does not tell. Without the disk, which never changes."""
+    health: Health | None = None
+    """None: nothing checks it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the fetching of an image is."""
+
+    layers: int = 0
+    layers_done: int = 0
+    size: int = 0
+    """Bytes in all, as far as it is known yet."""
+    done: int = 0
+    """Bytes of them that are here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +299,10 @@ class ContainerStatus:
     """It ended, and the restart policy will start it again in a while."""
     interrupted: bool = False
     """Its run did not end by itself: the runtime went away and took it along."""
+    healing: bool = False
+    """It stayed unhealthy and is being made again, because its owner asked for that."""
+    prepared: int = 0
+    """The rebuild for which everything is at hand, so that what is there may be removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +320,10 @@ class CapsuleStatus:
     """The failure is permanent: the host waits for another generation."""
     activity: str | None = None
     """What the host is doing just now."""
+    progress: Progress | None = None
+    """Of the image that is being fetched just now."""
+    steps: tuple[Step, ...] = ()
+    """What the host did for the generation it works on or has acted on last, the oldest first; the newest few when there were many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ class Host:
     # Operator.
     enabled: bool = True
     disabled_reason: str | None = None
+    forced_down: bool = False
+    """Taken for down whatever its agent says."""
     availability_zone: str = "nova"
     # Control plane.
     allocated: Resources = field(default_factory=Resources)
@@ -50,3 +52,5 @@ class Host:
     session: int = 0
     """Counts the times that its agent connected."""
     seen_at: float | None = None
+    beats: int = 0
+    """How often it has been heard of."""

@@ -12,3 +12,9 @@ ProjectId = NewType("ProjectId", str)
 UserId = NewType("UserId", str)
 RequestId = NewType("RequestId", str)
 """`req-` and a UUID; names the action that the request caused."""
+RegistryId = NewType("RegistryId", str)
+"""A UUID."""
+ImageId = NewType("ImageId", str)
+"""A UUID: of one image on one host, as the API lists it. What a runtime calls the id of an image is its digest here."""
+ExecId = NewType("ExecId", str)
+"""64 hexadecimal digits; one command run inside a container."""

@@ -8,13 +8,14 @@ asked, Unavailable for what may work later.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from higgins.model.capsule import Container, Observation
+from higgins.model.capsule import Container, Observation, Resources
 from higgins.model.host import Inventory
-from higgins.model.ids import CapsuleId, ContainerId
-from higgins.model.live import ExecResult
+from higgins.model.ids import CapsuleId, ContainerId, ExecId
+from higgins.model.live import ExecResult, ImageFacts, PathStat, Piece, Processes, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Origin:
     restarts: int
     handler: str | None
     """The runtime inside the runtime; None: its default."""
+    rebuilds: int = 0
 
 
 @runtime_checkable
@@ -109,8 +111,102 @@ class Logs(Protocol):
         timestamps: bool,
         tail: int | None,
         since: float | None,
+        follow: bool = False,
     ) -> AsyncIterator[bytes]:
-        """What was printed so far, in pieces, as it is read. Raises NotFound if the runtime has no such container."""
+        """What was printed so far, in pieces, as it is read; with `follow` also what comes, until it ends. Raises NotFound if the runtime has no such
+        container."""
+        ...
+
+
+class Talk(Protocol):
+    """The input and output of something that runs."""
+
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        """Its output, until it closes it. Read on only as the pieces are taken."""
+        ...
+
+    async def write(self, content: bytes) -> None:
+        """Give it input. Returns when it has taken enough for more to fit; does nothing once it has ended."""
+        ...
+
+    async def close_input(self) -> None:
+        """It reads the end of its input. Does nothing if that has happened."""
+        ...
+
+    async def exit_code(self) -> int | None:
+        """How it ended, once its output is over; None if it runs on."""
+        ...
+
+
+@runtime_checkable
+class Talks(Protocol):
+    """Can connect somebody to what runs. Every byte passes: there are no keys to detach with."""
+
+    def attach(self, container_id: ContainerId, *, stdin: bool, logs: bool) -> AbstractAsyncContextManager[Talk]:
+        """To the container's own first process, also before it is started. Leaving the block lets it run on.
+
+        With `logs` what it has printed before comes first. Raises Conflict if it does not run and was not just made.
+        """
+        ...
+
+    def enter(
+        self, container_id: ContainerId, exec_id: ExecId, command: Sequence[str], *, terminal: bool, stdin: bool
+    ) -> AbstractAsyncContextManager[Talk]:
+        """To another command, which is started by this. Leaving the block ends its input and, where it has a terminal, hangs it up.
+
+        Raises Conflict if the container does not run.
+        """
+        ...
+
+    async def resize(self, container_id: ContainerId, exec_id: ExecId | None, width: int, height: int) -> None:
+        """The terminal of the container, or of a command that was entered. Raises Invalid for a command that there is not, Conflict if it has no
+        terminal or does not run."""
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """Can tell what a container does and uses."""
+
+    async def processes(self, container_id: ContainerId, arguments: str | None) -> Processes:
+        """Raises Conflict if it does not run, Invalid for arguments that `ps` refuses."""
+        ...
+
+    async def usage(self, container_id: ContainerId) -> Usage:
+        """Raises Conflict if it does not run."""
+        ...
+
+
+@runtime_checkable
+class Archives(Protocol):
+    """Can move files in and out of a container, whether it runs or not. Never follows a link out of it."""
+
+    def get_archive(
+        self, container_id: ContainerId, path: str
+    ) -> AbstractAsyncContextManager[tuple[PathStat, AsyncIterator[bytes]]]:
+        """What is there, and a tar archive of it in pieces. Raises NotFound if there is nothing."""
+        ...
+
+    async def put_archive(self, container_id: ContainerId, path: str, pieces: AsyncIterator[bytes]) -> None:
+        """Unpack a tar archive into a directory. Raises NotFound if there is no such directory, Invalid if it is none, or what came is no archive."""
+        ...
+
+
+@runtime_checkable
+class Updates(Protocol):
+    """Can change the limits of what is there."""
+
+    async def update(self, container_id: ContainerId, limits: Resources) -> None:
+        """CPU and memory; 0 takes a limit away. Raises Invalid for a limit below what is in use."""
+        ...
+
+
+@runtime_checkable
+class Commits(Protocol):
+    """Can make an image of a container."""
+
+    async def commit(self, container_id: ContainerId, repository: str, tag: str) -> ImageFacts:
+        """It stands still meanwhile, and goes on whatever happens. Raises Conflict if it is gone."""
         ...
 
 
@@ -119,5 +215,10 @@ CAPABILITIES: Mapping[str, type] = {
     "signals": Signals,
     "executes": Executes,
     "logs": Logs,
+    "talks": Talks,
+    "measures": Measures,
+    "archives": Archives,
+    "updates": Updates,
+    "commits": Commits,
 }
 """The names under which hosts announce what they can do."""

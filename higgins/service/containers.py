@@ -16,6 +16,7 @@ from higgins.model.query import Page, Query
 from higgins.protocols.live import LiveCalls
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
+from higgins.service.lookup import Lookup
 from higgins.service.policy import Policy
 from higgins.store import actions, capsules, hosts
 from higgins.store.database import Connection, Database
@@ -85,6 +86,7 @@ class Containers:
     ) -> None:
         self._database = database
         self._policy = policy
+        self._lookup = Lookup(database, policy)
         self._live = live
         self._hints = hints
         self._customs = customs or Customs()
@@ -149,19 +151,19 @@ class Containers:
 
         `query.all_projects` needs a rule of its own, filtering and sorting by a field the right to see that field.
         """
-        self._allow(caller, "container:get_all")
+        self._lookup.allow(caller, "container:get_all")
         if query.all_projects:
-            self._allow(caller, "container:get_all_all_projects")
+            self._lookup.allow(caller, "container:get_all_all_projects")
         # Whoever may not see a field must not find out its value by asking which containers have it, or in which order they come.
         for name in (*query.filters, query.sort_key):
-            self._allow(caller, f"{access.FIELD_RULE}{name}")
+            self._lookup.allow(caller, f"{access.FIELD_RULE}{name}")
         project = None if query.all_projects else caller.project_id
         return await self._database.read(lambda db: capsules.page(db, project, query, Kind.CONTAINER))
 
     async def show(self, caller: Caller, ref: str, *, all_projects: bool = False) -> Capsule:
         if all_projects:
-            self._allow(caller, "container:get_one_all_projects")
-        return await self._read(caller, ref, "container:get_one")
+            self._lookup.allow(caller, "container:get_one_all_projects")
+        return await self._lookup.read(caller, ref, "container:get_one")
 
     async def delete(
         self,
@@ -175,7 +177,7 @@ class Containers:
     ) -> None:
         """Plainly, only what does not run; with `stop` after stopping it, with `force` at once."""
         if all_projects:
-            self._allow(caller, "container:delete_all_projects")
+            self._lookup.allow(caller, "container:delete_all_projects")
         verb = "delete_force" if force else "delete_after_stop" if stop else "delete"
         # Force with stop needs both rights: one flag is no way around the rule of the other.
         rules = [
@@ -228,7 +230,7 @@ class Containers:
         now = self._clock()
 
         def work(db: Connection) -> Capsule:
-            capsule = self._find(db, caller, ref, "container:update")
+            capsule = self._lookup.find(db, caller, ref, "container:update")
             allowed.check("update", statusword.describe(capsule).status, capsule.id)
             return capsule if name is None or name == capsule.name else self._renamed(db, capsule, name, now)
 
@@ -239,7 +241,7 @@ class Containers:
         now = self._clock()
 
         def work(db: Connection) -> Capsule:
-            capsule = self._find(db, caller, ref, "container:rename")
+            capsule = self._lookup.find(db, caller, ref, "container:rename")
             if name == capsule.name:
                 raise errors.Conflict(f"The container {capsule.id} has the name {name} already.")
             return self._renamed(db, capsule, name, now)
@@ -248,7 +250,7 @@ class Containers:
 
     async def kill(self, caller: Caller, request: RequestId, ref: str, *, signal: str = "SIGKILL") -> None:
         """A live call. `signal` is a name in upper case with SIG."""
-        capsule = await self._read(caller, ref, "container:kill")
+        capsule = await self._lookup.read(caller, ref, "container:kill")
         allowed.check("kill", statusword.describe(capsule).status, capsule.id)
         begun = self._clock()
         outcome = Outcome.ERROR
@@ -281,7 +283,7 @@ class Containers:
         since: float | None = None,
     ) -> AsyncIterator[bytes]:
         """A live call: the checks are done when this returns, the pieces come as they are taken."""
-        capsule = await self._read(caller, ref, "container:logs")
+        capsule = await self._lookup.read(caller, ref, "container:logs")
         allowed.check("logs", statusword.describe(capsule).status, capsule.id)
         wanted = ReadLogs(
             container_id=capsule.spec.containers[0].id,
@@ -297,7 +299,7 @@ class Containers:
         self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False
     ) -> ExecResult:
         """A live call. Conflict when it takes longer than the service allows."""
-        capsule = await self._read(caller, ref, "container:execute")
+        capsule = await self._lookup.read(caller, ref, "container:execute")
         allowed.check("execute", statusword.describe(capsule).status, capsule.id)
         wanted = Execute(
             container_id=capsule.spec.containers[0].id,
@@ -311,7 +313,7 @@ class Containers:
         """Newest first, without their steps."""
 
         def work(db: Connection) -> Sequence[Action]:
-            return actions.of(db, self._find(db, caller, ref, "container:actions").id)
+            return actions.of(db, self._lookup.find(db, caller, ref, "container:actions").id)
 
         return await self._database.read(work)
 
@@ -319,7 +321,7 @@ class Containers:
         """With its steps, newest first. NotFound (code `resource-not-found`) for an unknown one."""
 
         def work(db: Connection) -> Action | None:
-            return actions.get(db, self._find(db, caller, ref, "container:actions").id, request)
+            return actions.get(db, self._lookup.find(db, caller, ref, "container:actions").id, request)
 
         found = await self._database.read(work)
         if found is None:
@@ -343,7 +345,7 @@ class Containers:
 
         def work(db: Connection) -> Capsule:
             first, *more = rules or [f"container:{verb}"]
-            capsule = self._find(db, caller, ref, first)
+            capsule = self._lookup.find(db, caller, ref, first)
             for rule in more:
                 self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
@@ -357,34 +359,8 @@ class Containers:
         self._check_name(db, capsule.project_id, name, besides=capsule.id)
         return capsules.write_name(db, capsule, name, now)
 
-    async def _read(self, caller: Caller, ref: str, rule: str) -> Capsule:
-        return await self._database.read(lambda db: self._find(db, caller, ref, rule))
-
-    def _find(self, db: Connection, caller: Caller, ref: str, rule: str) -> Capsule:
-        found = capsules.find(db, caller.project_id, ref, Kind.CONTAINER)
-        if not found and self._sees_all(caller):
-            found = capsules.find(db, None, ref, Kind.CONTAINER)
-        if not found:
-            # A container of another project is answered in the same words as one that does not exist.
-            self._allow(caller, rule)
-            raise errors.NotFound(f"Container {ref} could not be found.", code="container-not-found")
-        if len(found) > 1:
-            raise errors.Conflict("Multiple containers exist with same name. Please use the container uuid instead.")
-        capsule = found[0]
-        self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
-        return capsule
-
-    def _sees_all(self, caller: Caller) -> bool:
-        return self._policy.allows(
-            caller, "container:get_one_all_projects", project_id=caller.project_id, user_id=caller.user_id
-        )
-
-    def _allow(self, caller: Caller, rule: str) -> None:
-        """Rules about no container in particular are about the caller's own project."""
-        self._policy.check(caller, rule, project_id=caller.project_id, user_id=caller.user_id)
-
     def _check_create(self, caller: Caller, container: Container, *, runtime: str | None, host: str | None) -> None:
-        self._allow(caller, "container:create")
+        self._lookup.allow(caller, "container:create")
         for rule, asked in (
             ("container:create:runtime", runtime is not None),
             ("container:create:privileged", container.privileged),
@@ -392,7 +368,7 @@ class Containers:
             ("container:create:requested_destination", host is not None),
         ):
             if asked:
-                self._allow(caller, rule)
+                self._lookup.allow(caller, rule)
 
     def _check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
         if name and self._is_taken(db, project, name, besides):

@@ -15,10 +15,14 @@ class Hints:
         self.provisioner = Bell()
         self.deadlines = Bell()
         self.host_watch = Bell()
+        self.images = Bell()
         self.hosts: Topics[HostId, CapsuleId] = Topics()
+        self.watchers: Topics[CapsuleId | None, CapsuleId] = Topics()
+        """Of one capsule, and under None of all: for callers who wait for something to change."""
 
     def changed(self, capsule: Capsule) -> None:
         """One of the sides of a capsule has been written."""
+        self.seen(capsule.id)
         if capsule.assignment.provision in (Provision.WANTED, Provision.HELD):
             self.provisioner.ring()
         if capsule.assignment.host_id is not None:
@@ -27,3 +31,8 @@ class Hints:
             self.placer.ring()
         if capsule.spec.desired is Desired.DELETED:
             self.reaper.ring()
+
+    def seen(self, capsule_id: CapsuleId) -> None:
+        """Whoever watches a capsule may look at it again."""
+        self.watchers.hint(capsule_id, capsule_id)
+        self.watchers.hint(None, capsule_id)

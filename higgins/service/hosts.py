@@ -107,6 +107,7 @@ class Hosts:
             return [capsule for finding in findings if (capsule := self._stored(db, host_id, session, finding, now))]
 
         for capsule in await self._database.write(work):
+            self._hints.seen(capsule.id)
             if capsule.spec.desired is Desired.DELETED:
                 self._hints.changed(capsule)
 

@@ -72,6 +72,7 @@ actions = sa.Table(
     sa.Column("finished_at", sa.Float),
     sa.Column("outcome", sa.String(16)),
     sa.Column("message", sa.Text),
+    sa.Column("steps", sa.Text),  # A JSON document.
     sa.Index(None, "capsule_id", "request_id"),
 )
 
@@ -84,6 +85,7 @@ hosts = sa.Table(
     # The operator's.
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("disabled_reason", sa.String(255)),
+    sa.Column("forced_down", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("availability_zone", sa.String(255), nullable=False),
     # The control plane's.
     sa.Column("allocated_cpu", sa.Float, nullable=False),
@@ -93,6 +95,7 @@ hosts = sa.Table(
     # The agent's.
     sa.Column("session", sa.Integer, nullable=False),
     sa.Column("seen_at", sa.Float),
+    sa.Column("beats", sa.Integer, nullable=False, server_default="0"),  # How often it has been heard of.
     sa.Column("capacity_cpu", sa.Float, nullable=False),
     sa.Column("capacity_memory", sa.Integer, nullable=False),
     sa.Column("capacity_disk", sa.Integer, nullable=False),
@@ -105,4 +108,108 @@ enrolments = sa.Table(
     sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("expires_at", sa.Float, nullable=False),
     sa.Column("used_at", sa.Float),
+)
+
+registries = sa.Table(
+    "registries",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("domain", sa.String(255), nullable=False),
+    sa.Column("username", sa.String(255)),
+    sa.Column("password", sa.Text),  # Encrypted.
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("updated_at", sa.Float),
+    sa.Index(None, "project_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# Which registries a capsule's containers name: those cannot be deleted.
+registry_uses = sa.Table(
+    "registry_uses",
+    metadata,
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("registry_id", sa.String(36), sa.ForeignKey("registries.id"), primary_key=True),
+    sa.Index(None, "registry_id"),
+)
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("host_id", sa.String(36), sa.ForeignKey("hosts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("repo", sa.String(255), nullable=False),
+    sa.Column("tag", sa.String(255), nullable=False),
+    sa.Column("digest", sa.String(255)),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("progress", sa.Text),  # A JSON document.
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("deadline", sa.Float),
+    sa.Column("lease_owner", sa.String(64)),
+    sa.Column("lease_until", sa.Float),
+    sa.UniqueConstraint("host_id", "repo", "tag"),
+    sa.Index(None, "project_id", "number"),
+    sa.Index(None, "state"),
+    sqlite_autoincrement=True,
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("capsule_id", sa.String(36), nullable=False),  # No foreign key: the last events are about what is gone.
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("verb", sa.String(32)),
+    sa.Column("status", sa.String(16)),
+    sa.Column("reason", sa.Text),
+    sa.Column("exit_code", sa.Integer),
+    sa.Index(None, "project_id", "number"),
+    sa.Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+# Who may open a WebSocket to what, once.
+consoles = sa.Table(
+    "consoles",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),  # Of the token.
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("exec_id", sa.String(64)),
+    sa.Column("request", sa.Text, nullable=False),  # The live request, a JSON document.
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float),
+    sa.Index(None, "capsule_id"),
+    sa.Index(None, "exec_id"),
+    sa.Index(None, "expires_at"),
+)
+
+# Requests that their callers may repeat, and what was answered.
+repeats = sa.Table(
+    "repeats",
+    metadata,
+    sa.Column("project_id", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column(
+        "fingerprint", sa.String(64), nullable=False
+    ),  # Of what was asked: the key of one request is not good for another.
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("held_until", sa.Float),  # Somebody is answering it just now.
+    sa.Column("status", sa.Integer),
+    sa.Column("headers", sa.Text),
+    sa.Column("body", sa.Text),
+    sa.Index(None, "created_at"),
 )

@@ -1,0 +1,47 @@
+"""Finding the container that a caller means."""
+
+from higgins import errors
+from higgins.model.capsule import Capsule, Kind
+from higgins.model.identity import Caller
+from higgins.service.policy import Policy
+from higgins.store import capsules
+from higgins.store.database import Connection, Database
+
+
+class Lookup:
+    """Finds containers by id or name, and checks what the caller wants with them.
+
+    A name that several containers have is a Conflict. Whoever may see every project's containers finds those too.
+    """
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+
+    async def read(self, caller: Caller, ref: str, rule: str) -> Capsule:
+        """As `find`, in a transaction of its own."""
+        return await self._database.read(lambda db: self.find(db, caller, ref, rule))
+
+    def find(self, db: Connection, caller: Caller, ref: str, rule: str) -> Capsule:
+        """Raises NotFound for what the caller cannot see, Forbidden where policy keeps the rule from the caller."""
+        found = capsules.find(db, caller.project_id, ref, Kind.CONTAINER)
+        if not found and self._sees_all(caller):
+            found = capsules.find(db, None, ref, Kind.CONTAINER)
+        if not found:
+            # A container of another project is answered in the same words as one that does not exist.
+            self.allow(caller, rule)
+            raise errors.NotFound(f"Container {ref} could not be found.", code="container-not-found")
+        if len(found) > 1:
+            raise errors.Conflict("Multiple containers exist with same name. Please use the container uuid instead.")
+        capsule = found[0]
+        self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
+        return capsule
+
+    def allow(self, caller: Caller, rule: str) -> None:
+        """Rules about no container in particular are about the caller's own project. Raises Forbidden."""
+        self._policy.check(caller, rule, project_id=caller.project_id, user_id=caller.user_id)
+
+    def _sees_all(self, caller: Caller) -> bool:
+        return self._policy.allows(
+            caller, "container:get_one_all_projects", project_id=caller.project_id, user_id=caller.user_id
+        )
