@@ -6,7 +6,7 @@ Every request has one kind of reply, given when it is over. Some give pieces of 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from higgins.model.ids import ContainerId, ExecId
+from higgins.model.ids import ContainerId, ExecId, ProjectId
 from higgins.model.registry import Login
 
 
@@ -129,6 +129,8 @@ class Commit:
     """An image made of what a container is now; it stands still meanwhile. Reply: ImageFacts."""
 
     container_id: ContainerId
+    project_id: ProjectId
+    """Whose image it becomes: no other project makes containers from it."""
     repository: str
     tag: str = "latest"
 
@@ -138,6 +140,8 @@ class PullImage:
     """Fetch an image to the host. Gives pieces that are each one Progress as a JSON document. Reply: ImageFacts."""
 
     reference: str
+    project_id: ProjectId
+    """Who may make containers from it, where the registry gives it only to those who log in."""
     login: Login | None = None
 
 
