@@ -62,6 +62,31 @@ _OPERATORS = (
     "get_one_all_projects",
 )
 
+_OTHERS = {
+    "availability_zones:get_all": _READER,
+    "capabilities:get_all": _READER,
+    "event:get_all": _READER,
+    "event:get_all_all_projects": _ADMIN,
+    "host:get": _ADMIN,
+    "host:get_all": _ADMIN,
+    "image:delete": _ADMIN,
+    "image:get_all": _ADMIN,
+    "image:get_one": _ADMIN,
+    "image:pull": _ADMIN,
+    "image:search": _READER,
+    "registry:create": _MEMBER,
+    "registry:delete": _MEMBER,
+    "registry:get_all": _READER,
+    "registry:get_all_all_projects": _ADMIN,
+    "registry:get_one": _READER,
+    "registry:update": _MEMBER,
+    "zun-service:delete": _ADMIN,
+    "zun-service:disable": _ADMIN,
+    "zun-service:enable": _ADMIN,
+    "zun-service:force_down": _ADMIN,
+    "zun-service:get_all": _ADMIN,
+}
+
 RULES: Mapping[str, str] = MappingProxyType(
     {
         **_PERSONAS,
@@ -70,6 +95,9 @@ RULES: Mapping[str, str] = MappingProxyType(
         **{f"container:{verb}": _ADMIN for verb in _OPERATORS},
         "container:action:events": _ADMIN,
         "container:create:privileged": _NOBODY,
+        "event:get_all": _READER,
+        "event:get_all_all_projects": _ADMIN,
+        **_OTHERS,
     }
 )
 """The default of every rule, in the language of oslo.policy."""
@@ -86,9 +114,14 @@ FIELDS = frozenset(
         "cpu",
         "cpu_policy",
         "created_at",
+        "deadline",
+        "desired_state",
         "disk",
         "entrypoint",
         "environment",
+        "exit_code",
+        "finished_at",
+        "health",
         "healthcheck",
         "host",
         "hostname",
@@ -102,11 +135,13 @@ FIELDS = frozenset(
         "name",
         "ports",
         "privileged",
+        "progress",
         "project_id",
         "registry_id",
         "restart_policy",
         "runtime",
         "security_groups",
+        "started_at",
         "status",
         "status_detail",
         "status_reason",

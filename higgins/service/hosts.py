@@ -83,7 +83,7 @@ class Hosts:
             before = hosts.get(db, host_id)
             news = (
                 before is None
-                or before.down
+                or (before.down and not before.forced_down)
                 or (before.inventory is not None and before.inventory.trouble != inventory.trouble)
             )
             return hosts.heard(db, host_id, session, inventory, now), news
@@ -174,6 +174,18 @@ class Hosts:
 
         host = await self._database.write(work)
         self._hints.placer.ring()
+        return host
+
+    async def set_forced_down(self, name: str, *, forced: bool) -> Host:
+        """Whether a host counts as down whatever its agent says. Taken back, it is up when it is heard of next."""
+
+        def work(db: Connection) -> Host:
+            host = _named(db, name)
+            hosts.write_forced_down(db, host.id, forced=forced)
+            return replace(host, forced_down=forced, down=forced or host.down)
+
+        host = await self._database.write(work)
+        self._hints.host_watch.ring()
         return host
 
     async def remove(self, name: str) -> None:

@@ -79,7 +79,8 @@ def connected(
         .values(
             session=hosts.c.session + 1,
             seen_at=now,
-            down=False,
+            beats=hosts.c.beats + 1,
+            down=hosts.c.forced_down,
             name=name,
             availability_zone=availability_zone,
             **_capacity(inventory),
@@ -93,7 +94,7 @@ def heard(db: Connection, host_id: HostId, session: int, inventory: Inventory, n
     written = db.execute(
         hosts.update()
         .where(hosts.c.id == host_id, hosts.c.session == session)
-        .values(seen_at=now, down=False, **_capacity(inventory))
+        .values(seen_at=now, beats=hosts.c.beats + 1, down=hosts.c.forced_down, **_capacity(inventory))
     )
     return written.rowcount == 1
 
@@ -127,6 +128,18 @@ def release(db: Connection, host_id: HostId, claim: Resources) -> None:
 def write_enabled(db: Connection, host_id: HostId, *, enabled: bool, reason: str | None) -> None:
     """The operator's word on whether the host takes anything new."""
     db.execute(hosts.update().where(hosts.c.id == host_id).values(enabled=enabled, disabled_reason=reason))
+
+
+def write_forced_down(db: Connection, host_id: HostId, *, forced: bool) -> None:
+    """The operator's word that a host is down, whatever its agent says. Taken back, the host is up when it is heard of next."""
+    word = {"forced_down": True, "down": True} if forced else {"forced_down": False}
+    db.execute(hosts.update().where(hosts.c.id == host_id).values(**word))
+
+
+def zones(db: Connection) -> Sequence[str]:
+    """Every availability zone in which there is a host, by name."""
+    zone = hosts.c.availability_zone
+    return tuple(db.execute(sa.select(zone).distinct().order_by(zone)).scalars())
 
 
 def occupants(db: Connection, host_id: HostId) -> int:
@@ -174,10 +187,12 @@ def _host(row: sa.Row[Any]) -> Host:
         created_at=row.created_at,
         enabled=row.enabled,
         disabled_reason=row.disabled_reason,
+        forced_down=row.forced_down,
         availability_zone=row.availability_zone,
         allocated=Resources(cpu=row.allocated_cpu, memory=row.allocated_memory, disk=row.allocated_disk),
         down=row.down,
         inventory=documents.decode(row.inventory, Inventory) if row.inventory else None,
         session=row.session,
         seen_at=row.seen_at,
+        beats=row.beats,
     )

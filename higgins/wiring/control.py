@@ -12,6 +12,7 @@ from higgins.api.link.sessions import Session, greeting
 from higgins.api.server import Listening, serving
 from higgins.api.zun import door
 from higgins.api.zun.values import Bounds
+from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
@@ -20,6 +21,7 @@ from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.service.containers import Containers, Customs
+from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.identity import LocalIdentity
@@ -73,7 +75,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         allowed=_allowed(hosts),
     )
     app = door.application(
-        containers,
+        Services(containers=containers, fleet=Fleet(database, policy, hosts)),
         identity,
         policy,
         bounds=_bounds(settings),

@@ -14,6 +14,7 @@ from higgins import errors
 from higgins.agent.agent import Agent, Custom, Identity
 from higgins.aio.beside import Start, beside
 from higgins.api.link.sessions import Session, greeting
+from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
 from higgins.link.messages import ControlChannel, HostChannel
 from higgins.logic import statusword
@@ -26,6 +27,7 @@ from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
 from higgins.model.live import ExecResult, Execute, Kill, ReadLogs
 from higgins.protocols.network import NetworkProvider
 from higgins.service.containers import Containers, Customs
+from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.limits import Deadlines
@@ -333,6 +335,11 @@ async def cloud(
                 await there.control.kill()
     finally:
         database.close()
+
+
+def services(there: Cloud) -> Services:
+    """What the Containers API calls."""
+    return Services(containers=there.containers, fleet=Fleet(there.database, Policy(), there.hosts))
 
 
 Predicate = Callable[[], bool]

@@ -13,9 +13,9 @@ from higgins.api.zun.door import application
 from higgins.api.zun.routes import ROUTES
 from higgins.model.identity import Caller
 from higgins.service.policy import Policy
-from tests.flow.harness import Cloud, admin, caller, cloud
+from tests.flow.harness import Cloud, admin, caller, cloud, services
 
-VERSION = "container 1.40"
+VERSION = "container 1.41"
 
 
 class Tokens:
@@ -99,7 +99,7 @@ class Town:
 @pytest.fixture
 async def town(tmp_path):
     async with cloud(tmp_path) as running:
-        app = application(running.containers, Tokens(), Policy())
+        app = application(services(running), Tokens(), Policy())
         async with serving(app, host="127.0.0.1", port=0, grace=0.1) as at, aiohttp.ClientSession() as session:
             yield Town(running, *(Api(session, at.url, token) for token in ("p1", "p2", "admin")))
 

@@ -17,12 +17,11 @@ from higgins.api import requestid
 from higgins.api.zun import envelope, microversion, openapi, parameters, routes, values
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.routes import Found, Missed, Route
-from higgins.api.zun.verbs import Answer, Ask, Door, Text
+from higgins.api.zun.verbs import Answer, Ask, Door, Services, Text
 from higgins.model.capsule import Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, UserId
 from higgins.protocols.identity import Identity
-from higgins.service.containers import Containers
 from higgins.service.policy import Policy
 
 _log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ _STALLED = 60.0
 
 
 def application(
-    containers: Containers,
+    services: Services,
     identity: Identity,
     policy: Policy,
     *,
@@ -53,7 +52,7 @@ def application(
     """
     bounds = bounds or values.Bounds()
     door = Door(
-        containers=containers,
+        services=services,
         policy=policy,
         defaults=defaults or Resources(),
         max_limit=max_limit,
@@ -124,19 +123,21 @@ class _Front:
             wanted = f"Unsupported Content-Type; the body must be {parameters.JSON}."
             return envelope.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, wanted)
         query, body = await parameters.given(request, route)
+        spoken = version or microversion.MIN
         ask = Ask(
             caller=caller,
             request=request[requestid.KEY],
             address=self._address(request),
+            version=spoken,
             path=found.path,
-            params=route.form.read(query, body, version or microversion.MIN, self._read),
+            params=route.form.read(query, body, spoken, self._read),
         )
         match await route.verb(self._door, ask):
             case Answer(body=content, headers=headers, content_type=content_type):
                 kind = content_type if content else None
                 return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
             case Text(pieces=pieces):
-                return await _stream(request, pieces, route.ok, microversion.headers(version or microversion.MIN))
+                return await _stream(request, pieces, route.ok, microversion.headers(spoken))
 
     def _address(self, request: web.Request) -> str:
         return self._public_url or f"{request.scheme}://{routes.readable(request.host)}"

@@ -54,7 +54,7 @@ _VERSION = {
     "description": f"The microversion, from `container {microversion.MIN}` (the default) to `container {microversion.MAX}`.",
     "schema": {
         "type": "string",
-        "pattern": r"^container (1\.([1-9]|[123][0-9]|40)|latest)$",
+        "pattern": r"^container (1\.([1-9]|[123][0-9]|4[01])|latest)$",
         "examples": [f"container {microversion.MAX}", "container latest"],
     },
 }

@@ -9,20 +9,30 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from higgins.api.zun import discovery, forms, translate, views
+from higgins.api.zun.microversion import Version
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId
 from higgins.service.containers import Containers
+from higgins.service.fleet import Fleet
 from higgins.service.policy import Policy
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the verbs call."""
+
+    containers: Containers
+    fleet: Fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """What the verbs work with."""
 
-    containers: Containers
+    services: Services
     policy: Policy
     """Asked only about what is shown; what may be done is the service's to decide."""
     defaults: Resources
@@ -42,6 +52,8 @@ class Ask(Generic[P]):
     request: RequestId
     address: str
     """The address that links begin with."""
+    version: Version
+    """The one that it is answered in."""
     path: tuple[str, ...]
     """The path's variable parts, in order."""
     params: P
@@ -91,7 +103,7 @@ async def document(door: Door, _: Ask[Any]) -> Answer:
 async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     """Make a container, and start it if `run` is true."""
     asked = ask.params
-    capsule = await door.containers.create(
+    capsule = await door.services.containers.create(
         ask.caller,
         ask.request,
         translate.container(asked, ContainerId(str(uuid.uuid4())), door.defaults),
@@ -110,7 +122,7 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
 async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     """The containers of the caller's project."""
     query = translate.query(ask.params, door.max_limit)
-    page = await door.containers.list(ask.caller, query)
+    page = await door.services.containers.list(ask.caller, query)
     return Answer(
         _encode(views.page(page, query, now=door.now(), hidden=partial(_hidden, door, ask), address=ask.address))
     )
@@ -118,26 +130,26 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
 
 async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
     """One container."""
-    capsule = await door.containers.show(ask.caller, ask.path[0], all_projects=bool(ask.params.all_projects))
+    capsule = await door.services.containers.show(ask.caller, ask.path[0], all_projects=bool(ask.params.all_projects))
     return Answer(_encode(_view(door, ask, capsule)))
 
 
 async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
     """Change a container; without a change, show it."""
-    capsule = await door.containers.update(ask.caller, ask.path[0], name=ask.params.name)
+    capsule = await door.services.containers.update(ask.caller, ask.path[0], name=ask.params.name)
     return Answer(_encode(_view(door, ask, capsule)))
 
 
 async def rename(door: Door, ask: Ask[forms.RenameContainer]) -> Answer:
     """Give a container another name."""
-    capsule = await door.containers.rename(ask.caller, ask.path[0], ask.params.name)
+    capsule = await door.services.containers.rename(ask.caller, ask.path[0], ask.params.name)
     return Answer(_encode(_view(door, ask, capsule)))
 
 
 async def delete(door: Door, ask: Ask[forms.DeleteContainer]) -> Answer:
     """Remove a container."""
     asked = ask.params
-    await door.containers.delete(
+    await door.services.containers.delete(
         ask.caller,
         ask.request,
         ask.path[0],
@@ -150,44 +162,46 @@ async def delete(door: Door, ask: Ask[forms.DeleteContainer]) -> Answer:
 
 async def start(door: Door, ask: Ask[Any]) -> Answer:
     """Start a container."""
-    await door.containers.start(ask.caller, ask.request, ask.path[0])
+    await door.services.containers.start(ask.caller, ask.request, ask.path[0])
     return NULL
 
 
 async def stop(door: Door, ask: Ask[forms.StopContainer]) -> Answer:
     """Stop a container, after `timeout` seconds by force."""
-    await door.containers.stop(ask.caller, ask.request, ask.path[0], timeout=_seconds(ask.params))
+    await door.services.containers.stop(ask.caller, ask.request, ask.path[0], timeout=_seconds(ask.params))
     return NULL
 
 
 async def reboot(door: Door, ask: Ask[forms.StopContainer]) -> Answer:
     """Stop a container and start it again."""
-    await door.containers.reboot(ask.caller, ask.request, ask.path[0], timeout=_seconds(ask.params))
+    await door.services.containers.reboot(ask.caller, ask.request, ask.path[0], timeout=_seconds(ask.params))
     return NULL
 
 
 async def pause(door: Door, ask: Ask[Any]) -> Answer:
     """Freeze a container."""
-    await door.containers.pause(ask.caller, ask.request, ask.path[0])
+    await door.services.containers.pause(ask.caller, ask.request, ask.path[0])
     return NULL
 
 
 async def unpause(door: Door, ask: Ask[Any]) -> Answer:
     """Let a frozen container go on."""
-    await door.containers.unpause(ask.caller, ask.request, ask.path[0])
+    await door.services.containers.unpause(ask.caller, ask.request, ask.path[0])
     return NULL
 
 
 async def kill(door: Door, ask: Ask[forms.KillContainer]) -> Answer:
     """Send a signal to a container's first process."""
-    await door.containers.kill(ask.caller, ask.request, ask.path[0], signal=str(ask.params.signal or "SIGKILL"))
+    await door.services.containers.kill(
+        ask.caller, ask.request, ask.path[0], signal=str(ask.params.signal or "SIGKILL")
+    )
     return NULL
 
 
 async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Text:
     """What a container printed, as one JSON string."""
     asked = ask.params
-    pieces = await door.containers.logs(
+    pieces = await door.services.containers.logs(
         ask.caller,
         ask.path[0],
         stdout=asked.stdout is None or bool(asked.stdout),
@@ -205,18 +219,18 @@ async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
     if not command:
         raise forms.invalid("command", "It must have at least one word.", value=ask.params.command)
     interactive = bool(ask.params.interactive)
-    result = await door.containers.execute(ask.caller, ask.path[0], command, interactive=interactive)
+    result = await door.services.containers.execute(ask.caller, ask.path[0], command, interactive=interactive)
     return Answer(_encode(views.executed(result)))
 
 
 async def actions(door: Door, ask: Ask[Any]) -> Answer:
     """What was asked of a container, newest first."""
-    return Answer(_encode(views.actions(await door.containers.actions(ask.caller, ask.path[0]))))
+    return Answer(_encode(views.actions(await door.services.containers.actions(ask.caller, ask.path[0]))))
 
 
 async def action(door: Door, ask: Ask[Any]) -> Answer:
     """One thing that was asked of a container, with its steps."""
-    found = await door.containers.action(ask.caller, ask.path[0], RequestId(ask.path[1]))
+    found = await door.services.containers.action(ask.caller, ask.path[0], RequestId(ask.path[1]))
     telling = door.policy.allows(
         ask.caller, "container:action:events", project_id=found.project_id, user_id=found.user_id
     )

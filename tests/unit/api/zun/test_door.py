@@ -12,12 +12,17 @@ from aiohttp import web
 from higgins import errors
 from higgins.api.server import serving
 from higgins.api.zun.door import application
+from higgins.api.zun.verbs import Services
 from higgins.model.action import Action
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, RequestId, UserId
 from higgins.model.live import ExecResult
 from higgins.service.containers import Containers
+from higgins.service.fleet import Fleet
+from higgins.service.hints import Hints
+from higgins.service.hosts import Hosts
 from higgins.service.policy import Policy
+from higgins.store.database import Database
 
 VERSION = "OpenStack-API-Version"
 PIECES = [b'one "', b"caf\xc3", b"\xa9\n\xff\x00", b"end"]
@@ -92,6 +97,12 @@ class Client:
             return answer
 
 
+def services(containers: Containers) -> Services:
+    """The rest of them is never asked: its database was never opened."""
+    database = Database("sqlite:////nowhere/at/all.sqlite")
+    return Services(containers=containers, fleet=Fleet(database, Policy(), Hosts(database, Hints())))
+
+
 @pytest.fixture
 async def client():
     service = Moods()
@@ -101,7 +112,7 @@ async def client():
         return web.json_response({"who": "identity"})
 
     other.router.add_get("/v3", login)
-    app = application(service, Porter(), Policy(), max_body=1000, others={"/identity": other})
+    app = application(services(service), Porter(), Policy(), max_body=1000, others={"/identity": other})
     async with serving(app, host="127.0.0.1", port=0, grace=0.1) as listening, aiohttp.ClientSession() as session:
         yield Client(session, listening.url, service)
 
@@ -121,7 +132,7 @@ async def test_versions_are_told_without_a_token_with_and_without_a_slash(client
         body = await answer.json()
         [version] = body["versions"]
         assert version == body["default_version"]
-        assert (version["status"], version["min_version"], version["max_version"]) == ("CURRENT", "1.1", "1.40")
+        assert (version["status"], version["min_version"], version["max_version"]) == ("CURRENT", "1.1", "1.41")
         assert version["links"][0]["href"] == f"{client.url}/v1/"
         assert VERSION not in answer.headers
 
@@ -185,7 +196,7 @@ async def test_an_action_is_accepted_with_null_in_the_version_asked_for(client):
     assert (answer.status, answer.content_type, await answer.text()) == (202, "application/json", "null")
     assert answer.headers[VERSION] == "container 1.12"
     assert answer.headers["OpenStack-API-Minimum-Version"] == "container 1.1"
-    assert answer.headers["OpenStack-API-Maximum-Version"] == "container 1.40"
+    assert answer.headers["OpenStack-API-Maximum-Version"] == "container 1.41"
     assert answer.headers["Vary"] == VERSION
 
 
@@ -238,9 +249,9 @@ async def test_a_wrong_method_is_told_the_right_ones(client):
     [
         (
             "/v1/containers",
-            "container 1.41",
+            "container 1.42",
             "Requested microversion is unsupported",
-            "[container 1.1, container 1.40]",
+            "[container 1.1, container 1.41]",
         ),
         ("/v1/containers", "latest", "Not Acceptable", "Invalid service type for OpenStack-API-Version header"),
         ("/v1", "container x", "Not Acceptable", "Invalid value for OpenStack-API-Version header"),
@@ -388,7 +399,7 @@ async def test_a_strange_host_header_breaks_nothing(client, host):
 
 async def test_links_begin_with_the_public_address_where_one_is_configured():
     app = application(
-        Moods(), Porter(), Policy(), public_url="https://cloud.example/container/", login_url="https://login"
+        services(Moods()), Porter(), Policy(), public_url="https://cloud.example/container/", login_url="https://login"
     )
     async with serving(app, host="127.0.0.1", port=0) as listening, aiohttp.ClientSession() as session:
         async with session.get(listening.url) as answer:

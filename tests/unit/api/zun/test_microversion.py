@@ -14,7 +14,8 @@ from higgins.api.zun.microversion import MAX, MIN, Version
         ("container 1.1", Version(1, 1)),
         ("container 1.9", Version(1, 9)),
         ("container 1.12", Version(1, 12)),
-        ("container 1.40", MAX),
+        ("container 1.40", Version(1, 40)),
+        ("container 1.41", MAX),
         ("container latest", MAX),
         ("container LATEST", MAX),
         ("  container   1.20 ", Version(1, 20)),
@@ -40,7 +41,7 @@ def test_a_version_that_is_offered_is_taken(header, version):
         ("container 1.\u0663", "Invalid value", "not-acceptable"),
         ("container 1." + "9" * 5000, "Invalid value", "not-acceptable"),
         ("container 1.0", "Version 1.0 was requested but the minor version", "microversion-unsupported"),
-        ("container 1.41", "[container 1.1, container 1.40]", "microversion-unsupported"),
+        ("container 1.42", "[container 1.1, container 1.41]", "microversion-unsupported"),
         ("container 2.1", "Mutually exclusive versions requested", "microversion-unsupported"),
         ("container 0.1", "Mutually exclusive versions requested", "microversion-unsupported"),
     ],
@@ -56,6 +57,6 @@ def test_every_answer_tells_its_version_and_the_range():
     assert microversion.headers(Version(1, 12)) == {
         "OpenStack-API-Version": "container 1.12",
         "OpenStack-API-Minimum-Version": "container 1.1",
-        "OpenStack-API-Maximum-Version": "container 1.40",
+        "OpenStack-API-Maximum-Version": "container 1.41",
         "Vary": "OpenStack-API-Version",
     }
