@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from higgins.model.capsule import Stage
+from higgins.model.capsule import Condition, Health, Stage
 
 _STAGES = {
     "created": Stage.CREATED,
@@ -18,6 +18,33 @@ _STAGES = {
 }
 
 
+_CONDITIONS = {"starting": Condition.STARTING, "healthy": Condition.HEALTHY, "unhealthy": Condition.UNHEALTHY}
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """One health check."""
+
+    output: str = msgspec.field(name="Output", default="")
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """What the last health checks found."""
+
+    status: str = msgspec.field(name="Status", default="none")
+    failures: int = msgspec.field(name="FailingStreak", default=0)
+    log: list[Checked] | None = msgspec.field(name="Log", default=None)
+
+    @property
+    def told(self) -> Health | None:
+        """The same in our words."""
+        condition = _CONDITIONS.get(self.status)
+        if condition is None:
+            return None
+        return Health(
+            condition=condition, failures=self.failures, output=self.log[-1].output[-1024:] if self.log else None
+        )
+
+
 class State(msgspec.Struct, frozen=True):
     """Where a container stands."""
 
@@ -27,6 +54,7 @@ class State(msgspec.Struct, frozen=True):
     oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
     started_at: str = msgspec.field(name="StartedAt", default="")
     finished_at: str = msgspec.field(name="FinishedAt", default="")
+    health: Checks | None = msgspec.field(name="Health", default=None)
 
     @property
     def stage(self) -> Stage:
@@ -60,6 +88,13 @@ class Configured(msgspec.Struct, frozen=True):
     ports: dict[str, object] | None = msgspec.field(name="ExposedPorts", default=None)
 
 
+class Host(msgspec.Struct, frozen=True):
+    """What a container may take of its host."""
+
+    quota: int = msgspec.field(name="CpuQuota", default=0)
+    memory: int = msgspec.field(name="Memory", default=0)
+
+
 class Inspected(msgspec.Struct, frozen=True):
     """One container, looked at closely."""
 
@@ -67,6 +102,7 @@ class Inspected(msgspec.Struct, frozen=True):
     image: str = msgspec.field(name="Image")
     state: State = msgspec.field(name="State")
     config: Configured = msgspec.field(name="Config")
+    host: Host = msgspec.field(name="HostConfig", default_factory=Host)
 
 
 class Listed(msgspec.Struct, frozen=True):

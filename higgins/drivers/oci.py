@@ -53,6 +53,16 @@ _SAYINGS: tuple[tuple[re.Pattern[str], type[errors.Failure], str], ...] = tuple(
             "The memory limit is too low even to start the container. Give it more memory.",
         ),
         (
+            r"unable to set memory limit to \d+ \(current usage: (?P<what>\d+)",
+            errors.Invalid,
+            "The container uses more memory than that now ({what} bytes). Allow it more, or stop it first.",
+        ),
+        (
+            r"CPU cfs quota can not be less",
+            errors.Invalid,
+            "That is too little of a processor. Give the container at least 0.01 cores.",
+        ),
+        (
             r"unable to retrieve OCI runtime error .*(fork/exec|exec:) (?P<what>\S+): no such file",
             errors.Invalid,
             "The runtime {what!r} is not installed on this host. Ask for another runtime, or ask the operator to install it.",

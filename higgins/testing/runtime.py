@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from higgins import errors
 from higgins.drivers.reference import Reference
-from higgins.model.capsule import Container, Observation, Resources, Stage
+from higgins.model.capsule import Condition, Container, Health, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import ContainerId
 from higgins.model.live import ExecResult
@@ -155,6 +155,9 @@ class _Line:
     error: bool
     text: bytes
 
+    def wanted(self, *, stdout: bool, stderr: bool, since: float | None) -> bool:
+        return (stderr if self.error else stdout) and (since is None or self.at >= since)
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -162,6 +165,12 @@ class _Kept:
     container: Container
     seen: Observation
     lines: list[_Line] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, and replaced by another, with every change."""
+
+    def change(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class FakeRuntime(Mischief):
@@ -204,17 +213,26 @@ class FakeRuntime(Mischief):
             exit_code=exit_code,
             oom_killed=oom_killed,
             finished_at=float(self._clock()),
+            health=None,
         )
 
     def forget(self, container_id: ContainerId) -> None:
         """It vanishes, as if removed behind our back."""
-        if self._kept.pop(container_id, None) is not None:
+        kept = self._kept.pop(container_id, None)
+        if kept is not None:
+            kept.change()
             self._tell(container_id)
 
     def print(self, container_id: ContainerId, text: bytes, *, error: bool = False) -> None:
         """It prints, to standard output or standard error."""
         at = float(self._clock())
-        self._kept[container_id].lines += [_Line(at, error, line) for line in text.splitlines(keepends=True)]
+        kept = self._kept[container_id]
+        kept.lines += [_Line(at, error, line) for line in text.splitlines(keepends=True)]
+        kept.change()
+
+    def check(self, container_id: ContainerId, condition: Condition, *, failures: int = 0, output: str = "") -> None:
+        """A health check has this result."""
+        self._change(container_id, health=Health(condition=condition, failures=failures, output=output))
 
     def go_away(self, why: str = "The runtime does not answer.") -> None:
         super().go_away(why)
@@ -281,6 +299,7 @@ class FakeRuntime(Mischief):
                 exit_code=None,
                 error=None,
                 oom_killed=False,
+                health=Health(condition=Condition.STARTING) if kept.container.healthcheck else None,
             )
             self.print(container_id, does.stdout)
             self.print(container_id, does.stderr, error=True)
@@ -289,7 +308,7 @@ class FakeRuntime(Mischief):
 
     async def stop(self, container_id: ContainerId, timeout: int) -> None:
         async with self.call("stop", container_id):
-            if self._stage(container_id) in (Stage.RUNNING, Stage.PAUSED):
+            if self._lives(container_id):
                 self.end(container_id, 137)
 
     async def remove(self, container_id: ContainerId) -> None:
@@ -360,19 +379,34 @@ class FakeRuntime(Mischief):
         timestamps: bool,
         tail: int | None,
         since: float | None,
+        follow: bool = False,
     ) -> AsyncIterator[bytes]:
         async with self.call("logs", container_id):
             kept = self._kept.get(container_id)
             if kept is None:
                 raise errors.NotFound("The runtime has no such container, so there are no logs of it.")
-            wanted = [
-                line
-                for line in kept.lines
-                if (stderr if line.error else stdout) and (since is None or line.at >= since)
-            ]
-        for line in wanted if tail is None else wanted[max(0, len(wanted) - tail) :]:
-            self.present()
-            yield b"%.9f %b" % (line.at, line.text) if timestamps else line.text
+        wanted = [line for line in kept.lines if line.wanted(stdout=stdout, stderr=stderr, since=since)]
+        wanted = wanted if tail is None else wanted[max(0, len(wanted) - tail) :]
+        read = len(kept.lines)
+        while True:
+            for line in wanted:
+                self.present()
+                yield b"%.9f %b" % (line.at, line.text) if timestamps else line.text
+            while follow and len(kept.lines) == read and self._lives(container_id):
+                await kept.changed.wait()
+            wanted = [line for line in kept.lines[read:] if line.wanted(stdout=stdout, stderr=stderr, since=since)]
+            if not follow or len(kept.lines) == read:
+                return
+            read = len(kept.lines)
+
+    # Updates
+
+    async def update(self, container_id: ContainerId, limits: Resources) -> None:
+        async with self.call("update", container_id):
+            kept = self._kept.get(container_id)
+            if kept is None:
+                raise errors.Conflict("The limits cannot be changed: the container is gone from the runtime.")
+            self._change(container_id, limits=replace(limits, disk=0))
 
     # What they are made of
 
@@ -401,13 +435,17 @@ class FakeRuntime(Mischief):
         kept = self._kept.get(container_id)
         return kept.seen.stage if kept else Stage.ABSENT
 
+    def _lives(self, container_id: ContainerId) -> bool:
+        return self._stage(container_id) in (Stage.RUNNING, Stage.PAUSED)
+
     def _running(self, container_id: ContainerId, what: str) -> None:
-        if self._stage(container_id) not in (Stage.RUNNING, Stage.PAUSED):
+        if not self._lives(container_id):
             raise errors.Conflict(f"The container cannot {what}: it does not run.")
 
     def _change(self, container_id: ContainerId, **changes: object) -> None:
         kept = self._kept[container_id]
         kept.seen = replace(kept.seen, **changes)  # type: ignore[arg-type]
+        kept.change()
         self._tell(container_id)
 
     def _tell(self, container_id: ContainerId) -> None:
@@ -426,11 +464,13 @@ def _made(origin: Origin, container: Container, image: str) -> Observation:
         capsule_id=origin.capsule_id,
         epoch=origin.epoch,
         restarts=origin.restarts,
+        rebuilds=origin.rebuilds,
         stage=Stage.CREATED,
         image=image,
         hostname=container.hostname or container.id[:12],
         command=tuple(container.command or ()),
         entrypoint=tuple(container.entrypoint or ()),
+        limits=replace(container.limits, disk=0),
     )
 
 

@@ -13,17 +13,17 @@ from typing import Any, Protocol
 import pytest
 
 from higgins import errors
-from higgins.model.capsule import Container, Observation, Resources, Stage
+from higgins.model.capsule import Condition, Container, Healthcheck, Observation, Resources, Stage
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.protocols.image import ImageSource
-from higgins.protocols.runtime import CAPABILITIES, Executes, Logs, Origin, Pauses, Runtime, Signals
+from higgins.protocols.runtime import CAPABILITIES, Executes, Logs, Origin, Pauses, Runtime, Signals, Updates
 from higgins.testing.runtime import Behaviour
 
 PATIENCE = 20.0
 """Seconds in which whatever is to happen has happened."""
 
 
-class Capable(Runtime, Pauses, Signals, Executes, Logs, Protocol):
+class Capable(Runtime, Pauses, Signals, Executes, Logs, Updates, Protocol):
     """A runtime that can do all there is."""
 
 
@@ -34,6 +34,7 @@ class Make(Protocol):
 
 
 Behave = Callable[[tuple[str, ...], Behaviour], None]
+Checked = Callable[[ContainerId, Condition, int, str], None]
 
 
 class RuntimeContract:
@@ -58,6 +59,11 @@ class RuntimeContract:
     def behave(self) -> Behave:
         """Tells a fake what a command does; what is real knows."""
         return lambda command, behaviour: None
+
+    @pytest.fixture
+    def checked(self) -> Checked:
+        """Tells a fake what a health check found; what is real finds it out."""
+        return lambda container_id, condition, failures, output: None
 
     @pytest.fixture
     async def make(self, runtime: Capable, image: str) -> AsyncIterator[Make]:
@@ -85,14 +91,16 @@ class RuntimeContract:
 
     async def test_what_is_seen_carries_for_whom_it_was_made(self, runtime: Capable, image: str, make: Make) -> None:
         container = a_container(image, "sleep", "60")
-        origin = replace(origin_of(container), epoch=7, restarts=3)
+        origin = replace(origin_of(container), epoch=7, restarts=3, rebuilds=2)
         try:
             await runtime.create(origin, container)
             seen = await look(runtime, container)
             assert seen.capsule_id == origin.capsule_id
-            assert (seen.epoch, seen.restarts) == (7, 3)
+            assert (seen.epoch, seen.restarts, seen.rebuilds) == (7, 3, 2)
             assert seen.command == ("sleep", "60")
             assert seen.image is not None
+            listed = (await runtime.list())[container.id]
+            assert (listed.epoch, listed.restarts, listed.rebuilds) == (7, 3, 2)
         finally:
             await runtime.remove(container.id)
 
@@ -103,12 +111,12 @@ class RuntimeContract:
         assert await runtime.list([]) == {}
 
     async def test_labels_of_a_user_cannot_claim_anothers_container(self, runtime: Capable, make: Make) -> None:
-        names = ("owner", "capsule", "container", "epoch", "restarts", "project")
+        names = ("owner", "capsule", "container", "epoch", "restarts", "rebuilds", "project")
         made = await make("sleep", "60", labels={f"org.higgins.{name}": "4711" for name in names})
         seen = await runtime.list()
         assert seen.keys() == {made.id}
         assert seen[made.id].capsule_id == origin_of(made).capsule_id
-        assert (seen[made.id].epoch, seen[made.id].restarts) == (1, 0)
+        assert (seen[made.id].epoch, seen[made.id].restarts, seen[made.id].rebuilds) == (1, 0, 0)
 
     async def test_the_inventory_names_what_the_runtime_can_do(self, runtime: Capable) -> None:
         told = await runtime.inventory()
@@ -305,6 +313,72 @@ class RuntimeContract:
                 if (await look(runtime, made)).stage is Stage.EXITED:
                     break
 
+    # Health
+
+    async def test_what_nothing_checks_has_no_health(self, runtime: Capable, make: Make) -> None:
+        made = await make("sleep", "60")
+        await runtime.start(made.id)
+        assert (await look(runtime, made)).health is None
+
+    @pytest.mark.parametrize(
+        ("test", "condition", "failures"),
+        [("echo fine", Condition.HEALTHY, 0), ("echo bad; exit 3", Condition.UNHEALTHY, 1)],
+    )
+    async def test_a_health_check_says_how_it_went_and_a_watch_tells(
+        self, runtime: Capable, make: Make, checked: Checked, test: str, condition: Condition, failures: int
+    ) -> None:
+        made = await make("sleep", "60", healthcheck=Healthcheck(test=test, interval=1, timeout=5, retries=1))
+        assert (await look(runtime, made)).health is None
+        await runtime.start(made.id)
+        seen = await look(runtime, made)
+        assert seen.health is not None
+        assert seen.health.condition is Condition.STARTING
+        changes = runtime.watch()
+        checked(made.id, condition, failures, test.partition(";")[0].removeprefix("echo ") + "\n")
+        async with asyncio.timeout(PATIENCE):
+            assert await anext(changes) == made.id
+        health = (await look(runtime, made)).health
+        assert health is not None
+        assert health.condition is condition
+        assert health.failures >= failures
+        assert health.output == test.partition(";")[0].removeprefix("echo ") + "\n"
+        await runtime.stop(made.id, 0)
+        assert (await look(runtime, made)).health is None
+
+    # Updates
+
+    @pytest.mark.parametrize("stage", [Stage.CREATED, Stage.RUNNING])
+    async def test_limits_are_seen_and_can_be_changed_and_taken_away(
+        self, runtime: Capable, make: Make, stage: Stage
+    ) -> None:
+        made = await make("sleep", "60", limits=Resources(cpu=0.5, memory=64))
+        if stage is Stage.RUNNING:
+            await runtime.start(made.id)
+        assert (await look(runtime, made)).limits == Resources(cpu=0.5, memory=64)
+        for limits in (
+            Resources(cpu=1.25, memory=128),
+            Resources(cpu=1.25),
+            Resources(memory=32),
+            Resources(),
+            Resources(cpu=0.01, memory=48),
+        ):
+            for _ in range(2):
+                await runtime.update(made.id, limits)
+                assert (await look(runtime, made)).limits == limits
+        await runtime.start(made.id)
+        assert (await look(runtime, made)).limits == limits
+
+    async def test_what_has_no_limits_can_be_given_some(self, runtime: Capable, make: Make) -> None:
+        made = await make("sleep", "60")
+        await runtime.start(made.id)
+        assert (await look(runtime, made)).limits == Resources()
+        await runtime.update(made.id, Resources(cpu=0.5, memory=64))
+        assert (await look(runtime, made)).limits == Resources(cpu=0.5, memory=64)
+
+    async def test_the_limits_of_what_is_gone_are_a_conflict(self, runtime: Capable) -> None:
+        with pytest.raises(errors.Conflict):
+            await runtime.update(an_id(), Resources(cpu=1))
+
     # Pauses
 
     async def test_pausing_and_unpausing_can_be_repeated(self, runtime: Capable, make: Make) -> None:
@@ -477,6 +551,30 @@ class RuntimeContract:
             break
         assert (await look(runtime, made)).stage is Stage.EXITED
 
+    async def test_followed_logs_go_on_until_the_end(self, runtime: Capable, make: Make, behave: Behave) -> None:
+        script = "echo one; sleep 0.3; echo two"
+        behave(("sh", "-c", script), Behaviour(exit_code=0, stdout=b"one\ntwo\n"))
+        made = await make("sh", "-c", script)
+        await runtime.start(made.id)
+        assert await read(runtime, made, follow=True) == b"one\ntwo\n"
+        assert (await until(runtime, made, Stage.EXITED)).exit_code == 0
+        assert await read(runtime, made, follow=True, tail=1) == b"two\n"
+
+    async def test_followed_logs_end_when_it_is_stopped(self, runtime: Capable, make: Make) -> None:
+        made = await make("sleep", "60")
+        await runtime.start(made.id)
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            followed = group.create_task(read(runtime, made, follow=True))
+            await asyncio.sleep(0.05)
+            assert not followed.done()
+            await runtime.stop(made.id, 0)
+        assert followed.result() == b""
+
+    async def test_following_what_never_started_ends_at_once(self, runtime: Capable, make: Make) -> None:
+        made = await make("sleep", "60")
+        async with asyncio.timeout(PATIENCE):
+            assert await read(runtime, made, follow=True) == b""
+
     async def test_there_are_no_logs_of_what_is_not_there(self, runtime: Capable) -> None:
         with pytest.raises(errors.NotFound):
             async for _ in runtime.logs(an_id(), stdout=True, stderr=True, timestamps=False, tail=None, since=None):
@@ -573,9 +671,12 @@ async def read(
     timestamps: bool = False,
     tail: int | None = None,
     since: float | None = None,
+    follow: bool = False,
 ) -> bytes:
     """All of the logs."""
-    pieces = runtime.logs(container.id, stdout=stdout, stderr=stderr, timestamps=timestamps, tail=tail, since=since)
+    pieces = runtime.logs(
+        container.id, stdout=stdout, stderr=stderr, timestamps=timestamps, tail=tail, since=since, follow=follow
+    )
     return b"".join([piece async for piece in pieces])
 
 

@@ -125,7 +125,7 @@ class TestDockerRuntime(RuntimeContract):
             ({"command": ("/etc/passwd",)}, "'/etc/passwd' cannot be run: permission denied"),
             ({"command": ("/none",)}, "'/none' was not found"),
             ({"limits": Resources(memory=1)}, "Minimum memory limit"),
-            ({"limits": Resources(cpu=4096)}, "Range of CPUs"),
+            ({"limits": Resources(cpu=0.001)}, "at least 0.01 cores"),
             ({"hostname": "a" * 65}, "at most 64 characters"),
         ],
     )

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from higgins.model.capsule import Condition
 from higgins.model.ids import ContainerId
 from higgins.testing.runtime import FakeImages, FakeRuntime
-from higgins.testing.runtime_contract import Behave, ImageContract, RuntimeContract
+from higgins.testing.runtime_contract import Behave, Checked, ImageContract, RuntimeContract
 
 IMAGE = "higgins-test/busybox:latest"
 
@@ -23,6 +24,13 @@ class TestFakeRuntime(RuntimeContract):
     @pytest.fixture
     def behave(self, runtime: FakeRuntime) -> Behave:
         return runtime.behave
+
+    @pytest.fixture
+    def checked(self, runtime: FakeRuntime) -> Checked:
+        def checked(container_id: ContainerId, condition: Condition, failures: int, output: str) -> None:
+            runtime.check(container_id, condition, failures=failures, output=output)
+
+        return checked
 
     @pytest.fixture
     def vanish(self, runtime: FakeRuntime) -> Callable[[ContainerId], Awaitable[None]]:

@@ -14,7 +14,7 @@ from higgins import errors
 from higgins.drivers import documents, lost, oci
 from higgins.drivers.engine import Engine, Parameters, demultiplex, lines
 from higgins.drivers.reference import Reference
-from higgins.model.capsule import Container, Observation, Resources, Stage
+from higgins.model.capsule import Container, Healthcheck, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.live import ExecResult
@@ -22,12 +22,15 @@ from higgins.protocols.runtime import CAPABILITIES, Origin
 
 MIB = 1024**2
 GIB = 1024**3
+SECOND = 10**9
+"""In nanoseconds."""
 
 OWNER = "org.higgins.owner"
 CAPSULE = "org.higgins.capsule"
 CONTAINER = "org.higgins.container"
 EPOCH = "org.higgins.epoch"
 RESTARTS = "org.higgins.restarts"
+REBUILDS = "org.higgins.rebuilds"
 PROJECT = "org.higgins.project"
 
 
@@ -91,6 +94,7 @@ class DockerRuntime:
             "Hostname": container.hostname or "",
             "Tty": container.tty,
             "OpenStdin": container.interactive,
+            "Healthcheck": _healthcheck(container.healthcheck) if container.healthcheck else None,
             # Ours come last: nobody may pass a container off as another's.
             "Labels": {**(container.labels or {}), **self._labels(origin, container.id)},
             "HostConfig": self._confinement(origin, container),
@@ -244,10 +248,16 @@ class DockerRuntime:
         timestamps: bool,
         tail: int | None,
         since: float | None,
+        follow: bool = False,
     ) -> AsyncIterator[bytes]:
         if not (stdout or stderr):
             return
-        parameters: dict[str, str | int | bool] = {"stdout": stdout, "stderr": stderr, "timestamps": timestamps}
+        parameters: dict[str, str | int | bool] = {
+            "stdout": stdout,
+            "stderr": stderr,
+            "timestamps": timestamps,
+            "follow": follow,
+        }
         if tail is not None:
             parameters["tail"] = tail
         if since is not None:
@@ -262,6 +272,21 @@ class DockerRuntime:
                     yield piece
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "read the logs") from error
+
+    # Updates
+
+    async def update(self, container_id: ContainerId, limits: Resources) -> None:
+        # To the engine 0 means "as it is".
+        wanted = {
+            **_cpu(_quota(limits.cpu) if limits.cpu else _NO_QUOTA),
+            **_memory(limits.memory * MIB if limits.memory else _ALL_MEMORY),
+        }
+        try:
+            await self._engine.call("POST", f"containers/{_name(container_id)}/update", body=wanted)
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                raise errors.Conflict("The limits cannot be changed: the container is gone from Docker.") from error
+            raise await self._sorted(error, "change the limits") from error
 
     # What they are made of
 
@@ -279,10 +304,9 @@ class DockerRuntime:
         if origin.handler is not None:
             host["Runtime"] = origin.handler
         if limits.memory:
-            # Without a limit of its own, swap would double what was asked for.
-            host["Memory"] = host["MemorySwap"] = limits.memory * MIB
+            host |= _memory(limits.memory * MIB)
         if limits.cpu:
-            host["NanoCpus"] = round(limits.cpu * 1e9)
+            host |= _cpu(_quota(limits.cpu))
         if limits.disk:
             host["StorageOpt"] = {"size": f"{limits.disk}G"}
         return host
@@ -294,6 +318,7 @@ class DockerRuntime:
             CONTAINER: container_id,
             EPOCH: str(origin.epoch),
             RESTARTS: str(origin.restarts),
+            REBUILDS: str(origin.rebuilds),
             PROJECT: origin.project_id,
         }
 
@@ -310,6 +335,7 @@ class DockerRuntime:
                 capsule_id=CapsuleId(one.labels[CAPSULE]),
                 epoch=int(one.labels[EPOCH]),
                 restarts=int(one.labels[RESTARTS]),
+                rebuilds=int(one.labels.get(REBUILDS, 0)),
                 stage=one.state.stage,
                 leaving=one.state.leaving,
             )
@@ -351,6 +377,7 @@ class DockerRuntime:
             capsule_id=CapsuleId(labels[CAPSULE]),
             epoch=int(labels[EPOCH]),
             restarts=int(labels[RESTARTS]),
+            rebuilds=int(labels.get(REBUILDS, 0)),
             stage=state.stage,
             exit_code=state.exit_code if ended or state.error else None,
             error=oci.brief(state.error) if state.error else None,
@@ -364,6 +391,9 @@ class DockerRuntime:
             ports=tuple(sorted({int(port.partition("/")[0]) for port in config.ports or {}})),
             command=tuple(config.command or ()),
             entrypoint=tuple(config.entrypoint or ()),
+            limits=_limits(found.host),
+            # Of what does not run the engine keeps the last word; but nothing checks it any more.
+            health=state.health.told if state.health and state.stage in (Stage.RUNNING, Stage.PAUSED) else None,
         )
 
     async def _events(self, *, since: float) -> AsyncIterator[ContainerId]:
@@ -456,7 +486,14 @@ class DockerRuntime:
 NEVER_DETACH = ",".join(["ctrl-@"] * 16)
 """A terminal must pass on every byte; the engine's default takes ctrl-p ctrl-q away."""
 
-_CHANGES = ["create", "start", "die", "destroy", "pause", "unpause"]
+_CHANGES = ["create", "start", "die", "destroy", "pause", "unpause", "oom", "update", "health_status"]
+"""The engine takes the last for the beginning of a word: `health_status: healthy`."""
+
+_PERIOD = 100_000
+"""Microseconds in which a container may use its share of the cores. A quota can be taken away again; what the engine calls NanoCpus cannot."""
+_NO_QUOTA = -1
+_ALL_MEMORY = 2**63 - 4096
+"""More than there is, to the page: the engine knows no way to take a limit of memory away, and this is what the kernel says where there is none."""
 
 
 def _name(container_id: ContainerId) -> str:
@@ -466,6 +503,36 @@ def _name(container_id: ContainerId) -> str:
 def _or_none(words: tuple[str, ...] | None) -> list[str] | None:
     """An empty list means the same to the engine, but not to every version of it."""
     return list(words) if words else None
+
+
+def _cpu(quota: int) -> Mapping[str, int]:
+    return {"CpuPeriod": _PERIOD, "CpuQuota": quota}
+
+
+def _quota(cores: float) -> int:
+    return round(cores * _PERIOD)
+
+
+def _memory(limit: int) -> Mapping[str, int]:
+    # Without a limit of its own, swap would double what was asked for.
+    return {"Memory": limit, "MemorySwap": limit}
+
+
+def _limits(host: documents.Host) -> Resources:
+    return Resources(
+        cpu=host.quota / _PERIOD if host.quota > 0 else 0.0,
+        memory=host.memory // MIB if host.memory < _ALL_MEMORY else 0,
+    )
+
+
+def _healthcheck(check: Healthcheck) -> Mapping[str, object]:
+    """What is not said is 0, with which the engine means its defaults."""
+    return {
+        "Test": ["CMD-SHELL", check.test],
+        "Interval": (check.interval or 0) * SECOND,
+        "Timeout": (check.timeout or 0) * SECOND,
+        "Retries": check.retries or 0,
+    }
 
 
 def _no_container(error: aiodocker.DockerError) -> bool:
