@@ -130,6 +130,14 @@ class Containers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """How long it is remembered what changed."""
+
+    keep_days: float = option(7.0, "Days after which an event is forgotten.", minimum=0.01)
+    keep_rows: int = option(1_000_000, "The most events that are kept, of all projects together.", minimum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """The daemon on a host."""
 
@@ -175,6 +183,7 @@ class Settings:
     hosts: Hosts = _group(Hosts)
     deadlines: Deadlines = _group(Deadlines)
     containers: Containers = _group(Containers)
+    events: Events = _group(Events)
     agent: Agent = _group(Agent)
     docker: Docker = _group(Docker)
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from higgins import errors
+from higgins.aio.bell import Bell
 from higgins.aio.patrol import patrol
 from higgins.control.deadlines import DeadlineWatch
 from higgins.control.host_watch import HostWatch
 from higgins.control.placer import Custom, Placer
 from higgins.control.provisioner import Provisioner
+from higgins.control.pruner import Keeping, Pruner
 from higgins.control.reaper import Reaper
 from higgins.protocols.network import NetworkProvider
 from higgins.service.hints import Hints
@@ -27,6 +29,8 @@ class Rhythm:
     """A host that has not been heard of for so long is down."""
     retry: float = 5.0
     """So long is waited after a provider has failed."""
+    prune: float = 60.0
+    """How often it is looked for what is kept for a while only."""
 
 
 async def run(
@@ -36,6 +40,7 @@ async def run(
     rhythm: Rhythm | None = None,
     *,
     networks: NetworkProvider | None = None,
+    keeping: Keeping | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
     """Run all loops until cancelled. Without `networks` there is nothing to provide, and nobody can ask for it."""
@@ -44,6 +49,7 @@ async def run(
     watch = HostWatch(database, hints, rhythm.lease, clock)
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
+    pruner = Pruner(database, keeping or Keeping(), clock)
     provisioner = Provisioner(database, hints, networks, rhythm.retry, clock) if networks is not None else None
     loop = partial(patrol, foreseen=(errors.Failure,))
     async with asyncio.TaskGroup() as group:
@@ -52,5 +58,6 @@ async def run(
         # A new deadline is in the future: the patrol sees it in time, and a ring for every request would cost more.
         group.create_task(loop("deadlines", deadlines.visit, hints.deadlines, min(rhythm.patrol, 1.0)))
         group.create_task(loop("reaper", reaper.visit, hints.reaper, rhythm.patrol))
+        group.create_task(loop("pruner", pruner.visit, Bell(), rhythm.prune))
         if provisioner is not None:
             group.create_task(loop("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))

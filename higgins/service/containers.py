@@ -1,5 +1,6 @@
 """The verbs of a container."""
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired, Kind, PullPolicy
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, HostId, ProjectId, RequestId
-from higgins.model.live import ExecResult, Execute, Kill, ReadLogs
+from higgins.model.live import Done, Ended, ExecResult, Execute, Kill, ReadLogs
 from higgins.model.query import Page, Query
 from higgins.protocols.live import LiveCalls
 from higgins.service.hints import Hints
@@ -21,6 +22,8 @@ from higgins.service.policy import Policy
 from higgins.store import actions, capsules, hosts
 from higgins.store.database import Connection, Database
 
+_GRACE = 5.0
+"""Seconds in which an answer that a host gives at its own deadline still arrives."""
 _STOP_TIMEOUT = 10
 _LONGEST_STOP_TIMEOUT = 86400
 _GREEK = [
@@ -256,7 +259,7 @@ class Containers:
         outcome = Outcome.ERROR
         message: str | None = "The call was broken off; whether the signal was delivered is unknown."
         try:
-            await self._live.kill(_place(capsule), Kill(container_id=capsule.spec.containers[0].id, signal=signal))
+            await self._live.ask(_place(capsule), Kill(container_id=capsule.spec.containers[0].id, signal=signal), Done)
             outcome, message = Outcome.SUCCESS, None
         except errors.Failure as failure:
             message = failure.message
@@ -293,7 +296,12 @@ class Containers:
             tail=tail,
             since=since,
         )
-        return self._live.logs(_place(capsule), wanted)
+        return self._pieces(_place(capsule), wanted)
+
+    async def _pieces(self, host_id: HostId, wanted: ReadLogs) -> AsyncIterator[bytes]:
+        async with self._live.open(host_id, wanted, Done) as exchange:
+            async for piece in exchange:
+                yield piece.content
 
     async def execute(
         self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False
@@ -307,7 +315,15 @@ class Containers:
             interactive=interactive,
             timeout=self._deadlines.execute,
         )
-        return await self._live.execute(_place(capsule), wanted)
+        try:
+            async with (
+                asyncio.timeout(self._deadlines.execute + _GRACE),
+                self._live.open(_place(capsule), wanted, Ended) as exchange,
+            ):
+                output = b"".join([piece.content async for piece in exchange])
+                return ExecResult(output=output, exit_code=exchange.reply.exit_code or 0)
+        except TimeoutError as error:
+            raise errors.Unavailable("the container's host has not answered in time; try again") from error
 
     async def actions(self, caller: Caller, ref: str) -> Sequence[Action]:
         """Newest first, without their steps."""
@@ -349,8 +365,11 @@ class Containers:
             for rule in more:
                 self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
-            wanted = capsules.write_spec(db, capsule, change(capsule.spec), deadline=now + allowance, now=now)
-            actions.insert(db, _opened(caller, request, wanted, record or verb, now))
+            asked = record or verb
+            wanted = capsules.write_spec(
+                db, capsule, change(capsule.spec), deadline=now + allowance, now=now, verb=asked
+            )
+            actions.insert(db, _opened(caller, request, wanted, asked, now))
             return wanted
 
         self._hints.changed(await self._database.write(work))

@@ -16,6 +16,7 @@ from higgins.logic import documents, statusword
 from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
 from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
 from higgins.model.query import Page, Query
+from higgins.store import events
 from higgins.store.database import Connection
 from higgins.store.tables import capsules, hosts
 
@@ -29,7 +30,10 @@ _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
     for name in ("name", "project_id", "user_id", "image", "task_state", "memory", "cpu", "created_at", "updated_at")
 }
 
-_READ = ("id", "project_id", "user_id", "name", "kind", "created_at", "updated_at", "spec", "assignment", "status")
+_READ = (
+    *("id", "project_id", "user_id", "name", "kind", "created_at", "updated_at", "deadline"),
+    *("spec", "assignment", "status"),
+)
 
 _ROW: sa.Select[Any] = sa.select(*(capsules.c[name] for name in _READ), hosts.c.name.label("host_name")).select_from(
     capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id)
@@ -110,6 +114,7 @@ def insert(db: Connection, capsule: Capsule, deadline: float) -> None:
         db.execute(capsules.insert(), row)
     except exc.IntegrityError as error:
         raise errors.Conflict(f"There is a capsule with the id {capsule.id} already.") from error
+    events.append(db, "create", capsule, "create")
 
 
 def get(db: Connection, capsule_id: CapsuleId) -> Capsule | None:
@@ -210,11 +215,18 @@ def next_deadline(db: Connection) -> float | None:
     return found
 
 
-def write_spec(db: Connection, capsule: Capsule, spec: CapsuleSpec, *, deadline: float, now: float) -> Capsule:
-    """The service's write. Raises Conflict if somebody else has changed the spec since `capsule` was read."""
-    wanted = replace(_as_now(db, capsule), spec=replace(spec, generation=capsule.spec.generation + 1), updated_at=now)
+def write_spec(
+    db: Connection, capsule: Capsule, spec: CapsuleSpec, *, deadline: float, now: float, verb: str | None = None
+) -> Capsule:
+    """The service's write. Raises Conflict if somebody else has changed the spec since `capsule` was read.
+
+    `verb` is what was asked for, None where nobody did.
+    """
+    newer = replace(spec, generation=capsule.spec.generation + 1)
+    wanted = replace(_as_now(db, capsule), spec=newer, updated_at=now, deadline=deadline)
     read = {"read_generation": capsule.spec.generation}
     _guarded(db, _WRITE_IF_AS_ASKED, wanted, {"deadline": deadline, "gone": False}, **read)
+    events.append(db, "delete" if spec.desired is Desired.DELETED else "update", wanted, verb)
     return wanted
 
 
@@ -222,6 +234,7 @@ def write_name(db: Connection, capsule: Capsule, name: str, now: float) -> Capsu
     """The service's write of what only the control plane needs to know."""
     wanted = replace(_as_now(db, capsule), name=name, updated_at=now)
     _guarded(db, _WRITE_IF_AS_ASKED, wanted, {}, read_generation=capsule.spec.generation)
+    events.append(db, "update", wanted, "rename")
     return wanted
 
 
@@ -255,6 +268,7 @@ def write_assignment(
     else:
         extra |= {"lease_owner": None, "lease_until": None}
         _guarded(db, _WRITE_IF_LEASED, wanted, extra, **read, read_lease=lease)
+    events.append_news(db, now, wanted)
     return wanted
 
 
@@ -283,12 +297,14 @@ def write_status(
         _guarded(db, _WRITE_IF_NEWER, wanted, extra, **read)
     except errors.Conflict:
         return None
+    events.append_news(db, capsule, wanted)
     return wanted
 
 
 def delete(db: Connection, capsule: Capsule) -> None:
     """Forget a capsule and its actions, if nobody has changed its assignment meanwhile."""
-    db.execute(_DELETE, {"read_id": capsule.id, "read_epoch": capsule.assignment.epoch})
+    if db.execute(_DELETE, {"read_id": capsule.id, "read_epoch": capsule.assignment.epoch}).rowcount:
+        events.append(db, "gone", capsule)
 
 
 def _as_now(db: Connection, capsule: Capsule) -> Capsule:
@@ -351,6 +367,7 @@ def _capsule(row: sa.Row[Any]) -> Capsule:
         assignment=documents.decode(row.assignment, Assignment),
         status=documents.decode(row.status, CapsuleStatus),
         host=row.host_name,
+        deadline=row.deadline,
     )
 
 
