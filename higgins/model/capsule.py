@@ -342,3 +342,5 @@ class Capsule:
     status: CapsuleStatus = field(default_factory=CapsuleStatus)
     host: str | None = None
     """The name of the assigned host, filled in on reading."""
+    deadline: float | None = None
+    """When what is pending counts as failed; None while nothing is. Filled in on reading."""
