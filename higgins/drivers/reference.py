@@ -14,6 +14,7 @@ _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _LONGEST_NAME = 255
 DEFAULT_REGISTRY = "docker.io"
+_ALSO_DEFAULT = ("index.docker.io",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,22 @@ class Reference:
     def version(self) -> str:
         """Which of that name: the digest if there is one, since a tag beside it says nothing more."""
         return self.digest or self.tag or "latest"
+
+    @property
+    def domain(self) -> str:
+        """The registry, the default one as well."""
+        return DEFAULT_REGISTRY if self.registry in (None, *_ALSO_DEFAULT) else self.registry
+
+    @property
+    def repository(self) -> str:
+        """The name in full: equal for all spellings of one name."""
+        official = self.domain == DEFAULT_REGISTRY and "/" not in self.path
+        return f"{self.domain}/library/{self.path}" if official else f"{self.domain}/{self.path}"
+
+    @property
+    def canonical(self) -> str:
+        """The whole in full: equal for all spellings of one reference."""
+        return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag}"
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
