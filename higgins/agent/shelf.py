@@ -10,8 +10,8 @@ from pathlib import Path
 
 from higgins import errors
 from higgins.agent.notes import Note, Notes
-from higgins.aio.beside import Start, beside
 from higgins.aio.bell import Bell
+from higgins.aio.beside import Start, beside
 from higgins.aio.patrol import patrol
 from higgins.drivers.reference import Reference
 from higgins.model.capsule import Container, Progress, PullPolicy
@@ -292,7 +292,7 @@ class Shelf:
             else:
                 flight.arrival.cancel()
             raise
-        except Exception as error:  # whoever waits for it is told, and the host goes on
+        except Exception as error:  # noqa: BLE001 - whoever waits for it is told, and the host goes on
             flight.arrival.set_exception(error)
         else:
             flight.arrival.set_result(facts)
