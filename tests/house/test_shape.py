@@ -16,10 +16,12 @@ LONGER: dict[str, str] = {
 MAY_CATCH_EVERYTHING = {
     "higgins/aio/patrol.py": "the loop under every loop",
     "higgins/aio/beside.py": "raises it again",
+    "higgins/aio/ahead.py": "raises it again",
     "higgins/aio/race.py": "raises it again",
     "higgins/agent/agent.py": "the loops of the session and of the watch",
     "higgins/agent/worker.py": "the loop of one capsule",
     "higgins/api/zun/door.py": "the outermost of a request: its caller gets an answer",
+    "higgins/api/zun/streams.py": "the outermost of an answer: its caller sees that it broke off",
     "higgins/link/client.py": "the outermost of a live call: its caller gets an answer",
     "higgins/link/server.py": "the outermost of a session: the host comes again",
     "higgins/store/database.py": "the loop of the writer: it hands the failure to whoever asked",

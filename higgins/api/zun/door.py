@@ -1,33 +1,25 @@
 """The Containers API over HTTP: who asks, which route, which version, what parameters; then the verb, then the answer."""
 
 import asyncio
-import codecs
-import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from higgins import errors
 from higgins.api import requestid
-from higgins.api.zun import envelope, microversion, openapi, parameters, routes, values
+from higgins.api.zun import envelope, microversion, openapi, parameters, routes, streams, values
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.routes import Found, Missed, Route
-from higgins.api.zun.verbs import Answer, Ask, Door, Services, Text
+from higgins.api.zun.verbs import Answer, Ask, Door, Services, Stream
 from higgins.model.capsule import Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, UserId
 from higgins.protocols.identity import Identity
 from higgins.service.policy import Policy
-
-_log = logging.getLogger(__name__)
-
-_STALLED = 60.0
-"""Seconds in which a client has to take a piece of what it asked for."""
 
 
 def application(
@@ -62,6 +54,7 @@ def application(
     front = _Front(door, identity, values.reader(bounds), public_url=public_url, login_url=login_url)
     app = web.Application(middlewares=[requestid.middleware], client_max_size=max_body)
     app.on_response_prepare.append(requestid.stamp)
+    app.on_shutdown.append(front.leave)
     for prefix, other in (others or {}).items():
         app.add_subapp(prefix, other)
     # One route for all paths: aiohttp's own would neither forgive an empty segment nor answer in our words.
@@ -86,6 +79,11 @@ class _Front:
         self._read = read
         self._public_url = public_url.rstrip("/") if public_url else None
         self._login_url = login_url
+        self._leaving = asyncio.Event()
+
+    async def leave(self, _: web.Application) -> None:
+        """Break off what would go on for ever."""
+        self._leaving.set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The answer to any request whatever, in the API's own words also when it is a refusal."""
@@ -124,20 +122,25 @@ class _Front:
             return envelope.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, wanted)
         query, body = await parameters.given(request, route)
         spoken = version or microversion.MIN
-        ask = Ask(
-            caller=caller,
-            request=request[requestid.KEY],
-            address=self._address(request),
-            version=spoken,
-            path=found.path,
-            params=route.form.read(query, body, spoken, self._read),
-        )
-        match await route.verb(self._door, ask):
-            case Answer(body=content, headers=headers, content_type=content_type):
-                kind = content_type if content else None
-                return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
-            case Text(pieces=pieces):
-                return await _stream(request, pieces, route.ok, microversion.headers(spoken))
+        async with AsyncExitStack() as held:
+            ask = Ask(
+                caller=caller,
+                request=request[requestid.KEY],
+                address=self._address(request),
+                version=spoken,
+                headers=request.headers,
+                path=found.path,
+                params=route.form.read(query, body, spoken, self._read),
+                held=held,
+            )
+            match await route.verb(self._door, ask):
+                case Answer(body=content, headers=headers, content_type=content_type):
+                    kind = content_type if content else None
+                    return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
+                case Stream() as answer:
+                    return await streams.respond(
+                        request, answer, route.ok, microversion.headers(spoken), self._leaving
+                    )
 
     def _address(self, request: web.Request) -> str:
         return self._public_url or f"{request.scheme}://{routes.readable(request.host)}"
@@ -165,51 +168,3 @@ def _version(request: web.Request, route: Route) -> Version | None:
             f"Version {version} was requested but the requested API is not supported for this version."
         )
     return version
-
-
-async def _stream(
-    request: web.Request, pieces: AsyncIterator[bytes], status: int, headers: Mapping[str, str]
-) -> web.StreamResponse:
-    """One JSON string, written as the pieces come and never held whole. What is no UTF-8 becomes replacement characters."""
-    async with AsyncExitStack() as stack:
-        if isinstance(pieces, AsyncGenerator):
-            await stack.enter_async_context(aclosing(pieces))
-        # Before the first byte is sent a failure can still be answered properly.
-        first = await anext(pieces, b"")
-        response = web.StreamResponse(status=status, headers=headers)
-        response.content_type = parameters.JSON
-        await response.prepare(request)
-        if request.method == "HEAD":
-            return response
-        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-        try:
-            await _taken(response, b'"' + _escaped(decode(first)))
-            async for piece in pieces:
-                if text := _escaped(decode(piece)):
-                    await _taken(response, text)
-            await _taken(response, _escaped(decode(b"", True)) + b'"')
-        except ConnectionError:
-            pass  # the client went away
-        except (errors.Failure, TimeoutError) as failure:
-            _log.warning(
-                "%s: an answer broke off: %s", request[requestid.KEY], str(failure) or "its client takes nothing"
-            )
-            if request.transport is not None:
-                request.transport.abort()
-        except Exception:  # noqa: BLE001 - too late for another answer
-            # Cut off in the middle, the client sees that something is missing; a proper end would hide it.
-            _log.exception("%s: an answer broke off", request[requestid.KEY])
-            if request.transport is not None:
-                request.transport.abort()
-    return response
-
-
-async def _taken(response: web.StreamResponse, piece: bytes) -> None:
-    """Raises TimeoutError for a client that has stopped reading: it must not hold a stream to a host for ever."""
-    async with asyncio.timeout(_STALLED):
-        await response.write(piece)
-
-
-def _escaped(text: str) -> bytes:
-    """The text as it stands inside a JSON string."""
-    return msgspec.json.encode(text)[1:-1]

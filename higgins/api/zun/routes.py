@@ -8,9 +8,9 @@ from urllib.parse import unquote
 from higgins.api.zun import discovery, forms, verbs, views
 from higgins.api.zun.forms import Form
 from higgins.api.zun.microversion import MAX, MIN, Version
-from higgins.api.zun.verbs import Answer, Ask, Door, Text
+from higgins.api.zun.verbs import Answer, Ask, Door, Stream
 
-Verb = Callable[[Door, Ask[Any]], Awaitable[Answer | Text]]
+Verb = Callable[[Door, Ask[Any]], Awaitable[Answer | Stream]]
 
 
 @dataclass(frozen=True, slots=True)

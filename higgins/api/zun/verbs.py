@@ -1,14 +1,15 @@
 """What each route does: hand the request's parameters to a verb of the service, and show what it returns."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from higgins.api.zun import discovery, forms, translate, views
+from higgins.api.zun import discovery, forms, pieces, translate, views
 from higgins.api.zun.microversion import Version
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
@@ -54,9 +55,13 @@ class Ask(Generic[P]):
     """The address that links begin with."""
     version: Version
     """The one that it is answered in."""
+    headers: Mapping[str, str]
+    """As they came; their names in any case."""
     path: tuple[str, ...]
     """The path's variable parts, in order."""
     params: P
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What is entered here stays open until the answer has been given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,15 @@ class Answer:
     content_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An answer of unknown length: one JSON string, written as the pieces come."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer of unknown length, written as the pieces come."""
 
     pieces: AsyncIterator[bytes]
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    lasting: bool = False
+    """It may go on for ever: it begins without waiting for a piece, and is broken off when the server stops."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -198,10 +207,10 @@ async def kill(door: Door, ask: Ask[forms.KillContainer]) -> Answer:
     return NULL
 
 
-async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Text:
+async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Stream:
     """What a container printed, as one JSON string."""
     asked = ask.params
-    pieces = await door.services.containers.logs(
+    printed = await door.services.containers.logs(
         ask.caller,
         ask.path[0],
         stdout=asked.stdout is None or bool(asked.stdout),
@@ -210,7 +219,9 @@ async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Text:
         tail=None if asked.tail is None or asked.tail < 0 else int(asked.tail),
         since=None if asked.since is None else float(asked.since),
     )
-    return Text(pieces)
+    if isinstance(printed, AsyncGenerator):
+        await ask.held.enter_async_context(aclosing(printed))
+    return Stream(pieces=pieces.quoted(printed))
 
 
 async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
@@ -225,7 +236,8 @@ async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
 
 async def actions(door: Door, ask: Ask[Any]) -> Answer:
     """What was asked of a container, newest first."""
-    return Answer(_encode(views.actions(await door.services.containers.actions(ask.caller, ask.path[0]))))
+    found = await door.services.containers.actions(ask.caller, ask.path[0])
+    return Answer(_encode(views.actions(found, ask.version)))
 
 
 async def action(door: Door, ask: Ask[Any]) -> Answer:
@@ -234,7 +246,7 @@ async def action(door: Door, ask: Ask[Any]) -> Answer:
     telling = door.policy.allows(
         ask.caller, "container:action:events", project_id=found.project_id, user_id=found.user_id
     )
-    return Answer(_encode(views.action(found, telling=telling)))
+    return Answer(_encode(views.action(found, ask.version, telling=telling)))
 
 
 def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -> views.Container:
@@ -243,7 +255,8 @@ def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -
 
 
 def _hidden(door: Door, ask: Ask[Any], capsule: Capsule) -> frozenset[str]:
-    return door.policy.hidden(ask.caller, project_id=capsule.project_id, user_id=capsule.user_id)
+    withheld = door.policy.hidden(ask.caller, project_id=capsule.project_id, user_id=capsule.user_id)
+    return withheld | views.unknown(ask.version)
 
 
 def _seconds(asked: forms.StopContainer) -> int | None:

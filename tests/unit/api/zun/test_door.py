@@ -381,7 +381,8 @@ async def test_logs_are_written_as_they_come_and_end_with_their_reader(client):
 async def test_the_head_of_logs_is_told_without_them(client):
     answer = await client("HEAD", "/v1/containers/endless/logs")
     assert (answer.status, answer.content_type) == (200, "application/json")
-    assert client.service.closed.is_set()
+    async with asyncio.timeout(5):
+        await client.service.closed.wait()
 
 
 async def test_nothing_of_a_token_is_ever_logged(client, caplog):
