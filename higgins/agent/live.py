@@ -1,11 +1,10 @@
 """Answers live calls from a host's runtime, by what it can do."""
 
 import asyncio
-from typing import assert_never
 
 from higgins import errors
-from higgins.link.client import Sink
-from higgins.model.live import Execute, Kill, LiveRequest, ReadLogs
+from higgins.link.client import Line
+from higgins.model.live import Done, Ended, Execute, Kill, LiveRequest, ReadLogs, Reply
 from higgins.protocols.runtime import Executes, Logs, Runtime, Signals
 
 
@@ -15,21 +14,19 @@ class LiveAnswers:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def __call__(self, request: LiveRequest, sink: Sink) -> int | None:
-        """The exit code, where there is one. Cancelled when the caller leaves."""
+    async def __call__(self, request: LiveRequest, line: Line) -> Reply:
+        """Cancelled when the caller leaves."""
         match request:
             case ReadLogs():
-                await self._logs(request, sink)
-                return None
+                return await self._logs(request, line)
             case Execute():
-                return await self._execute(request, sink)
+                return await self._execute(request, line)
             case Kill():
-                await self._kill(request)
-                return None
+                return await self._kill(request)
             case _:
-                assert_never(request)
+                raise _lacking("do that")
 
-    async def _logs(self, request: ReadLogs, sink: Sink) -> None:
+    async def _logs(self, request: ReadLogs, line: Line) -> Done:
         if not isinstance(self._runtime, Logs):
             raise _lacking("keep the logs of containers")
         pieces = self._runtime.logs(
@@ -41,9 +38,10 @@ class LiveAnswers:
             since=request.since,
         )
         async for piece in pieces:
-            await sink.send(piece)
+            await line.send(piece)
+        return Done()
 
-    async def _execute(self, request: Execute, sink: Sink) -> int:
+    async def _execute(self, request: Execute, line: Line) -> Ended:
         if not isinstance(self._runtime, Executes):
             raise _lacking("run commands inside containers")
         try:
@@ -53,13 +51,14 @@ class LiveAnswers:
                 )
         except TimeoutError as error:
             raise errors.Conflict(f"Timeout on executing command: {' '.join(request.command)}") from error
-        await sink.send(result.output)
-        return result.exit_code
+        await line.send(result.output)
+        return Ended(exit_code=result.exit_code)
 
-    async def _kill(self, request: Kill) -> None:
+    async def _kill(self, request: Kill) -> Done:
         if not isinstance(self._runtime, Signals):
             raise _lacking("send signals to containers")
         await self._runtime.kill(request.container_id, request.signal)
+        return Done()
 
 
 def _lacking(what: str) -> errors.Invalid:

@@ -14,27 +14,34 @@ from higgins.aio.beside import Start, beside
 from higgins.link import dialling, envelopes, failures
 from higgins.link import higgins_pb2 as wire
 from higgins.link.credentials import Credentials
+from higgins.link.frames import FRAME, WINDOW, Frames
 from higgins.link.higgins_pb2_grpc import LinkStub
 from higgins.link.messages import ControlMessage, HostChannel, HostMessage, OpenCall
 from higgins.link.stream import Stream
-from higgins.model.live import LiveRequest
+from higgins.logic import documents
+from higgins.model.live import LiveRequest, PathStat, Reply
 
 log = logging.getLogger(__name__)
 
-_FRAME = 256 * 1024
-"""Bytes at most; so many again wait to be sent, and so what is on the way stays small."""
 
+class Line(Protocol):
+    """The line to whoever asked for a live call. What one side does not take, the other cannot send."""
 
-class Sink(Protocol):
-    """Where the answer to a live call goes."""
+    async def send(self, content: bytes, *, aside: bool = False) -> None:
+        """A piece of output. Returns when there is room for more; never, while the caller takes nothing. Cancelled when the caller leaves."""
+        ...
 
-    async def send(self, piece: bytes) -> None:
-        """Returns when there is room for more; never, while the caller takes nothing. Cancelled when the caller leaves."""
+    def head(self, stat: PathStat) -> None:
+        """What comes before the first piece."""
+        ...
+
+    def input(self) -> AsyncIterator[bytes]:
+        """What the caller gives. Ends when the caller says that nothing more comes, and never because it has left."""
         ...
 
 
-Answer = Callable[[LiveRequest, Sink], Awaitable[int | None]]
-"""Answers a live call and returns the exit code, if there is one. Its failures are the caller's; it is cancelled when the caller leaves."""
+Answer = Callable[[LiveRequest, Line], Awaitable[Reply]]
+"""Answers a live call. Its failures are the caller's; it is cancelled when the caller leaves."""
 
 
 @asynccontextmanager
@@ -105,74 +112,75 @@ class _Answering:
             await call.write(wire.Answer(call_id=opening.call_id))
             # Nothing is done for somebody who has left, nor twice.
             if await is_accepted(call):
+                line = _Line(call)
                 async with beside() as start:
-                    start(self._fill(call, opening.request))
-                    # The control plane says nothing on this stream; it only ends it.
-                    await call.read()
+                    start(line.write())
+                    start(self._fill(line, opening.request))
+                    await line.listen()
         except failures.BREAKS:
             log.debug("live call %s is over", opening.call_id)
         finally:
             call.cancel()
 
-    async def _fill(self, call: Any, request: LiveRequest) -> None:
-        frames = _Frames(call)
-        async with beside() as start:
-            start(frames.write())
-            last = await self._ending(request, frames)
-            await frames.written()
+    async def _fill(self, line: "_Line", request: LiveRequest) -> None:
         try:
-            await call.write(last)
-            await call.done_writing()
-        except failures.BREAKS:
-            return
-
-    async def _ending(self, request: LiveRequest, sink: Sink) -> wire.Answer:
-        try:
-            return wire.Answer(finished=wire.Finished(exit_code=await self._answer(request, sink)))
+            reply = await self._answer(request, line)
         except errors.Failure as failure:
-            return wire.Answer(failed=failures.pack(failure))
+            line.finish("failed", failures.pack(failure))
         except Exception as error:  # the outermost of a live call: the caller must hear of it, whatever it is
             log.exception("cannot answer %s", request)
             broken = errors.Broken(f"the container's host failed to answer ({type(error).__name__}); its log says why")
-            return wire.Answer(failed=failures.pack(broken))
+            line.finish("failed", failures.pack(broken))
+        else:
+            line.finish("finished", documents.encode(reply))
 
 
-class _Frames:
-    """A Sink over a live stream. What is sent while a frame is on its way goes together into the next: a log of short lines would otherwise cost a
-    tenth of a millisecond a line."""
+class _Line:
+    """A Line over a live stream."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
-        self._waiting = bytearray()
-        self._writing = False
-        self._turn = asyncio.Condition()
+        self._output = Frames()
+        # More than what can be on the way: listening never waits for whoever takes, and notices at once when the caller leaves.
+        self._input = Frames(room=WINDOW + 2 * FRAME)
 
-    async def send(self, piece: bytes) -> None:
-        async with self._turn:
-            await self._turn.wait_for(lambda: len(self._waiting) < _FRAME)
-            self._waiting += piece
-            self._turn.notify_all()
+    async def send(self, content: bytes, *, aside: bool = False) -> None:
+        await self._output.put("aside" if aside else "piece", content)
+
+    def head(self, stat: PathStat) -> None:
+        self._output.add("head", documents.encode(stat))
+
+    def finish(self, kind: str, ending: object) -> None:
+        """How it ended, after all that was sent."""
+        self._output.add(kind, ending)
+        self._output.close()
+
+    async def input(self) -> AsyncIterator[bytes]:
+        taken = 0
+        while (given := await self._input.take()) is not None:
+            yield given[1]
+            taken += len(given[1])
+            if taken >= WINDOW // 4:
+                self._output.add("taken", taken, first=True)
+                taken = 0
 
     async def write(self) -> None:
-        """Write what is sent, until the stream is over."""
-        while True:
-            async with self._turn:
-                self._writing = False
-                self._turn.notify_all()
-                await self._turn.wait_for(lambda: self._waiting)
-                frame = bytes(self._waiting[:_FRAME])
-                del self._waiting[:_FRAME]
-                self._writing = True
-                self._turn.notify_all()
-            try:
-                await self._call.write(wire.Answer(piece=frame))
-            except failures.BREAKS:
-                return
+        """Write what is sent, to its end."""
+        try:
+            while (frame := await self._output.take()) is not None:
+                kind, content = frame
+                await self._call.write(wire.Answer(**{kind: content}))
+            await self._call.done_writing()
+        except failures.BREAKS:
+            return
 
-    async def written(self) -> None:
-        """Returns when everything that was sent is on its way."""
-        async with self._turn:
-            await self._turn.wait_for(lambda: not self._waiting and not self._writing)
+    async def listen(self) -> None:
+        """Take in what the caller gives, until the caller leaves."""
+        while (given := await self._call.read()) is not grpc.aio.EOF:
+            if given.HasField("piece"):
+                await self._input.put("piece", given.piece)
+            else:
+                self._input.close()
 
 
 async def is_accepted(call: Any) -> bool:

@@ -2,19 +2,22 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 from higgins import errors
 from higgins.aio.pipe import Pipe
 from higgins.link import failures
 from higgins.link import higgins_pb2 as wire
+from higgins.link.frames import WINDOW, Frames
 from higgins.link.messages import OpenCall
+from higgins.logic import documents
 from higgins.model.ids import HostId
-from higgins.model.live import ExecResult, Execute, Kill, LiveRequest, ReadLogs
+from higgins.model.live import LiveRequest, PathStat, Piece, Reply
+from higgins.protocols.live import Exchange
 
-_GRACE = 5.0
-"""Seconds in which an answer that a host gives at its own deadline still arrives."""
+R = TypeVar("R", bound=Reply)
 
 
 class Session:
@@ -29,27 +32,76 @@ class Session:
 
 
 class Call:
-    """A live call on its way: the caller takes what the host's stream brings."""
+    """A live call on its way: the caller takes what the host's stream brings, and it takes what the caller gives."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         # One, so that a caller who stops taking soon stops the host.
         self.answers: Pipe[wire.Answer] = Pipe(1)
+        self.input = Frames(window=WINDOW)
         self.opened = asyncio.Event()
         self.over = asyncio.Event()
 
     def break_off(self, message: str) -> None:
-        """No more answers come."""
+        """No more answers come, and nobody takes input."""
         self.answers.end(errors.Unavailable(message))
+        self.input.drop()
         self.opened.set()
         self.over.set()
+
+
+class _Caller(Generic[R]):
+    """An Exchange over a host's stream."""
+
+    def __init__(self, call: Call, reply: type[R]) -> None:
+        self._call = call
+        self._kind = reply
+        self._head: PathStat | None = None
+        self._reply: R | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        if self._reply is not None:
+            return
+        async for answer in self._call.answers:
+            match answer.WhichOneof("content"):
+                case "piece":
+                    yield Piece(answer.piece)
+                case "aside":
+                    yield Piece(answer.aside, aside=True)
+                case "head":
+                    self._head = documents.decode(answer.head, PathStat)
+                case "finished":
+                    self._reply = documents.decode(answer.finished, self._kind)
+                    return
+                case "failed":
+                    raise failures.unpack(answer.failed)
+
+    async def send(self, content: bytes) -> None:
+        await self._call.input.put("piece", content)
+
+    async def end(self) -> None:
+        self._call.input.add("end", True)
+
+    async def head(self) -> PathStat:
+        if self._head is None:
+            first = await anext(self._call.answers)
+            if first.HasField("failed"):
+                raise failures.unpack(first.failed)
+            self._head = documents.decode(first.head, PathStat)
+        return self._head
+
+    @property
+    def reply(self) -> R:
+        if self._reply is None:
+            raise errors.Broken("a live call was asked for its reply before it was over")
+        return self._reply
 
 
 class Directory:
     """The sessions of this process; the LiveCalls of the hosts that have one."""
 
     def __init__(self, *, within: float = 10.0) -> None:
-        """`within`: seconds in which a host must begin to answer, and deliver a signal."""
+        """`within`: seconds in which a host must begin to answer, and answer what is only asked."""
         self._within = within
         self._sessions: dict[HostId, Session] = {}
         self._calls: dict[str, Call] = {}
@@ -83,31 +135,8 @@ class Directory:
         call.opened.set()
         return call
 
-    async def logs(self, host_id: HostId, request: ReadLogs) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._ask(host_id, request)) as answers:
-            async for answer in answers:
-                if answer.HasField("piece"):
-                    yield answer.piece
-
-    async def execute(self, host_id: HostId, request: Execute) -> ExecResult:
-        return await self._ask_within(host_id, request, request.timeout + _GRACE)
-
-    async def kill(self, host_id: HostId, request: Kill) -> None:
-        await self._ask_within(host_id, request, self._within)
-
-    async def _ask_within(self, host_id: HostId, request: LiveRequest, seconds: float) -> ExecResult:
-        output, exit_code = bytearray(), 0
-        try:
-            async with asyncio.timeout(seconds), aclosing(self._ask(host_id, request)) as answers:
-                async for answer in answers:
-                    output += answer.piece
-                    exit_code = answer.finished.exit_code
-        except TimeoutError as error:
-            raise errors.Unavailable(_silent(seconds)) from error
-        return ExecResult(output=bytes(output), exit_code=exit_code)
-
-    async def _ask(self, host_id: HostId, request: LiveRequest) -> AsyncGenerator[wire.Answer, None]:
-        """What the host answers, its end included; raises the failure that it answers."""
+    @asynccontextmanager
+    async def open(self, host_id: HostId, request: LiveRequest, reply: type[R]) -> AsyncIterator[Exchange[R]]:
         session = self._sessions.get(host_id)
         if session is None:
             raise _absent()
@@ -115,15 +144,20 @@ class Directory:
         call = self._calls[call_id] = Call(session)
         try:
             await self._open(call_id, call, request)
-            async for answer in call.answers:
-                if answer.HasField("failed"):
-                    raise failures.unpack(answer.failed)
-                yield answer
-                if answer.HasField("finished"):
-                    return
+            yield _Caller(call, reply)
         finally:
             del self._calls[call_id]
             call.break_off("the caller has left")
+
+    async def ask(self, host_id: HostId, request: LiveRequest, reply: type[R], *, within: float | None = None) -> R:
+        seconds = self._within if within is None else within
+        try:
+            async with asyncio.timeout(seconds), self.open(host_id, request, reply) as exchange:
+                async for _ in exchange:
+                    pass
+                return exchange.reply
+        except TimeoutError as error:
+            raise errors.Unavailable(_silent(seconds)) from error
 
     async def _open(self, call_id: str, call: Call, request: LiveRequest) -> None:
         try:

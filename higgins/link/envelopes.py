@@ -23,6 +23,17 @@ _REQUESTS: Mapping[str, type[live.LiveRequest]] = {
     "read_logs": live.ReadLogs,
     "execute": live.Execute,
     "kill": live.Kill,
+    "enter": live.Enter,
+    "attach": live.Attach,
+    "resize": live.Resize,
+    "list_processes": live.ListProcesses,
+    "read_usage": live.ReadUsage,
+    "get_archive": live.GetArchive,
+    "put_archive": live.PutArchive,
+    "commit": live.Commit,
+    "pull_image": live.PullImage,
+    "remove_image": live.RemoveImage,
+    "search_images": live.SearchImages,
 }
 _KINDS = {kind: name for kinds in (_HOST, _CONTROL, _REQUESTS) for name, kind in kinds.items()}
 

@@ -60,34 +60,64 @@ class ControlEnvelope(_message.Message):
     def __init__(self, welcome: _Optional[bytes] = ..., whole: _Optional[bytes] = ..., changed: _Optional[bytes] = ..., withdrawn: _Optional[bytes] = ..., acknowledged: _Optional[bytes] = ..., open_call: _Optional[_Union[OpenCall, _Mapping]] = ...) -> None: ...
 
 class OpenCall(_message.Message):
-    __slots__ = ("call_id", "read_logs", "execute", "kill")
+    __slots__ = ("call_id", "read_logs", "execute", "kill", "enter", "attach", "resize", "list_processes", "read_usage", "get_archive", "put_archive", "commit", "pull_image", "remove_image", "search_images")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     READ_LOGS_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
+    ENTER_FIELD_NUMBER: _ClassVar[int]
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
+    RESIZE_FIELD_NUMBER: _ClassVar[int]
+    LIST_PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    READ_USAGE_FIELD_NUMBER: _ClassVar[int]
+    GET_ARCHIVE_FIELD_NUMBER: _ClassVar[int]
+    PUT_ARCHIVE_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    PULL_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_IMAGES_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     read_logs: bytes
     execute: bytes
     kill: bytes
-    def __init__(self, call_id: _Optional[str] = ..., read_logs: _Optional[bytes] = ..., execute: _Optional[bytes] = ..., kill: _Optional[bytes] = ...) -> None: ...
+    enter: bytes
+    attach: bytes
+    resize: bytes
+    list_processes: bytes
+    read_usage: bytes
+    get_archive: bytes
+    put_archive: bytes
+    commit: bytes
+    pull_image: bytes
+    remove_image: bytes
+    search_images: bytes
+    def __init__(self, call_id: _Optional[str] = ..., read_logs: _Optional[bytes] = ..., execute: _Optional[bytes] = ..., kill: _Optional[bytes] = ..., enter: _Optional[bytes] = ..., attach: _Optional[bytes] = ..., resize: _Optional[bytes] = ..., list_processes: _Optional[bytes] = ..., read_usage: _Optional[bytes] = ..., get_archive: _Optional[bytes] = ..., put_archive: _Optional[bytes] = ..., commit: _Optional[bytes] = ..., pull_image: _Optional[bytes] = ..., remove_image: _Optional[bytes] = ..., search_images: _Optional[bytes] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("call_id", "piece", "finished", "failed")
+    __slots__ = ("call_id", "piece", "aside", "head", "taken", "finished", "failed")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     PIECE_FIELD_NUMBER: _ClassVar[int]
+    ASIDE_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     piece: bytes
-    finished: Finished
+    aside: bytes
+    head: bytes
+    taken: int
+    finished: bytes
     failed: Failed
-    def __init__(self, call_id: _Optional[str] = ..., piece: _Optional[bytes] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ...) -> None: ...
+    def __init__(self, call_id: _Optional[str] = ..., piece: _Optional[bytes] = ..., aside: _Optional[bytes] = ..., head: _Optional[bytes] = ..., taken: _Optional[int] = ..., finished: _Optional[bytes] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ...) -> None: ...
 
-class Finished(_message.Message):
-    __slots__ = ("exit_code",)
-    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
-    exit_code: int
-    def __init__(self, exit_code: _Optional[int] = ...) -> None: ...
+class Input(_message.Message):
+    __slots__ = ("piece", "end")
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    piece: bytes
+    end: bool
+    def __init__(self, piece: _Optional[bytes] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class Failed(_message.Message):
     __slots__ = ("remedy", "message", "code", "retry_after")
@@ -100,7 +130,3 @@ class Failed(_message.Message):
     code: str
     retry_after: float
     def __init__(self, remedy: _Optional[str] = ..., message: _Optional[str] = ..., code: _Optional[str] = ..., retry_after: _Optional[float] = ...) -> None: ...
-
-class Nothing(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...

@@ -123,7 +123,7 @@ class LinkStub:
         self.Live = channel.stream_stream(
                 '/higgins.link.v1.Link/Live',
                 request_serializer=higgins_dot_link_dot_higgins__pb2.Answer.SerializeToString,
-                response_deserializer=higgins_dot_link_dot_higgins__pb2.Nothing.FromString,
+                response_deserializer=higgins_dot_link_dot_higgins__pb2.Input.FromString,
                 _registered_method=True)
 
 
@@ -168,7 +168,7 @@ def add_LinkServicer_to_server(servicer, server):
             'Live': grpc.stream_stream_rpc_method_handler(
                     servicer.Live,
                     request_deserializer=higgins_dot_link_dot_higgins__pb2.Answer.FromString,
-                    response_serializer=higgins_dot_link_dot_higgins__pb2.Nothing.SerializeToString,
+                    response_serializer=higgins_dot_link_dot_higgins__pb2.Input.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -252,7 +252,7 @@ class Link:
             target,
             '/higgins.link.v1.Link/Live',
             higgins_dot_link_dot_higgins__pb2.Answer.SerializeToString,
-            higgins_dot_link_dot_higgins__pb2.Nothing.FromString,
+            higgins_dot_link_dot_higgins__pb2.Input.FromString,
             options,
             channel_credentials,
             insecure,

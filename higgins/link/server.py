@@ -179,6 +179,7 @@ class _Link(higgins_pb2_grpc.LinkServicer):
             await context.send_initial_metadata((ACCEPTED,))
             async with beside() as start:
                 start(_bring(context, call))
+                start(_give(context, call))
                 await call.over.wait()
         finally:
             call.break_off("the container's host broke off its answer; try again")
@@ -240,11 +241,24 @@ async def _bring(context: Any, call: Call) -> None:
     """Pass on what the host answers, as fast as it is taken."""
     try:
         while (answer := await context.read()) is not grpc.aio.EOF:
-            await call.answers.put(answer)
+            if answer.HasField("taken"):
+                call.input.confirm(answer.taken)
+            else:
+                await call.answers.put(answer)
     except (errors.Unavailable, *failures.BREAKS):
         return
     finally:
         call.break_off("the container's host broke off its answer; try again")
+
+
+async def _give(context: Any, call: Call) -> None:
+    """Pass on what the caller gives."""
+    try:
+        while (given := await call.input.take()) is not None:
+            kind, content = given
+            await context.write(wire.Input(**{kind: content}))
+    except failures.BREAKS:
+        return
 
 
 async def _refuse(context: Any, failure: errors.Failure) -> NoReturn:

@@ -96,49 +96,30 @@ class Containers:
         self._deadlines = self._customs.deadlines
         self._clock = clock
 
-    async def create(
-        self,
-        caller: Caller,
-        request: RequestId,
-        container: Container,
-        *,
-        run: bool = False,
-        auto_remove: bool = False,
-        auto_heal: bool = False,
-        runtime: str | None = None,
-        availability_zone: str | None = None,
-        host: str | None = None,
-        hints: Mapping[str, str] | None = None,
-    ) -> Capsule:
-        """Write down that this container is wanted; an empty `container.name` gets a generated one, `container.id` is the caller's choice of a new UUID.
+    async def create(self, caller: Caller, request: RequestId, spec: CapsuleSpec) -> Capsule:
+        """Write down that one container is wanted, created or running.
 
-        Raises Forbidden for what policy keeps from the caller, NotFound for an unknown host, Conflict for a name that is taken where names are unique.
+        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. Raises Forbidden for what policy keeps from the caller,
+        NotFound for an unknown host, Conflict for a name that is taken where names are unique.
         """
-        self._check_create(caller, container, runtime=runtime, host=host)
+        self._check_create(caller, spec)
         now = self._clock()
-        named = replace(container, pull=container.pull or self._customs.pull)
+        (asked,) = spec.containers
         capsule = Capsule(
-            id=CapsuleId(container.id),
+            id=CapsuleId(asked.id),
             project_id=caller.project_id,
             user_id=caller.user_id,
-            name=named.name,
+            name=asked.name,
             kind=Kind.CONTAINER,
             created_at=now,
-            spec=CapsuleSpec(
-                containers=(named,),
-                desired=Desired.RUNNING if run else Desired.CREATED,
-                auto_remove=auto_remove,
-                auto_heal=auto_heal,
-                runtime=runtime,
-                availability_zone=availability_zone,
-                host=host,
-                hints=hints,
-            ),
+            spec=replace(spec, containers=(replace(asked, pull=asked.pull or self._customs.pull),)),
         )
 
         def work(db: Connection) -> Capsule:
-            if host is not None and hosts.named(db, host) is None:
-                raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
+            if spec.host is not None and hosts.named(db, spec.host) is None:
+                raise errors.NotFound(
+                    f"The requested host {spec.host} could not be found.", code="requested-host-not-found"
+                )
             self._check_name(db, caller.project_id, capsule.name, besides=None)
             created = replace(capsule, name=capsule.name or self._generated(db, caller.project_id))
             capsules.insert(db, created, now + self._deadlines.create)
@@ -378,13 +359,14 @@ class Containers:
         self._check_name(db, capsule.project_id, name, besides=capsule.id)
         return capsules.write_name(db, capsule, name, now)
 
-    def _check_create(self, caller: Caller, container: Container, *, runtime: str | None, host: str | None) -> None:
+    def _check_create(self, caller: Caller, spec: CapsuleSpec) -> None:
+        (container,) = spec.containers
         self._lookup.allow(caller, "container:create")
         for rule, asked in (
-            ("container:create:runtime", runtime is not None),
+            ("container:create:runtime", spec.runtime is not None),
             ("container:create:privileged", container.privileged),
             ("container:create:image_pull_policy", container.pull is not None),
-            ("container:create:requested_destination", host is not None),
+            ("container:create:requested_destination", spec.host is not None),
         ):
             if asked:
                 self._lookup.allow(caller, rule)

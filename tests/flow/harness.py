@@ -12,19 +12,23 @@ from typing import Any
 
 from higgins import errors
 from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.live import LiveAnswers
 from higgins.aio.beside import Start, beside
 from higgins.api.link.sessions import Session, greeting
 from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
-from higgins.link.messages import ControlChannel, HostChannel
+from higgins.link.certificates import Authority
+from higgins.link.client import Answer, connect
+from higgins.link.directory import Directory
+from higgins.link.messages import ControlChannel, Hello, HostChannel, Welcome
+from higgins.link.server import Doors, LinkServer
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
 from higgins.model.action import Action
 from higgins.model.capsule import Capsule, Container
-from higgins.model.host import Host
+from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
-from higgins.model.live import ExecResult, Execute, Kill, ReadLogs
 from higgins.protocols.network import NetworkProvider
 from higgins.service.containers import Containers, Customs
 from higgins.service.fleet import Fleet
@@ -67,29 +71,6 @@ def container(*command: str, name: str = "", image: str = "busybox", **rest: obj
         command=command or ("sleep", "inf"),
         **rest,  # type: ignore[arg-type]
     )
-
-
-class NearRuntime:
-    """Live calls without a link: straight to the runtime. The link's own tests prove the way in between."""
-
-    def __init__(self, runtime: FakeRuntime) -> None:
-        self._runtime = runtime
-
-    def logs(self, host_id: HostId, request: ReadLogs) -> AsyncIterator[bytes]:
-        return self._runtime.logs(
-            request.container_id,
-            stdout=request.stdout,
-            stderr=request.stderr,
-            timestamps=request.timestamps,
-            tail=request.tail,
-            since=request.since,
-        )
-
-    async def execute(self, host_id: HostId, request: Execute) -> ExecResult:
-        return await self._runtime.execute(request.container_id, request.command, terminal=request.interactive)
-
-    async def kill(self, host_id: HostId, request: Kill) -> None:
-        await self._runtime.kill(request.container_id, request.signal)
 
 
 class Link:
@@ -138,6 +119,53 @@ class Link:
                 yield wire.host
         finally:
             del self._sessions[wire]
+
+
+@asynccontextmanager
+async def live_link(live: Directory, socket: Path) -> AsyncIterator[None]:
+    """The real link, for live calls: the wire in memory carries none."""
+
+    async def serve(_proved: HostId | None, channel: ControlChannel) -> None:
+        await greeting(channel)
+        await channel.send(Welcome(session=1, heartbeat=60.0))
+        async for _ in channel:
+            pass
+
+    async def allowed(_host_id: HostId, _serial: str) -> bool:
+        return False
+
+    server = LinkServer(
+        directory=live,
+        authority=Authority.open(socket.parent),
+        tokens=NoTokens(),
+        serve_session=serve,
+        allowed=allowed,
+    )
+    async with server.listen(Doors(socket=socket)):
+        yield
+
+
+class NoTokens:
+    """Lets nobody in."""
+
+    async def consume(self, digest: str, host_id: HostId, name: str) -> bool:
+        return False
+
+
+@asynccontextmanager
+async def live_host(socket: Path, answer: Answer) -> AsyncIterator[None]:
+    """The host's end of it."""
+
+    async def until_over(channel: HostChannel) -> None:
+        async for _ in channel:
+            pass
+
+    async with connect(socket, answer) as channel:
+        await channel.send(Hello(host_id=HOST, name="here", availability_zone="nova", inventory=Inventory(runtime="")))
+        await anext(aiter(channel))
+        async with beside() as start:
+            start(until_over(channel))
+            yield
 
 
 class Part:
@@ -289,7 +317,7 @@ async def cloud(
         hints = Hints()
         hosts = Hosts(database, hints, deadlines, clock=clock)
         customs = Customs(deadlines=deadlines, unique_names=unique_names)
-        return hints, hosts, Containers(database, Policy(), NearRuntime(runtime), hints, customs, clock=clock)
+        return hints, hosts, Containers(database, Policy(), live, hints, customs, clock=clock)
 
     async def control_plane() -> None:
         # A new one knows nothing but the rows: not even who was about to be woken.
@@ -308,10 +336,13 @@ async def cloud(
 
     async def host() -> None:
         identity = Identity(host_id=HOST, name="here")
-        await Agent(identity, link.connect, runtime, images, agent or Custom(sweep=0.5, retry=0.2, silence=1.0)).run()
+        async with live_host(socket, LiveAnswers(runtime)):
+            custom = agent or Custom(sweep=0.5, retry=0.2, silence=1.0)
+            await Agent(identity, link.connect, runtime, images, custom).run()
 
+    live, socket = Directory(), directory / "link.sock"
     try:
-        async with beside() as begin:
+        async with live_link(live, socket), beside() as begin:
             hints, hosts, containers = replica()
             there = Cloud(
                 database=database,

@@ -11,7 +11,7 @@ from higgins import errors
 from higgins.aio.beside import beside
 from higgins.link import certificates
 from higgins.link.certificates import Authority
-from higgins.link.client import Answer, Sink, connect
+from higgins.link.client import Answer, Line, connect
 from higgins.link.credentials import Credentials
 from higgins.link.directory import Directory
 from higgins.link.enrolment import JoinToken
@@ -19,7 +19,7 @@ from higgins.link.messages import ControlChannel, Hello, HostChannel, HostMessag
 from higgins.link.server import Doors, LinkServer, Ports
 from higgins.model.host import Inventory
 from higgins.model.ids import HostId
-from higgins.model.live import LiveRequest
+from higgins.model.live import LiveRequest, Reply
 
 
 class Tokens:
@@ -122,7 +122,7 @@ async def control_plane(
         yield plane
 
 
-async def answers_nothing(request: LiveRequest, sink: Sink) -> int | None:
+async def answers_nothing(request: LiveRequest, line: Line) -> Reply:
     raise AssertionError(f"nobody should ask {request}")
 
 

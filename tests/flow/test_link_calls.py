@@ -3,19 +3,20 @@
 import asyncio
 import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from higgins import errors
 from higgins.link import dialling, envelopes, messages
-from higgins.link.client import Sink
+from higgins.link.client import Line
 from higgins.link.higgins_pb2_grpc import LinkStub
 from higgins.link.messages import ControlChannel
 from higgins.model.ids import ContainerId, HostId
-from higgins.model.live import ExecResult, Execute, Kill, LiveRequest, ReadLogs
+from higgins.model.live import Done, Ended, ExecResult, Execute, Kill, LiveRequest, ReadLogs, Reply
 from tests.flow.linked import ControlPlane, control_plane, hello, host, until
 
 LOGS = ReadLogs(container_id=ContainerId("c"))
@@ -27,6 +28,19 @@ KILL = Kill(container_id=ContainerId("c"), signal="SIGHUP")
 async def plane(tmp_path: Path):
     async with control_plane(tmp_path) as plane:
         yield plane
+
+
+async def logs(plane: ControlPlane, host_id: HostId) -> AsyncGenerator[bytes, None]:
+    async with plane.live.open(host_id, LOGS, Done) as exchange:
+        async for piece in exchange:
+            yield piece.content
+
+
+async def execute(plane: ControlPlane, host_id: HostId, request: Execute) -> ExecResult:
+    async with plane.live.open(host_id, request, Ended) as exchange:
+        output = b"".join([piece.content async for piece in exchange])
+    assert exchange.reply.exit_code is not None
+    return ExecResult(output=output, exit_code=exchange.reply.exit_code)
 
 
 async def collect(pieces: AsyncIterator[bytes]) -> bytes:
@@ -41,45 +55,47 @@ class Endless:
         self.stopped = asyncio.Event()
         self._piece = piece
 
-    async def __call__(self, request: LiveRequest, sink: Sink) -> None:
+    async def __call__(self, request: LiveRequest, line: Line) -> NoReturn:
         try:
             while True:
-                await sink.send(self._piece)
+                await line.send(self._piece)
                 self.sent += len(self._piece)
         finally:
             self.stopped.set()
 
 
 async def test_logs_arrive_in_pieces_in_order(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         assert request == LOGS
         for number in range(100):
-            await sink.send(b"%d\n" % number)
+            await line.send(b"%d\n" % number)
+        return Done()
 
     async with host(plane, answer) as (host_id, _):
-        assert await collect(plane.live.logs(host_id, LOGS)) == b"".join(b"%d\n" % number for number in range(100))
+        assert await collect(logs(plane, host_id)) == b"".join(b"%d\n" % number for number in range(100))
 
 
 async def test_a_piece_may_be_larger_than_a_frame(plane: ControlPlane):
     large = bytes(range(256)) * 40_000
 
-    async def answer(request: LiveRequest, sink: Sink) -> int:
-        await sink.send(large)
-        return 3
+    async def answer(request: LiveRequest, line: Line) -> Reply:
+        await line.send(large)
+        return Ended(exit_code=3)
 
     async with host(plane, answer) as (host_id, _):
-        assert await plane.live.execute(host_id, EXECUTE) == ExecResult(output=large, exit_code=3)
+        assert await execute(plane, host_id, EXECUTE) == ExecResult(output=large, exit_code=3)
 
 
 async def test_a_signal_is_delivered_when_the_call_returns(plane: ControlPlane):
     delivered = []
 
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         await asyncio.sleep(0.05)
         delivered.append(request)
+        return Done()
 
     async with host(plane, answer) as (host_id, _):
-        await plane.live.kill(host_id, KILL)
+        await plane.live.ask(host_id, KILL, Done)
         assert delivered == [KILL]
 
 
@@ -94,11 +110,11 @@ async def test_a_signal_is_delivered_when_the_call_returns(plane: ControlPlane):
     ],
 )
 async def test_a_failure_keeps_its_remedy_message_and_code(plane: ControlPlane, failure: errors.Failure):
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         raise failure
 
     async with host(plane, answer) as (host_id, _):
-        for ask in (plane.live.kill(host_id, KILL), plane.live.execute(host_id, EXECUTE)):
+        for ask in (plane.live.ask(host_id, KILL, Done), execute(plane, host_id, EXECUTE)):
             with pytest.raises(type(failure)) as caught:
                 await ask
             assert (caught.value.message, caught.value.name) == (failure.message, failure.name)
@@ -106,31 +122,31 @@ async def test_a_failure_keeps_its_remedy_message_and_code(plane: ControlPlane, 
 
 
 async def test_a_failure_after_some_pieces_comes_after_them(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> None:
-        await sink.send(b"some")
+    async def answer(request: LiveRequest, line: Line) -> Reply:
+        await line.send(b"some")
         raise errors.Unavailable("the disk is gone")
 
     async with host(plane, answer) as (host_id, _):
-        pieces = plane.live.logs(host_id, LOGS)
+        pieces = logs(plane, host_id)
         assert await anext(pieces) == b"some"
         with pytest.raises(errors.Unavailable, match="disk is gone"):
             await anext(pieces)
 
 
 async def test_a_host_at_fault_is_the_operators_matter(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         raise KeyError("oops")
 
     async with host(plane, answer) as (host_id, _):
         with pytest.raises(errors.Broken, match="KeyError"):
-            await plane.live.kill(host_id, KILL)
+            await plane.live.ask(host_id, KILL, Done)
 
 
 async def test_a_reader_that_stops_soon_stops_the_host_and_the_memory(plane: ControlPlane):
     endless = Endless()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with host(plane, endless) as (host_id, _):
-        async with aclosing(plane.live.logs(host_id, LOGS)) as pieces:
+        async with aclosing(logs(plane, host_id)) as pieces:
             await anext(pieces)
             await asyncio.sleep(0.3)
             stalled = endless.sent
@@ -147,19 +163,19 @@ async def test_a_reader_that_stops_soon_stops_the_host_and_the_memory(plane: Con
 
 
 async def test_a_stalled_reader_disturbs_nobody_else_on_the_connection(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> int:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         if isinstance(request, ReadLogs):
-            await endless(request, sink)
-        return 0
+            await endless(request, line)
+        return Ended(exit_code=0)
 
     endless = Endless()
     async with host(plane, answer) as (host_id, channel):
-        stalled = [plane.live.logs(host_id, LOGS) for _ in range(5)]
+        stalled = [logs(plane, host_id) for _ in range(5)]
         for one in stalled:
             await anext(one)
         await asyncio.sleep(0.2)
         began = time.monotonic()
-        await plane.live.execute(host_id, EXECUTE)
+        await execute(plane, host_id, EXECUTE)
         await channel.send(messages.Heartbeat(known="k", inventory=hello(host_id).inventory))
         await until(lambda: len(plane.heard) == 2)
         assert time.monotonic() - began < 1
@@ -170,7 +186,7 @@ async def test_a_stalled_reader_disturbs_nobody_else_on_the_connection(plane: Co
 async def test_the_host_stops_when_the_caller_leaves(plane: ControlPlane):
     endless = Endless()
     async with host(plane, endless) as (host_id, _):
-        async with aclosing(plane.live.logs(host_id, LOGS)) as pieces:
+        async with aclosing(logs(plane, host_id)) as pieces:
             await anext(pieces)
         async with asyncio.timeout(2):
             await endless.stopped.wait()
@@ -179,16 +195,17 @@ async def test_the_host_stops_when_the_caller_leaves(plane: ControlPlane):
 async def test_the_host_stops_a_silent_answer_when_the_caller_is_cancelled(plane: ControlPlane):
     begun, stopped = asyncio.Event(), asyncio.Event()
 
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         begun.set()
         try:
             await asyncio.Event().wait()
         finally:
             stopped.set()
+        return Done()
 
     async with host(plane, answer) as (host_id, _):
         async with asyncio.TaskGroup() as group:
-            call = group.create_task(plane.live.execute(host_id, EXECUTE))
+            call = group.create_task(execute(plane, host_id, EXECUTE))
             await begun.wait()
             call.cancel()
         async with asyncio.timeout(2):
@@ -198,10 +215,11 @@ async def test_the_host_stops_a_silent_answer_when_the_caller_is_cancelled(plane
 async def test_the_caller_is_told_at_once_when_the_session_is_lost(plane: ControlPlane):
     begun = asyncio.Event()
 
-    async def answer(request: LiveRequest, sink: Sink) -> None:
-        await sink.send(b"first")
+    async def answer(request: LiveRequest, line: Line) -> Reply:
+        await line.send(b"first")
         begun.set()
         await asyncio.Event().wait()
+        return Done()
 
     patient = Execute(container_id=ContainerId("c"), command=("ls",), timeout=60)
     async with asyncio.TaskGroup() as group:
@@ -213,15 +231,16 @@ async def test_the_caller_is_told_at_once_when_the_session_is_lost(plane: Contro
         assert time.monotonic() - began < 1
     await until(lambda: not plane.live.connected(host_id))
     with pytest.raises(errors.Unavailable, match="not connected"):
-        await plane.live.execute(host_id, EXECUTE)
+        await execute(plane, host_id, EXECUTE)
 
 
 async def test_the_caller_is_told_at_once_when_another_session_takes_over(plane: ControlPlane):
     begun = asyncio.Event()
 
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         begun.set()
         await asyncio.Event().wait()
+        return Done()
 
     patient = Execute(container_id=ContainerId("c"), command=("ls",), timeout=60)
 
@@ -241,7 +260,7 @@ async def test_the_caller_is_told_at_once_when_another_session_takes_over(plane:
 
 async def _failure_of(plane: ControlPlane, host_id: HostId, request: Execute) -> errors.Failure | None:
     try:
-        await plane.live.execute(host_id, request)
+        await execute(plane, host_id, request)
     except errors.Failure as failure:
         return failure
     return None
@@ -254,12 +273,13 @@ async def hasty(tmp_path: Path):
 
 
 async def test_a_host_that_never_finishes_costs_a_bounded_time(hasty: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         await asyncio.Event().wait()
+        return Done()
 
     async with host(hasty, answer) as (host_id, _):
         with pytest.raises(errors.Unavailable, match=r"has not answered within 0\.5 s"):
-            await hasty.live.kill(host_id, KILL)
+            await hasty.live.ask(host_id, KILL, Done)
 
 
 async def test_a_host_that_never_begins_costs_a_bounded_time(hasty: ControlPlane):
@@ -269,18 +289,18 @@ async def test_a_host_that_never_begins_costs_a_bounded_time(hasty: ControlPlane
         await session.write(envelopes.pack_host(hello(credentials.host_id)))
         await until(lambda: hasty.live.connected(credentials.host_id))
         with pytest.raises(errors.Unavailable, match=r"has not answered within 0\.5 s"):
-            await collect(hasty.live.logs(credentials.host_id, LOGS))
+            await collect(logs(hasty, credentials.host_id))
 
 
 async def test_a_call_can_be_answered_only_once_and_only_by_its_host(plane: ControlPlane):
     release = asyncio.Event()
 
-    async def answer(request: LiveRequest, sink: Sink) -> int:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         await release.wait()
-        return 0
+        return Ended(exit_code=0)
 
     async with host(plane, answer) as (host_id, _), asyncio.TaskGroup() as group:
-        call = group.create_task(plane.live.execute(host_id, EXECUTE))
+        call = group.create_task(execute(plane, host_id, EXECUTE))
         await until(lambda: plane.live._calls)
         call_id = next(iter(plane.live._calls))
         assert plane.live.claim(call_id, HostId("another")) is None
@@ -294,45 +314,45 @@ async def test_a_call_can_be_answered_only_once_and_only_by_its_host(plane: Cont
 async def test_nothing_is_done_for_a_call_that_nobody_waits_for(plane: ControlPlane):
     answered = []
 
-    async def answer(request: LiveRequest, sink: Sink) -> int:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         answered.append(request)
-        return 0
+        return Ended(exit_code=0)
 
     async with host(plane, answer) as (host_id, _):
         channel = plane.channels[-1]
         await channel.send(messages.OpenCall(call_id="long gone", request=KILL))
-        await plane.live.execute(host_id, EXECUTE)
+        await execute(plane, host_id, EXECUTE)
         await asyncio.sleep(0.1)
     assert answered == [EXECUTE]
 
 
 async def test_hundreds_of_stalled_readers_keep_nobody_out(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> int:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         if isinstance(request, ReadLogs):
-            await sink.send(b"first")
+            await line.send(b"first")
             await asyncio.Event().wait()
-        return 0
+        return Ended(exit_code=0)
 
     async with host(plane, answer) as (host_id, _):
-        stalled = [plane.live.logs(host_id, LOGS) for _ in range(300)]
+        stalled = [logs(plane, host_id) for _ in range(300)]
         for one in stalled:
             await anext(one)
-        assert (await plane.live.execute(host_id, EXECUTE)).exit_code == 0
+        assert (await execute(plane, host_id, EXECUTE)).exit_code == 0
         for one in stalled:
             await one.aclose()
 
 
 async def test_many_calls_run_at_once(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> int:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         assert isinstance(request, Execute)
         await asyncio.sleep(0.1)
-        await sink.send(request.command[0].encode())
-        return 0
+        await line.send(request.command[0].encode())
+        return Ended(exit_code=0)
 
     async with host(plane, answer) as (host_id, _), asyncio.TaskGroup() as group:
         calls = [
             group.create_task(
-                plane.live.execute(host_id, Execute(container_id=ContainerId("c"), command=(str(number),), timeout=10))
+                execute(plane, host_id, Execute(container_id=ContainerId("c"), command=(str(number),), timeout=10))
             )
             for number in range(200)
         ]
@@ -342,24 +362,26 @@ async def test_many_calls_run_at_once(plane: ControlPlane):
 async def test_what_is_there_arrives_without_waiting_for_more(plane: ControlPlane):
     more = asyncio.Event()
 
-    async def answer(request: LiveRequest, sink: Sink) -> None:
-        await sink.send(b"first")
+    async def answer(request: LiveRequest, line: Line) -> Reply:
+        await line.send(b"first")
         await more.wait()
-        await sink.send(b"second")
+        await line.send(b"second")
+        return Done()
 
     async with host(plane, answer) as (host_id, _):
-        pieces = plane.live.logs(host_id, LOGS)
+        pieces = logs(plane, host_id)
         assert await asyncio.wait_for(anext(pieces), 1) == b"first"
         more.set()
         assert await collect(pieces) == b"second"
 
 
 async def test_short_pieces_travel_together(plane: ControlPlane):
-    async def answer(request: LiveRequest, sink: Sink) -> None:
+    async def answer(request: LiveRequest, line: Line) -> Reply:
         for number in range(20_000):
-            await sink.send(b"%d\n" % number)
+            await line.send(b"%d\n" % number)
+        return Done()
 
     async with host(plane, answer) as (host_id, _):
-        pieces = [piece async for piece in plane.live.logs(host_id, LOGS)]
+        pieces = [piece async for piece in logs(plane, host_id)]
     assert b"".join(pieces) == b"".join(b"%d\n" % number for number in range(20_000))
     assert len(pieces) < 200

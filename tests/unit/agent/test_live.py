@@ -9,7 +9,7 @@ import pytest
 from higgins import errors
 from higgins.agent.live import LiveAnswers
 from higgins.model.ids import ContainerId
-from higgins.model.live import ExecResult, Execute, Kill, LiveRequest, ReadLogs
+from higgins.model.live import Done, Ended, ExecResult, Execute, Kill, LiveRequest, PathStat, ReadLogs, Reply
 
 C = ContainerId("c")
 
@@ -35,25 +35,34 @@ class Able:
         yield b"two"
 
 
-class Pieces:
-    """Keeps what is sent."""
+class Heard:
+    """A Line that keeps what is sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, *given: bytes) -> None:
         self.sent: list[bytes] = []
+        self.stat: PathStat | None = None
+        self._given = given
 
-    async def send(self, piece: bytes) -> None:
-        self.sent.append(piece)
+    async def send(self, content: bytes, *, aside: bool = False) -> None:
+        self.sent.append(content)
+
+    def head(self, stat: PathStat) -> None:
+        self.stat = stat
+
+    async def input(self) -> AsyncIterator[bytes]:
+        for content in self._given:
+            yield content
 
 
-async def ask(runtime: Any, request: LiveRequest) -> tuple[int | None, list[bytes]]:
-    sink = Pieces()
-    return await LiveAnswers(runtime)(request, sink), sink.sent
+async def ask(runtime: Any, request: LiveRequest) -> tuple[Reply, list[bytes]]:
+    line = Heard()
+    return await LiveAnswers(runtime)(request, line), line.sent
 
 
 async def test_logs_come_as_the_runtime_gives_them():
     runtime = Able()
     assert await ask(runtime, ReadLogs(container_id=C, stderr=False, timestamps=True, tail=5, since=1.5)) == (
-        None,
+        Done(),
         [b"one", b"two"],
     )
     assert runtime.asked == {"stdout": True, "stderr": False, "timestamps": True, "tail": 5, "since": 1.5}
@@ -61,7 +70,7 @@ async def test_logs_come_as_the_runtime_gives_them():
 
 async def test_a_command_gives_its_output_and_exit_code():
     request = Execute(container_id=C, command=("ls", "-l"), interactive=True, timeout=1)
-    assert await ask(Able(), request) == (7, [b"c ('ls', '-l') True"])
+    assert await ask(Able(), request) == (Ended(exit_code=7), [b"c ('ls', '-l') True"])
 
 
 async def test_a_command_that_takes_too_long_is_a_conflict():
