@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from higgins import errors
 from higgins.model.capsule import Capsule, NetworkWish, Port
 from higgins.model.ids import CapsuleId
-from higgins.testing.runtime import Mischief
+from higgins.testing.mischief import Mischief
 
 
 class FakeNetworks(Mischief):

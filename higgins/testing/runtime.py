@@ -1,20 +1,19 @@
-"""A runtime and a store of images in memory, that can be told to be slow, to fail, to forget and to go away."""
+"""A runtime in memory, that can be told to be slow, to fail, to forget and to go away."""
 
 import asyncio
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from higgins import errors
-from higgins.drivers.reference import Reference
 from higgins.model.capsule import Condition, Container, Health, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import ContainerId
 from higgins.model.live import ExecResult
 from higgins.protocols.runtime import CAPABILITIES, Origin
+from higgins.testing.images import FakeImages
+from higgins.testing.mischief import Mischief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,117 +35,6 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "no-such-command": Behaviour(missing=True),
 }
 """By first word. `echo` prints its words and ends; every other command runs on."""
-
-
-class Seen(NamedTuple):
-    """One call that a fake was asked."""
-
-    method: str
-    subject: str | None
-    """A container, or the reference of an image."""
-
-
-@dataclass(slots=True)
-class _Trouble:
-    failure: errors.Failure
-    times: int
-    after: bool
-
-
-class Mischief:
-    """What can be told to a fake, and what it was asked."""
-
-    def __init__(self, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self.seen: list[Seen] = []
-        """Every call, in order, failed ones too."""
-        self._sleep = sleep
-        self._away: errors.Unavailable | None = None
-        self._delays: dict[str, float] = {}
-        self._troubles: defaultdict[str, list[_Trouble]] = defaultdict(list)
-
-    def count(self, method: str, subject: str | None = None) -> int:
-        """How often a method was called, for one subject or for all."""
-        return sum(call.method == method and subject in (None, call.subject) for call in self.seen)
-
-    def slow(self, method: str, seconds: float) -> None:
-        """Let every call of the method take so long; 0 ends it."""
-        self._delays[method] = seconds
-
-    def fail(self, method: str, failure: errors.Failure, *, times: int = 1, after: bool = False) -> None:
-        """Let the next calls of the method raise this; `after` they had their effect all the same, as when an answer is lost."""
-        self._troubles[method].append(_Trouble(failure, times, after))
-
-    def go_away(self, why: str = "The runtime does not answer.") -> None:
-        """Every call raises Unavailable, and every watch ends, until it comes back. What runs runs on."""
-        self._away = errors.Unavailable(why)
-
-    def come_back(self) -> None:
-        """It answers again, and nothing was lost."""
-        self._away = None
-
-    def present(self) -> None:
-        """Raises Unavailable while it is away."""
-        if self._away is not None:
-            raise errors.Unavailable(self._away.message)
-
-    @asynccontextmanager
-    async def call(self, method: str, subject: str | None = None) -> AsyncIterator[None]:
-        """Around the effect of a call: what was told to happen happens."""
-        self.seen.append(Seen(method, subject))
-        self.present()
-        if delay := self._delays.get(method):
-            await self._sleep(delay)
-            self.present()
-        trouble = self._next(method)
-        if trouble is not None and not trouble.after:
-            raise trouble.failure
-        yield
-        if trouble is not None:
-            raise trouble.failure
-
-    def _next(self, method: str) -> _Trouble | None:
-        waiting = self._troubles[method]
-        if not waiting:
-            return None
-        waiting[0].times -= 1
-        return waiting.pop(0) if waiting[0].times <= 0 else waiting[0]
-
-
-class FakeImages(Mischief):
-    """Images in memory: those that are here, and those that a registry would give. `fetch` and `resolve` are the methods that can be told."""
-
-    def __init__(
-        self,
-        present: Sequence[str] = (),
-        *,
-        registry: Sequence[str] = (),
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        super().__init__(sleep=sleep)
-        self._here = {str(Reference.parse(each)): _digest(each) for each in present}
-        self._registry = {str(Reference.parse(each)): _digest(each) for each in registry}
-
-    async def resolve(self, reference: str) -> str | None:
-        wanted = str(Reference.parse(reference))
-        async with self.call("resolve", reference):
-            return self._here.get(wanted)
-
-    def here(self, reference: str) -> str | None:
-        """What resolve would say, without being a call."""
-        return self._here.get(str(Reference.parse(reference)))
-
-    async def fetch(self, reference: str) -> str:
-        wanted = str(Reference.parse(reference))
-        async with self.call("fetch", reference):
-            digest = self._registry.get(wanted)
-            if digest is None:
-                raise errors.NotFound(f"Image {reference} could not be found in its registry.", code="image-not-found")
-            self._here[wanted] = digest
-        return digest
-
-    def forget(self, reference: str) -> None:
-        """It is not here any more."""
-        self._here.pop(str(Reference.parse(reference)), None)
 
 
 @dataclass(slots=True)
@@ -188,6 +76,8 @@ class FakeRuntime(Mischief):
         """Without `images` every image is here; without `clock` each event is a second after the one before."""
         super().__init__(sleep=sleep)
         self._images = images
+        if images is not None:
+            images.users = lambda: [kept.seen.image for kept in self._kept.values()]
         self._clock = clock or itertools.count(1_000_000_000).__next__
         self._capacity = capacity
         self._handlers = tuple(handlers)
@@ -472,9 +362,3 @@ def _made(origin: Origin, container: Container, image: str) -> Observation:
         entrypoint=tuple(container.entrypoint or ()),
         limits=replace(container.limits, disk=0),
     )
-
-
-def _digest(reference: str) -> str:
-    """Not a real one: it tells a reader of a failed test which image it is."""
-    parsed = Reference.parse(reference)
-    return parsed.digest or f"sha256:{parsed}"

@@ -1,4 +1,4 @@
-"""What every runtime and every store of images must do, as suites to inherit from.
+"""What every runtime must do, as a suite to inherit from.
 
 A driver proves itself by a subclass of each suite that overrides the fixtures which raise NotImplementedError. The commands are those of a
 busybox; a fake is told through the fixture `behave` what they do.
@@ -15,7 +15,6 @@ import pytest
 from higgins import errors
 from higgins.model.capsule import Condition, Container, Healthcheck, Observation, Resources, Stage
 from higgins.model.ids import CapsuleId, ContainerId
-from higgins.protocols.image import ImageSource
 from higgins.protocols.runtime import CAPABILITIES, Executes, Logs, Origin, Pauses, Runtime, Signals, Updates
 from higgins.testing.runtime import Behaviour
 
@@ -579,59 +578,6 @@ class RuntimeContract:
         with pytest.raises(errors.NotFound):
             async for _ in runtime.logs(an_id(), stdout=True, stderr=True, timestamps=False, tail=None, since=None):
                 pass
-
-
-class ImageContract:
-    """The promises of `ImageSource`."""
-
-    @pytest.fixture
-    def images(self) -> ImageSource:
-        """The store of images."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def here(self) -> str:
-        """An image that is here."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def elsewhere(self) -> str:
-        """An image that is not here, and that a registry has."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def nowhere(self) -> str:
-        """An image that this registry does not have."""
-        raise NotImplementedError
-
-    async def test_an_image_that_is_here_has_a_digest(self, images: ImageSource, here: str) -> None:
-        digest = await images.resolve(here)
-        assert digest is not None
-        assert digest.startswith("sha256:")
-
-    async def test_an_image_that_is_not_here_has_none(self, images: ImageSource, elsewhere: str, nowhere: str) -> None:
-        assert await images.resolve(elsewhere) is None
-        assert await images.resolve(nowhere) is None
-
-    async def test_a_fetched_image_is_here(self, images: ImageSource, elsewhere: str) -> None:
-        assert await images.fetch(elsewhere) == await images.resolve(elsewhere)
-
-    async def test_fetching_again_gives_the_same(self, images: ImageSource, elsewhere: str) -> None:
-        assert await images.fetch(elsewhere) == await images.fetch(elsewhere)
-
-    async def test_an_image_that_nobody_has_is_not_found(self, images: ImageSource, nowhere: str) -> None:
-        with pytest.raises(errors.NotFound, match=f"Image {nowhere} could not be found") as failed:
-            await images.fetch(nowhere)
-        assert failed.value.name == "image-not-found"
-
-    @pytest.mark.parametrize(
-        "malformed", ["", "UPPER/case", "a b", "x:", "x:-t", "x@sha256:12", "-x", "x/", "/x", "x//y", "x:" + "t" * 129]
-    )
-    async def test_a_malformed_reference_is_invalid(self, images: ImageSource, malformed: str) -> None:
-        with pytest.raises(errors.Invalid):
-            await images.resolve(malformed)
-        with pytest.raises(errors.Invalid):
-            await images.fetch(malformed)
 
 
 def an_id() -> ContainerId:

@@ -14,7 +14,6 @@ from higgins.drivers.runtimes.docker import DockerRuntime
 from higgins.model.capsule import Resources, Stage
 from higgins.model.ids import ContainerId
 from higgins.testing.runtime_contract import (
-    ImageContract,
     Make,
     RuntimeContract,
     a_container,
@@ -23,9 +22,9 @@ from higgins.testing.runtime_contract import (
     read,
     until,
 )
-from tests.system.engine import BUSYBOX, docker_url, forget, push, registry_address
+from tests.system.engine import BUSYBOX, docker_url
 
-__all__ = ["docker_url", "registry_address"]
+__all__ = ["docker_url"]
 
 pytestmark = pytest.mark.docker
 
@@ -91,8 +90,9 @@ class TestDockerRuntime(RuntimeContract):
 
     async def test_an_image_is_not_reached_by_guessing_its_id(self, runtime: DockerRuntime, docker_url: str) -> None:
         async with DockerImages(url=docker_url) as images:
-            whole = await images.resolve(BUSYBOX)
-        assert whole is not None
+            facts = await images.resolve(BUSYBOX)
+        assert facts is not None
+        whole = facts.digest
         for guess in (whole.removeprefix("sha256:")[:12], whole[:19], whole):
             container = a_container(guess, "true")
             with pytest.raises((errors.NotFound, errors.Invalid)):
@@ -143,28 +143,3 @@ class TestDockerRuntime(RuntimeContract):
                 await run()
         finally:
             await runtime.remove(container.id)
-
-
-class TestDockerImages(ImageContract):
-    @pytest.fixture
-    async def images(self, docker_url: str) -> AsyncIterator[DockerImages]:
-        async with DockerImages(url=docker_url) as images:
-            yield images
-
-    @pytest.fixture
-    def here(self) -> str:
-        return BUSYBOX
-
-    @pytest.fixture
-    async def elsewhere(self, docker_url: str, registry_address: str) -> AsyncIterator[str]:
-        reference = await push(BUSYBOX, registry_address, "team/app:1")
-        yield reference
-        await forget(reference)
-
-    async def test_a_registry_that_does_not_answer_is_named(self, images: DockerImages) -> None:
-        with pytest.raises(errors.Unavailable, match=r"registry 127\.0\.0\.1:1 "):
-            await images.fetch("127.0.0.1:1/app:1")
-
-    @pytest.fixture
-    def nowhere(self, registry_address: str) -> str:
-        return f"{registry_address}/team/none:1"

@@ -6,8 +6,9 @@ import pytest
 
 from higgins.model.capsule import Condition
 from higgins.model.ids import ContainerId
-from higgins.testing.runtime import FakeImages, FakeRuntime
-from higgins.testing.runtime_contract import Behave, Checked, ImageContract, RuntimeContract
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import FakeRuntime
+from higgins.testing.runtime_contract import Behave, Checked, RuntimeContract
 
 IMAGE = "higgins-test/busybox:latest"
 
@@ -38,21 +39,3 @@ class TestFakeRuntime(RuntimeContract):
             runtime.forget(container_id)
 
         return vanish
-
-
-class TestFakeImages(ImageContract):
-    @pytest.fixture
-    def images(self) -> FakeImages:
-        return FakeImages([IMAGE], registry=["registry.example/app:1"])
-
-    @pytest.fixture
-    def here(self) -> str:
-        return IMAGE
-
-    @pytest.fixture
-    def elsewhere(self) -> str:
-        return "registry.example/app:1"
-
-    @pytest.fixture
-    def nowhere(self) -> str:
-        return "registry.example/none:1"

@@ -16,7 +16,8 @@ from higgins.model.capsule import Capsule, Desired, PullPolicy, Resources, Resta
 from higgins.model.ids import RequestId
 from higgins.model.query import Query
 from higgins.testing import builders
-from higgins.testing.runtime import Behaviour, FakeImages
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import Behaviour
 from tests.flow.harness import HOST, Cloud, admin, caller, cloud, container, eventually, request
 
 ME = caller()

@@ -19,7 +19,8 @@ from higgins.link.messages import Hello, Welcome
 from higgins.logic.statusword import Status
 from higgins.model.capsule import Capsule, Resources, Stage
 from higgins.store import capsules
-from higgins.testing.runtime import FakeImages, FakeRuntime
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary
 from tests.flow.harness import Cloud, Link, admin, caller, cloud, container, request
 

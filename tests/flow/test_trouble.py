@@ -16,7 +16,8 @@ from higgins.model.capsule import Container, Resources, Stage
 from higgins.model.ids import CapsuleId
 from higgins.protocols.runtime import Origin
 from higgins.service.limits import Deadlines
-from higgins.testing.runtime import FakeImages, FakeRuntime
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary
 from tests.flow.harness import HOST, Cloud, Link, admin, caller, cloud, container, eventually, request
 

@@ -16,7 +16,8 @@ from higgins.link.messages import Work
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Container, Desired, PullPolicy, Stage
 from higgins.model.ids import CapsuleId, ProjectId
 from higgins.testing.builders import container, spec
-from higgins.testing.runtime import FakeImages, FakeRuntime
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import FakeRuntime
 
 
 class Told(Reporter):

@@ -6,7 +6,8 @@ import pytest
 
 from higgins import errors
 from higgins.model.capsule import Stage
-from higgins.testing.runtime import Behaviour, FakeImages, FakeRuntime
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import Behaviour, FakeRuntime
 from higgins.testing.runtime_contract import a_container, look, origin_of
 
 OUTAGE = errors.Unavailable("told so")
