@@ -39,4 +39,6 @@ class Action:
     finished_at: float | None = None
     outcome: Outcome | None = None
     message: str | None = None
+    deadline: float | None = None
+    """When it counts as failed; None once it is over. Filled in on reading."""
     steps: tuple[Step, ...] = ()

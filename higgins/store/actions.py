@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from higgins.model.action import Action, Outcome, Step
 from higgins.model.ids import CapsuleId, ProjectId, RequestId, UserId
 from higgins.store.database import Connection
-from higgins.store.tables import actions
+from higgins.store.tables import actions, capsules
 
 # Built once: to build a statement costs ten times what it costs to execute it.
+_OF = sa.select(actions, capsules.c.deadline).join(capsules, capsules.c.id == actions.c.capsule_id)
 _CLOSE = actions.update().where(
     actions.c.capsule_id == sa.bindparam("of_capsule"),
     actions.c.generation <= sa.bindparam("upto"),
@@ -39,15 +40,14 @@ def insert(db: Connection, action: Action) -> None:
 
 def of(db: Connection, capsule_id: CapsuleId) -> Sequence[Action]:
     """All actions of a capsule, newest first."""
-    rows = db.execute(actions.select().where(actions.c.capsule_id == capsule_id).order_by(actions.c.number.desc()))
+    rows = db.execute(_OF.where(actions.c.capsule_id == capsule_id).order_by(actions.c.number.desc()))
     return tuple(_action(row) for row in rows)
 
 
 def get(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> Action | None:
     """One of them."""
     row = db.execute(
-        actions.select()
-        .where(actions.c.capsule_id == capsule_id, actions.c.request_id == request_id)
+        _OF.where(actions.c.capsule_id == capsule_id, actions.c.request_id == request_id)
         .order_by(actions.c.number.desc())
         .limit(1)
     ).one_or_none()
@@ -78,5 +78,7 @@ def _action(row: sa.Row[Any]) -> Action:
         finished_at=row.finished_at,
         outcome=outcome,
         message=row.message,
+        # What is open waits for a generation that has not settled: by then it has, or is given up.
+        deadline=row.deadline if row.finished_at is None else None,
         steps=(step,),
     )

@@ -183,7 +183,7 @@ async def test_an_action_is_known_by_the_request_that_caused_it(town):
     actions = (await town.one("GET", f"/containers/{ref}/container_actions"))["containerActions"]
     assert [action["action"] for action in actions] == ["stop", "create"]
     assert actions[0]["request_id"] == request
-    story = await town.one("GET", f"/containers/{ref}/container_actions/{request}")
+    story = await town.one("GET", f"/containers/{ref}/container_actions/{request}", version="container 1.40")
     assert (story["action"], story["message"], story["container_uuid"]) == ("stop", None, ref)
     assert story["finish_time"] is not None
     assert [event["event"] for event in story["events"]] == ["compute__do_container_stop"]

@@ -315,7 +315,6 @@ CREATE = Form(
         Unoffered("security_groups", "security groups", lambda c: bool(c.security_groups)),
         Unoffered("exposed_ports", "exposed ports", lambda c: bool(c.exposed_ports)),
         Unoffered("registry", "registries of your own", lambda c: c.registry is not None),
-        Unoffered("healthcheck", "health checks", lambda c: c.healthcheck not in (None, Healthcheck())),
         Unoffered("image_driver", "images from Glance", lambda c: c.image_driver == "glance"),
         Unoffered("cpu_policy", "dedicated CPUs", lambda c: c.cpu_policy == "dedicated"),
     ),

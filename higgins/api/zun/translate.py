@@ -5,8 +5,17 @@ from collections.abc import Mapping, Sequence
 
 from higgins import errors
 from higgins.api.zun import forms
-from higgins.model.capsule import Container, PullPolicy, Resources, RestartName, RestartPolicy
-from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.capsule import (
+    CapsuleSpec,
+    Container,
+    Desired,
+    Healthcheck,
+    PullPolicy,
+    Resources,
+    RestartName,
+    RestartPolicy,
+)
+from higgins.model.ids import CapsuleId, ContainerId, RegistryId
 from higgins.model.query import FILTERS, SORT_KEYS, Query
 
 _LONGEST_WORD = 128 * 1024 - 1
@@ -19,13 +28,34 @@ _MOST_TEXT = 128 * 1024
 """Bytes of all names and values of one map: every list carries them."""
 
 
-def container(asked: forms.CreateContainer, container_id: ContainerId, defaults: Resources) -> Container:
-    """The container that was asked for. Raises Invalid where its parts contradict each other."""
+def spec(
+    asked: forms.CreateContainer,
+    container_id: ContainerId,
+    defaults: Resources,
+    registry: RegistryId | None = None,
+) -> CapsuleSpec:
+    """What was asked for: one container. Raises Invalid where its parts contradict each other."""
+    return CapsuleSpec(
+        containers=(_container(asked, container_id, defaults, registry),),
+        desired=Desired.RUNNING if asked.run else Desired.CREATED,
+        auto_remove=bool(asked.auto_remove),
+        auto_heal=bool(asked.auto_heal),
+        runtime=asked.runtime or None,
+        availability_zone=asked.availability_zone,
+        host=asked.host,
+        hints=_plain(asked.hints, "hints"),
+    )
+
+
+def _container(
+    asked: forms.CreateContainer, container_id: ContainerId, defaults: Resources, registry: RegistryId | None
+) -> Container:
     return Container(
         id=container_id,
         name=asked.name or "",
         image=asked.image,
         image_driver="docker",
+        registry=registry,
         pull=PullPolicy(asked.image_pull_policy.lower()) if asked.image_pull_policy else None,
         command=_arguments(asked.command, "command"),
         entrypoint=_arguments(asked.entrypoint, "entrypoint"),
@@ -43,12 +73,8 @@ def container(asked: forms.CreateContainer, container_id: ContainerId, defaults:
         ),
         cpu_policy="shared",
         restart=_restart(asked.restart_policy),
+        healthcheck=_healthcheck(asked.healthcheck),
     )
-
-
-def hints(asked: forms.CreateContainer) -> Mapping[str, str] | None:
-    """What was said to the scheduler, None if nothing."""
-    return _plain(asked.hints, "hints")
 
 
 def words(command: str, name: str) -> tuple[str, ...]:
@@ -115,6 +141,14 @@ def _plain(asked: Mapping[str, str] | None, name: str) -> Mapping[str, str] | No
     if sum(len(key.encode()) + len(value.encode()) for key, value in plain.items()) > _MOST_TEXT:
         raise forms.invalid(name, f"It is longer than {_MOST_TEXT} bytes in all.", value="...")
     return plain
+
+
+def _healthcheck(asked: forms.Healthcheck | None) -> Healthcheck | None:
+    if asked is None or asked == forms.Healthcheck():
+        return None
+    if asked.cmd is None:
+        raise forms.invalid("healthcheck", "It needs cmd, the command that finds out; the numbers alone check nothing.")
+    return Healthcheck(test=asked.cmd, interval=asked.interval, timeout=asked.timeout, retries=asked.retries)
 
 
 def _restart(asked: forms.RestartPolicy | None) -> RestartPolicy | None:

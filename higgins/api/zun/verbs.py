@@ -15,6 +15,7 @@ from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId
 from higgins.service.containers import Containers
+from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.policy import Policy
 
@@ -27,6 +28,7 @@ class Services:
 
     containers: Containers
     fleet: Fleet
+    events: Events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,19 +113,8 @@ async def document(door: Door, _: Ask[Any]) -> Answer:
 
 async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     """Make a container, and start it if `run` is true."""
-    asked = ask.params
-    capsule = await door.services.containers.create(
-        ask.caller,
-        ask.request,
-        translate.container(asked, ContainerId(str(uuid.uuid4())), door.defaults),
-        run=bool(asked.run),
-        auto_remove=bool(asked.auto_remove),
-        auto_heal=bool(asked.auto_heal),
-        runtime=asked.runtime or None,
-        availability_zone=asked.availability_zone,
-        host=asked.host,
-        hints=translate.hints(asked),
-    )
+    spec = translate.spec(ask.params, ContainerId(str(uuid.uuid4())), door.defaults)
+    capsule = await door.services.containers.create(ask.caller, ask.request, spec)
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
 

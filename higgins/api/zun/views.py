@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from typing import Literal
 from urllib.parse import urlencode
 
 from msgspec import UNSET, Struct, UnsetType
 
+from higgins.api.zun.microversion import Version
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
-from higgins.model.capsule import Capsule, RestartPolicy
+from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
+from higgins.model.capsule import Health as Found
+from higgins.model.capsule import Progress as Progressed
 from higgins.model.live import ExecResult
 from higgins.model.query import Page, Query
 
@@ -20,8 +25,25 @@ class Link(Struct):
     rel: str
 
 
+class Health(Struct, kw_only=True):
+    """What the health checks of a container say."""
+
+    status: Literal["starting", "healthy", "unhealthy"]
+    failing_streak: int
+    output: str | None
+
+
+class Progress(Struct, kw_only=True):
+    """How far the fetching of an image is; sizes are bytes, as far as they are known yet."""
+
+    layers: int
+    layers_done: int
+    size: int
+    done: int
+
+
 class Container(Struct, kw_only=True):
-    """A container. Policy withholds some fields, four of them from everybody but admins."""
+    """A container. Policy withholds some fields, four of them from everybody but admins; older versions lack those of `SINCE`."""
 
     uuid: str
     links: list[Link] | UnsetType = UNSET
@@ -55,11 +77,30 @@ class Container(Struct, kw_only=True):
     disk: int
     auto_heal: bool
     privileged: bool | UnsetType = UNSET
-    healthcheck: dict[str, str] | None
+    healthcheck: dict[str, str | int] | None
     registry_id: str | None
     entrypoint: Sequence[str] | None
     created_at: str
     updated_at: str | None
+    health: Health | UnsetType | None = UNSET
+    exit_code: int | UnsetType | None = UNSET
+    started_at: str | UnsetType | None = UNSET
+    finished_at: str | UnsetType | None = UNSET
+    desired_state: str | UnsetType = UNSET
+    progress: Progress | UnsetType | None = UNSET
+    deadline: str | UnsetType | None = UNSET
+
+
+SINCE: Mapping[str, Version] = dict.fromkeys(
+    ("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"), Version(1, 41)
+)
+"""The fields of a container that are younger than the API. Zun shows all of its own in every version."""
+
+
+@cache
+def unknown(version: Version) -> frozenset[str]:
+    """The fields of a container that did not exist in this version yet."""
+    return frozenset(name for name, since in SINCE.items() if version < since)
 
 
 class ContainerList(Struct):
@@ -78,13 +119,14 @@ class Executed(Struct):
     proxy_url: str | None
 
 
-class Event(Struct):
-    """One step of an action."""
+class Event(Struct, kw_only=True):
+    """One step of an action: from version 1.41 on a real one with what it has to say, before that the action as a whole."""
 
     event: str
     start_time: str
     finish_time: str | None
     result: str | None
+    message: str | UnsetType | None = UNSET
     traceback: str | None
 
 
@@ -99,6 +141,7 @@ class ActionRecord(Struct, kw_only=True):
     start_time: str
     finish_time: str | None
     message: str | None
+    deadline: str | UnsetType | None = UNSET
     events: list[Event] | UnsetType = UNSET
 
 
@@ -127,6 +170,7 @@ def container(
     # What was not given is null in the answer to the creation, and empty from the first read on.
     empty_list: list[str] | None = None if fresh else []
     empty: dict[str, str] | None = None if fresh else {}
+    ended = seen is not None and seen.stage in (Stage.EXITED, Stage.ABSENT)
     shown = Container(
         uuid=capsule.id,
         name=capsule.name,
@@ -159,11 +203,18 @@ def container(
         disk=asked.limits.disk,
         auto_heal=spec.auto_heal,
         privileged=asked.privileged,
-        healthcheck=empty,
-        registry_id=None,
+        healthcheck=_healthcheck(asked.healthcheck) if asked.healthcheck else (None if fresh else {}),
+        registry_id=asked.registry,
         entrypoint=(seen.entrypoint if seen else None) or asked.entrypoint or empty_list,
         created_at=moment(capsule.created_at),
         updated_at=_optional(moment, capsule.updated_at),
+        health=_health(seen.health) if seen and seen.health and not ended else None,
+        exit_code=seen.exit_code if seen and ended else None,
+        started_at=_optional(moment, seen.started_at if seen else None),
+        finished_at=_optional(moment, seen.finished_at if seen and ended else None),
+        desired_state=spec.desired.value,
+        progress=progress(capsule.status.progress),
+        deadline=_optional(moment, capsule.deadline),
     )
     if address is not None:
         shown.links = [
@@ -198,23 +249,40 @@ def executed(result: ExecResult) -> Executed:
     return Executed(result.output.decode(errors="replace"), result.exit_code, None, None)
 
 
-def actions(found: Sequence[Action]) -> ActionList:
+def actions(found: Sequence[Action], version: Version) -> ActionList:
     """The list of actions, without their steps."""
-    return ActionList([_record(one) for one in found])
+    return ActionList([_older(_record(one), version) for one in found])
 
 
-def action(found: Action, *, telling: bool) -> ActionRecord:
-    """One action with its steps; `telling` also what they have to say about failures."""
+def action(found: Action, version: Version, *, telling: bool) -> ActionRecord:
+    """One action with its steps, newest first; `telling` also what only operators read about failures."""
+    record = _record(found)
     # An action without steps of its own is its own only step: clients expect at least one.
-    whole = Step(
-        name=found.verb,
+    steps = found.steps if found.steps and version >= _STEPS else (_whole(found, version),)
+    record.events = [_event(step, telling=telling) for step in steps]
+    return _older(record, version)
+
+
+_STEPS = Version(1, 41)
+"""From here on the events of an action are its real steps; Zun's only one is the action as a whole."""
+
+
+def _whole(found: Action, version: Version) -> Step:
+    return Step(
+        name=found.verb if version >= _STEPS else f"compute__do_container_{found.verb}",
         started_at=found.started_at,
         finished_at=found.finished_at,
         outcome=found.outcome,
         message=found.message,
     )
-    record = _record(found)
-    record.events = [_event(step, telling=telling) for step in found.steps or (whole,)]
+
+
+def _older(record: ActionRecord, version: Version) -> ActionRecord:
+    """As it was before its steps were known: without what they say, and without a deadline."""
+    if version < _STEPS:
+        record.deadline = UNSET
+        for event in record.events or ():
+            event.message = UNSET
     return record
 
 
@@ -232,6 +300,23 @@ def _optional(show: Callable[[float], str], seconds: float | None) -> str | None
     return None if seconds is None else show(seconds)
 
 
+def progress(fetching: Progressed | None) -> Progress | None:
+    """How far a fetching is, if there is one."""
+    if fetching is None:
+        return None
+    return Progress(layers=fetching.layers, layers_done=fetching.layers_done, size=fetching.size, done=fetching.done)
+
+
+def _health(found: Found) -> Health:
+    return Health(status=found.condition.value, failing_streak=found.failures, output=found.output)
+
+
+def _healthcheck(check: Healthcheck) -> dict[str, str | int]:
+    """As it was sent, but for the name of the command."""
+    said = {"interval": check.interval, "retries": check.retries, "timeout": check.timeout}
+    return {"test": check.test, **{name: number for name, number in said.items() if number is not None}}
+
+
 def _restart(policy: RestartPolicy) -> dict[str, str]:
     return {"Name": policy.name.value, "MaximumRetryCount": str(policy.maximum)}
 
@@ -246,14 +331,16 @@ def _record(found: Action) -> ActionRecord:
         start_time=_instant(found.started_at),
         finish_time=_optional(_instant, found.finished_at),
         message="Error" if found.outcome is Outcome.ERROR else None,
+        deadline=_optional(_instant, found.deadline),
     )
 
 
 def _event(step: Step, *, telling: bool) -> Event:
     return Event(
-        event=f"compute__do_container_{step.name}",
+        event=step.name,
         start_time=_instant(step.started_at),
         finish_time=_optional(_instant, step.finished_at),
         result=step.outcome.value.capitalize() if step.outcome else None,
+        message=step.message,
         traceback=step.message if telling else None,
     )

@@ -140,7 +140,6 @@ def test_bad_values_of_a_create_are_refused_by_the_name_of_the_field(field, give
         ("security_groups", ["default"]),
         ("exposed_ports", {"80/tcp": {}}),
         ("registry", "mine"),
-        ("healthcheck", {"cmd": "true", "interval": 5}),
         ("image_driver", "glance"),
         ("cpu_policy", "dedicated"),
     ],

@@ -1,5 +1,6 @@
 """What was asked for becomes a container and a query of the model."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,17 @@ import pytest
 from higgins import errors
 from higgins.api.zun import forms, translate, values
 from higgins.api.zun.microversion import MAX, Version
-from higgins.model.capsule import Container, PullPolicy, Resources, RestartName, RestartPolicy
-from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.capsule import (
+    CapsuleSpec,
+    Container,
+    Desired,
+    Healthcheck,
+    PullPolicy,
+    Resources,
+    RestartName,
+    RestartPolicy,
+)
+from higgins.model.ids import CapsuleId, ContainerId, RegistryId
 from higgins.model.query import SORT_KEYS, Query
 
 READ = values.reader(values.Bounds())
@@ -18,7 +28,8 @@ ID = ContainerId("0bb92283-1111-4222-8333-444455556666")
 
 def container(version: Version = MAX, defaults: Resources | None = None, **asked) -> Container:
     form = forms.CREATE.read({}, {"image": "nginx", **asked}, version, READ)
-    return translate.container(form, ID, defaults or Resources())
+    (made,) = translate.spec(form, ID, defaults or Resources()).containers
+    return made
 
 
 def query(longest: int = 1000, **asked) -> Query:
@@ -196,4 +207,59 @@ def test_a_map_that_would_burden_every_list_is_refused_by_its_name():
 def test_hints_that_would_burden_every_list_are_refused():
     form = forms.CREATE.read({}, {"image": "nginx", "hints": LONG}, MAX, READ)
     with pytest.raises(errors.Invalid, match="hints"):
-        translate.hints(form)
+        translate.spec(form, ID, Resources())
+
+
+def spec(version: Version = MAX, **asked) -> CapsuleSpec:
+    form = forms.CREATE.read({}, {"image": "nginx", **asked}, version, READ)
+    return translate.spec(form, ID, Resources(), RegistryId("r1"))
+
+
+def test_what_concerns_the_whole_stands_beside_its_container():
+    made = spec(
+        run="yes",
+        auto_remove=True,
+        auto_heal="true",
+        runtime="runc",
+        availability_zone="nova",
+        host="here",
+        hints={"label:disk": "fast"},
+    )
+    assert replace(made, containers=()) == CapsuleSpec(
+        containers=(),
+        desired=Desired.RUNNING,
+        auto_remove=True,
+        auto_heal=True,
+        runtime="runc",
+        availability_zone="nova",
+        host="here",
+        hints={"label:disk": "fast"},
+    )
+    assert made.containers[0].registry == "r1"
+
+
+def test_an_image_alone_is_created_and_not_run():
+    assert replace(spec(), containers=()) == CapsuleSpec(containers=(), desired=Desired.CREATED)
+
+
+@pytest.mark.parametrize(
+    ("given", "check"),
+    [
+        (None, None),
+        ({}, None),
+        ({"cmd": None, "interval": None}, None),
+        ({"cmd": "true"}, Healthcheck(test="true")),
+        (
+            {"cmd": "wget -q localhost", "interval": 30, "retries": 3, "timeout": 10},
+            Healthcheck(test="wget -q localhost", interval=30, retries=3, timeout=10),
+        ),
+    ],
+)
+def test_a_health_check_is_what_was_asked_for(given, check):
+    assert container(healthcheck=given).healthcheck == check
+
+
+@pytest.mark.parametrize("numbers", [{"interval": 30}, {"retries": 0}, {"cmd": None, "timeout": 1}])
+def test_a_health_check_of_numbers_only_is_refused_by_the_name_of_the_field(numbers):
+    with pytest.raises(errors.Invalid, match=r"'healthcheck'.*needs cmd"):
+        container(healthcheck=numbers)

@@ -1,30 +1,34 @@
 """A container is shown in the contract's fields, types and order."""
 
 from dataclasses import replace
-from functools import partial
 
 import msgspec
 import pytest
 
 from higgins.api.zun import views
+from higgins.api.zun.microversion import MAX, Version
 from higgins.model.action import Action, Outcome, Step
 from higgins.model.capsule import (
     Assignment,
     Capsule,
     CapsuleSpec,
     CapsuleStatus,
+    Condition,
     Container,
     ContainerStatus,
     Desired,
+    Health,
+    Healthcheck,
     Kind,
     Observation,
+    Progress,
     PullPolicy,
     Resources,
     RestartName,
     RestartPolicy,
     Stage,
 )
-from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RequestId, UserId
+from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RegistryId, RequestId, UserId
 from higgins.model.live import ExecResult
 from higgins.model.query import Page, Query
 
@@ -32,6 +36,8 @@ ID = "0bb92283-1111-4222-8333-444455556666"
 BORN = 1763740125.4977
 NOW = BORN + 60
 ADMINS = frozenset({"host", "runtime", "privileged", "image_pull_policy"})
+ZUN, NEWEST = Version(1, 40), MAX
+NEW = views.unknown(ZUN)
 
 ASKED = Container(
     id=ContainerId(ID),
@@ -77,7 +83,7 @@ def shown(capsule: Capsule, **how) -> dict:
 
 
 def test_the_answer_to_a_creation_is_the_contracts_to_the_field():
-    body = shown(CAPSULE, hidden=ADMINS, address="http://HOST", fresh=True)
+    body = shown(CAPSULE, hidden=ADMINS | NEW, address="http://HOST", fresh=True)
     assert list(body.items()) == [
         ("uuid", ID),
         (
@@ -200,7 +206,7 @@ ACTION = Action(
 
 
 def test_an_action_under_way_has_no_end_and_no_result():
-    assert msgspec.to_builtins(views.action(ACTION, telling=True)) == {
+    assert msgspec.to_builtins(views.action(ACTION, ZUN, telling=True)) == {
         "action": "start",
         "container_uuid": ID,
         "request_id": "req-1",
@@ -224,25 +230,93 @@ def test_an_action_under_way_has_no_end_and_no_result():
 @pytest.mark.parametrize(
     ("outcome", "message", "result"), [(Outcome.SUCCESS, None, "Success"), (Outcome.ERROR, "Error", "Error")]
 )
-def test_an_action_that_is_over_says_how_it_ended(outcome, message, result):
+@pytest.mark.parametrize("version", [ZUN, NEWEST])
+def test_an_action_that_is_over_says_how_it_ended(version, outcome, message, result):
     over = replace(ACTION, finished_at=BORN + 1, outcome=outcome, message="no such file")
-    record = views.action(over, telling=False)
+    record = views.action(over, version, telling=False)
     assert (record.message, record.finish_time) == (message, "2025-11-21T15:48:46.497700")
     assert [(event.result, event.traceback) for event in record.events or ()] == [(result, None)]
 
 
-def test_only_whom_policy_lets_reads_what_a_step_has_to_say():
-    step = partial(Step, name="create", started_at=BORN, outcome=Outcome.ERROR, message="no such file")
-    action = replace(ACTION, steps=(step(), step(name="start")))
-    assert [event.traceback for event in views.action(action, telling=False).events or ()] == [None, None]
-    assert [event.traceback for event in views.action(action, telling=True).events or ()] == ["no such file"] * 2
-    assert [event.event for event in views.action(action, telling=True).events or ()] == [
-        "compute__do_container_create",
-        "compute__do_container_start",
+STEPS = (
+    Step(name="create", started_at=BORN, finished_at=BORN + 1, outcome=Outcome.ERROR, message="no such file"),
+    Step(name="pull", started_at=BORN - 1, finished_at=BORN, outcome=Outcome.SUCCESS),
+)
+
+
+def test_zun_knows_one_event_of_an_action_whatever_its_steps_were():
+    over = replace(ACTION, finished_at=BORN + 1, outcome=Outcome.ERROR, message="no such file", steps=STEPS)
+    record = msgspec.to_builtins(views.action(over, ZUN, telling=True))
+    assert [one["event"] for one in record["events"]] == ["compute__do_container_start"]
+    assert "message" not in record["events"][0]
+    assert "deadline" not in record
+
+
+def test_from_1_41_on_the_events_of_an_action_are_its_steps_with_what_they_say():
+    record = views.action(replace(ACTION, deadline=BORN + 60, steps=STEPS), NEWEST, telling=False)
+    assert [(one.event, one.result, one.message) for one in record.events or ()] == [
+        ("create", "Error", "no such file"),
+        ("pull", "Success", None),
     ]
+    assert record.deadline == "2025-11-21T15:49:45.497700"
 
 
-def test_a_list_of_actions_is_without_their_steps():
-    listed = msgspec.to_builtins(views.actions([replace(ACTION, steps=(Step(name="start", started_at=BORN),))]))
+@pytest.mark.parametrize("version", [ZUN, NEWEST])
+def test_only_whom_policy_lets_reads_what_operators_read_of_a_failure(version):
+    failed = replace(ACTION, finished_at=BORN, outcome=Outcome.ERROR, message="no such file", steps=STEPS[:1])
+    for telling, told in ((False, None), (True, "no such file")):
+        record = views.action(failed, version, telling=telling)
+        assert [event.traceback for event in record.events or ()] == [told]
+
+
+@pytest.mark.parametrize("version", [ZUN, NEWEST])
+def test_a_list_of_actions_is_without_their_steps(version):
+    listed = msgspec.to_builtins(views.actions([replace(ACTION, steps=STEPS)], version))
     assert list(listed) == ["containerActions"]
     assert "events" not in listed["containerActions"][0]
+    assert ("deadline" in listed["containerActions"][0]) is (version is NEWEST)
+
+
+def test_zuns_versions_lack_the_fields_that_came_after_them():
+    assert not NEW & shown(RUNNING, hidden=views.unknown(ZUN)).keys()
+    assert shown(RUNNING, hidden=views.unknown(NEWEST)).keys() >= NEW
+    assert {"health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"} == NEW
+
+
+def seen(**how) -> Capsule:
+    status = CapsuleStatus(
+        generation=1, settled=True, containers={ContainerId(ID): ContainerStatus(observed=replace(SEEN, **how))}
+    )
+    return replace(RUNNING, status=status)
+
+
+def test_what_runs_shows_its_health_and_no_end():
+    health = Health(condition=Condition.UNHEALTHY, failures=4, output="refused")
+    body = shown(seen(health=health, finished_at=BORN - 60, exit_code=1))
+    assert body["health"] == {"status": "unhealthy", "failing_streak": 4, "output": "refused"}
+    assert (body["exit_code"], body["finished_at"]) == (None, None)
+    assert body["started_at"] == "2025-11-21 13:49:45.497700"
+    assert body["status_detail"] == "Up 2 hours (unhealthy)"
+
+
+def test_what_has_ended_shows_its_exit_code_and_no_health():
+    health = Health(condition=Condition.HEALTHY)
+    body = shown(seen(stage=Stage.EXITED, finished_at=NOW, exit_code=3, health=health))
+    assert (body["exit_code"], body["health"]) == (3, None)
+    assert body["finished_at"] == "2025-11-21 15:49:45.497700"
+
+
+def test_what_is_pending_shows_what_is_wanted_how_far_it_is_and_until_when():
+    pulling = CapsuleStatus(generation=1, progress=Progress(layers=5, layers_done=2, size=9_000_000, done=4_500_000))
+    body = shown(replace(CAPSULE, status=pulling, deadline=BORN + 600))
+    assert body["desired_state"] == "running"
+    assert body["progress"] == {"layers": 5, "layers_done": 2, "size": 9_000_000, "done": 4_500_000}
+    assert body["deadline"] == "2025-11-21 15:58:45.497700"
+    assert body["status_detail"] == "Pulling 2 of 5 layers, 4.5 of 9.0 MB"
+
+
+def test_a_health_check_is_shown_as_it_was_sent_but_for_the_name_of_its_command():
+    asked = replace(ASKED, healthcheck=Healthcheck(test="true", interval=5, timeout=2), registry=RegistryId("r1"))
+    body = shown(replace(CAPSULE, spec=replace(CAPSULE.spec, containers=(asked,))))
+    assert body["healthcheck"] == {"test": "true", "interval": 5, "timeout": 2}
+    assert body["registry_id"] == "r1"
