@@ -14,6 +14,7 @@ from higgins.api.zun import door
 from higgins.api.zun.values import Bounds
 from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
+from higgins.control.pruner import Keeping
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel
@@ -21,6 +22,7 @@ from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.service.containers import Containers, Customs
+from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
@@ -75,7 +77,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         allowed=_allowed(hosts),
     )
     app = door.application(
-        Services(containers=containers, fleet=Fleet(database, policy, hosts)),
+        Services(containers=containers, fleet=Fleet(database, policy, hosts), events=Events(database, policy, hints)),
         identity,
         policy,
         bounds=_bounds(settings),
@@ -98,7 +100,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         serving(app, host=settings.api.host_ip, port=settings.api.port) as listening,
         asyncio.TaskGroup() as group,
     ):
-        loops = group.create_task(plane.run(database, hints, placer.Custom(), rhythm))
+        loops = group.create_task(plane.run(database, hints, placer.Custom(), rhythm, keeping=_keeping(settings)))
         try:
             yield listening
         finally:
@@ -138,6 +140,10 @@ def _allowed(hosts: Hosts) -> Allowed:
         return await hosts.known(host_id)
 
     return allowed
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(events=settings.events.keep_days * 86_400, most_events=settings.events.keep_rows)
 
 
 def _customs(settings: Settings, limits: Deadlines) -> Customs:

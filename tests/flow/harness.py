@@ -31,6 +31,7 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
 from higgins.protocols.network import NetworkProvider
 from higgins.service.containers import Containers, Customs
+from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
@@ -370,7 +371,12 @@ async def cloud(
 
 def services(there: Cloud) -> Services:
     """What the Containers API calls."""
-    return Services(containers=there.containers, fleet=Fleet(there.database, Policy(), there.hosts))
+    policy = Policy()
+    return Services(
+        containers=there.containers,
+        fleet=Fleet(there.database, policy, there.hosts),
+        events=Events(there.database, policy, there.hints, patrol=0.5),
+    )
 
 
 Predicate = Callable[[], bool]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from higgins.api.zun import discovery, forms, verbs, views
+from higgins.api.zun import discovery, events, forms, verbs, views
 from higgins.api.zun.forms import Form
 from higgins.api.zun.microversion import MAX, MIN, Version
 from higgins.api.zun.verbs import Answer, Ask, Door, Stream
@@ -40,6 +40,8 @@ class Route:
 
 
 _LATEST_RENAME = Version(1, 13)
+OURS = Version(1, 41)
+"""From here on there is what Zun has no word for."""
 _C = "/containers/{container}"
 
 # fmt: off
@@ -65,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST",   _C + "/execute",                        verbs.execute,     forms.EXECUTE, 200, views.Executed),
     Route("GET",    _C + "/container_actions",              verbs.actions,     forms.NOTHING, 200, views.ActionList),
     Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
+    Route("GET",    "/events",                              events.list_,      events.LIST,   200, events.EventPage, min=OURS),
 )
 # fmt: on
 

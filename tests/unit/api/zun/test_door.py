@@ -18,6 +18,7 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, RequestId, UserId
 from higgins.model.live import ExecResult
 from higgins.service.containers import Containers
+from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
@@ -100,7 +101,11 @@ class Client:
 def services(containers: Containers) -> Services:
     """The rest of them is never asked: its database was never opened."""
     database = Database("sqlite:////nowhere/at/all.sqlite")
-    return Services(containers=containers, fleet=Fleet(database, Policy(), Hosts(database, Hints())))
+    return Services(
+        containers=containers,
+        fleet=Fleet(database, Policy(), Hosts(database, Hints())),
+        events=Events(database, Policy(), Hints()),
+    )
 
 
 @pytest.fixture
