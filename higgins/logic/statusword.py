@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from higgins.model.capsule import Capsule, ContainerStatus, Desired, Stage
+from higgins.model.capsule import Capsule, Condition, ContainerStatus, Desired, Health, Progress, Stage
 
 
 class Status(StrEnum):
@@ -18,6 +18,7 @@ class Status(StrEnum):
     ERROR = "Error"
     UNKNOWN = "Unknown"
     RESTARTING = "Restarting"
+    REBUILDING = "Rebuilding"
     DELETING = "Deleting"
 
 
@@ -116,7 +117,9 @@ def _reason(capsule: Capsule) -> str | None:
 
 
 def detail(capsule: Capsule, now: float) -> str | None:
-    """The sentence about the state that `docker ps` users know: how it ended, and how long it has been so."""
+    """The sentence about the state that `docker ps` users know: how it ended, how long it has been so, how far its image is."""
+    if capsule.status.progress is not None:
+        return _fetching(capsule.status.progress)
     known = _known(capsule)
     seen = known[0].observed if known else None
     if seen is None:
@@ -125,7 +128,7 @@ def detail(capsule: Capsule, now: float) -> str | None:
         case Stage.PAUSED:
             return f"Up {_age(now, seen.started_at)} (paused)"
         case Stage.RUNNING:
-            return f"Up {_age(now, seen.started_at)}"
+            return f"Up {_age(now, seen.started_at)}{_condition(seen.health)}"
         case Stage.EXITED:
             ending = " (error)" if seen.error else ""
             return f"Exited({seen.exit_code}) {_age(now, seen.finished_at)} ago{ending}"
@@ -133,6 +136,26 @@ def detail(capsule: Capsule, now: float) -> str | None:
             return capsule.status.activity or "Created"
         case Stage.ABSENT:
             return capsule.status.activity
+
+
+def _condition(health: Health | None) -> str:
+    match health:
+        case None:
+            return ""
+        case Health(condition=Condition.STARTING):
+            return " (health: starting)"
+        case checked:
+            return f" ({checked.condition})"
+
+
+def _fetching(progress: Progress) -> str:
+    layers = f"{progress.layers_done} of {progress.layers} layers" if progress.layers else "its image"
+    amount = f", {_megabytes(progress.done)} of {_megabytes(progress.size)} MB" if progress.size else ""
+    return f"Pulling {layers}{amount}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1_000_000:.1f}"
 
 
 def _age(now: float, since: float | None) -> str:

@@ -5,9 +5,21 @@ from typing import Any
 
 import pytest
 
-from higgins.logic.statusword import Status, describe
-from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, GivenUp, Stage
-from higgins.testing.builders import capsule, spec, status
+from higgins.logic.statusword import Status, describe, detail
+from higgins.model.capsule import (
+    Assignment,
+    Capsule,
+    CapsuleSpec,
+    CapsuleStatus,
+    Condition,
+    ContainerStatus,
+    Desired,
+    GivenUp,
+    Health,
+    Progress,
+    Stage,
+)
+from higgins.testing.builders import capsule, observation, spec, status
 
 
 def word(wanted: CapsuleSpec, found: CapsuleStatus, **assigned: Any) -> tuple[Status, str | None]:
@@ -94,3 +106,36 @@ def test_one_of_several_that_runs_makes_the_capsule_run() -> None:
     mixed = dict(found.containers) | {wanted.containers[0].id: running[wanted.containers[0].id]}
     both: Capsule = capsule(wanted, status=replace(found, containers=mixed))
     assert describe(both).status is Status.RUNNING
+
+
+def sentence(found: CapsuleStatus, wanted: CapsuleSpec) -> str | None:
+    return detail(capsule(wanted, status=found), now=1_000_000_000.0 + 180)
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (None, "Up 3 mins"),
+        (Health(condition=Condition.STARTING), "Up 3 mins (health: starting)"),
+        (Health(condition=Condition.HEALTHY), "Up 3 mins (healthy)"),
+        (Health(condition=Condition.UNHEALTHY, failures=3), "Up 3 mins (unhealthy)"),
+    ],
+)
+def test_what_runs_says_how_well_it_is(health: Health | None, words: str) -> None:
+    wanted = spec()
+    seen = ContainerStatus(observed=observation(wanted.containers[0], health=health))
+    assert sentence(status(wanted, containers={wanted.containers[0].id: seen}), wanted) == words
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress(), "Pulling its image"),
+        (Progress(layers=3), "Pulling 0 of 3 layers"),
+        (Progress(layers=3, layers_done=1, size=5_250_000, done=40_000), "Pulling 1 of 3 layers, 0.0 of 5.2 MB"),
+    ],
+)
+def test_while_an_image_is_fetched_it_says_how_far(progress: Progress, words: str) -> None:
+    wanted = spec()
+    assert sentence(CapsuleStatus(progress=progress), wanted) == words
+    assert sentence(status(wanted, progress=progress), wanted) == words
