@@ -103,6 +103,7 @@ class Deadlines:
     pause: float = option(60.0, "For a pause, and for its end.", minimum=1)
     delete: float = option(300.0, "For a delete.", minimum=1)
     force_delete: float = option(60.0, "For a delete by force.", minimum=1)
+    commit: float = option(600.0, "For an image to be made of a container.", minimum=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from higgins.logic.statusword import Status
 
 CREATING, CREATED, RUNNING, STOPPED = Status.CREATING, Status.CREATED, Status.RUNNING, Status.STOPPED
 PAUSED, ERROR, UNKNOWN = Status.PAUSED, Status.ERROR, Status.UNKNOWN
-RESTARTING, DELETING = Status.RESTARTING, Status.DELETING
+RESTARTING, REBUILDING, DELETING = Status.RESTARTING, Status.REBUILDING, Status.DELETING
+_THERE = frozenset({CREATED, RUNNING, STOPPED, PAUSED})
 
 STATUSES: Mapping[str, frozenset[Status]] = {
     "start": frozenset({CREATED, STOPPED, ERROR}),
@@ -19,10 +20,21 @@ STATUSES: Mapping[str, frozenset[Status]] = {
     "pause": frozenset({RUNNING}),
     "kill": frozenset({RUNNING}),
     "execute": frozenset({RUNNING}),
+    "execute_resize": frozenset({RUNNING}),
+    "attach": frozenset({RUNNING}),
+    "attach_early": frozenset({CREATED, RUNNING}),
+    "resize": frozenset({RUNNING}),
+    "top": frozenset({RUNNING}),
+    "stats": frozenset({RUNNING}),
+    "commit": frozenset({RUNNING, STOPPED, PAUSED}),
+    "get_archive": _THERE,
+    "put_archive": _THERE,
     "unpause": frozenset({PAUSED}),
     "reboot": frozenset({CREATED, RUNNING, STOPPED, ERROR}),
-    "update": frozenset({CREATED, RUNNING, STOPPED, PAUSED}),
-    "logs": frozenset({CREATED, RUNNING, STOPPED, PAUSED, ERROR, UNKNOWN, RESTARTING}),
+    "rebuild": frozenset({CREATED, RUNNING, STOPPED, ERROR}),
+    "update": _THERE,
+    "resize_container": _THERE,
+    "logs": _THERE | {ERROR, UNKNOWN, RESTARTING, REBUILDING},
     "delete": frozenset({CREATING, CREATED, STOPPED, ERROR, UNKNOWN, DELETING}),
     "delete_after_stop": frozenset(Status),
     "delete_force": frozenset(Status),
@@ -33,6 +45,7 @@ def check(verb: str, status: Status, container_id: str) -> None:
     """Raises Conflict if the verb has to wait for another status; verbs without an entry are always possible."""
     allowed = STATUSES.get(verb)
     if allowed is not None and status not in allowed:
+        said = verb.removesuffix("_early")
         raise errors.Conflict(
-            f"Cannot {verb} container {container_id} in {status} state", code="invalid-state-exception"
+            f"Cannot {said} container {container_id} in {status} state", code="invalid-state-exception"
         )

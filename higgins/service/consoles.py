@@ -36,6 +36,10 @@ class Consoles:
         self._lifetime = lifetime
         self._clock = clock
 
+    def new_exec_id(self) -> ExecId:
+        """The name of a command that has not begun."""
+        return ExecId(secrets.token_hex(32))
+
     def issue(self, db: Connection, caller: Caller, capsule: Capsule, request: Attach | Enter) -> Ticket:
         """A token for the caller; whether the caller may is decided before."""
         now = self._clock()

@@ -17,3 +17,5 @@ class Deadlines:
     force_delete: float = 60.0
     execute: float = 60.0
     """A command run to its end for a caller who waits."""
+    commit: float = 600.0
+    """For an image made of a container."""

@@ -1,0 +1,56 @@
+"""A tar archive on its way from a caller to a host."""
+
+from collections.abc import AsyncIterator
+
+from higgins import errors
+from higgins.aio.bell import Bell
+from higgins.aio.beside import beside
+from higgins.aio.race import unless
+from higgins.logic import tar
+from higgins.model.live import Done
+from higgins.protocols.live import Exchange
+
+
+async def checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same pieces, once enough of them has come to know that they are an archive. Raises Invalid if they are none."""
+    first = b""
+    while len(first) < tar.BLOCK:
+        more = await anext(pieces, None)
+        if more is None:
+            break
+        first += more
+    if not tar.begins(first):
+        raise errors.Invalid("What was sent is not a tar archive; send one that is not compressed.")
+    return _again(first, pieces)
+
+
+async def pour(pieces: AsyncIterator[bytes], exchange: Exchange[Done]) -> None:
+    """Send all of it, until the host has taken it or refuses it. Raises what either side does."""
+    broken: errors.Failure | None = None
+    broke = Bell()
+
+    async def send() -> None:
+        nonlocal broken
+        try:
+            async for piece in pieces:
+                await exchange.send(piece)
+            await exchange.end()
+        except errors.Failure as failure:
+            broken = failure
+            broke.ring()
+
+    async def taken() -> None:
+        async for _ in exchange:
+            pass
+
+    async with beside() as start:
+        start(send())
+        await unless(broke, taken())
+    if broken is not None:
+        raise broken
+
+
+async def _again(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
