@@ -107,6 +107,14 @@ class Resources:
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(cpu=self.cpu + other.cpu, memory=self.memory + other.memory, disk=self.disk + other.disk)
 
+    def __sub__(self, other: "Resources") -> "Resources":
+        return Resources(cpu=self.cpu - other.cpu, memory=self.memory - other.memory, disk=self.disk - other.disk)
+
+    def beyond(self, other: "Resources") -> "Resources":
+        """What this has more of than the other."""
+        more = self - other
+        return Resources(cpu=max(0.0, more.cpu), memory=max(0, more.memory), disk=max(0, more.disk))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
@@ -149,6 +157,17 @@ class NetworkWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """How a container alone stood before a change that its host may find impossible; then that is asked for again."""
+
+    desired: Desired
+    restarts: int
+    rebuilds: int
+    image: str
+    limits: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapsuleSpec:
     """What was asked for. Written only by the service, on behalf of a caller."""
 
@@ -174,6 +193,10 @@ class CapsuleSpec:
     hints: Mapping[str, str] | None = None
     networks: tuple[NetworkWish, ...] = ()
     """Empty: whatever network the host's runtime gives by itself."""
+    former: Former | None = None
+    """What the last change falls back to, while nobody knows whether it is possible."""
+    refused: str | None = None
+    """Why the last change was impossible, and has been taken back."""
     generation: int = 1
     """Grows by one with every change."""
 
@@ -301,6 +324,8 @@ class ContainerStatus:
     """Its run did not end by itself: the runtime went away and took it along."""
     healing: bool = False
     """It stayed unhealthy and is being made again, because its owner asked for that."""
+    heals: int = 0
+    """How often in a row that did not help for long."""
     prepared: int = 0
     """The rebuild for which everything is at hand, so that what is there may be removed."""
 
@@ -318,12 +343,16 @@ class CapsuleStatus:
     """Why the last step failed, while it has not succeeded."""
     failed: bool = False
     """The failure is permanent: the host waits for another generation."""
+    kept: bool = False
+    """What failed was only to change what is there, which the host keeps going as it is."""
     activity: str | None = None
     """What the host is doing just now."""
     progress: Progress | None = None
     """Of the image that is being fetched just now."""
+    acting: int = 0
+    """The generation that it works on, or has acted on last."""
     steps: tuple[Step, ...] = ()
-    """What the host did for the generation it works on or has acted on last, the oldest first; the newest few when there were many."""
+    """What the host did for that one until it had settled, the oldest first; the newest few when there were many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,25 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
-from higgins.logic import access, allowed, statusword
+from higgins.logic import access, allowed, placement, statusword
+from higgins.logic.placement import Ratios
+from higgins.logic.statusword import Status
 from higgins.model.action import Action, Outcome
-from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired, Kind, PullPolicy
+from higgins.model.capsule import (
+    Assignment,
+    Capsule,
+    CapsuleSpec,
+    Desired,
+    Former,
+    Kind,
+    PullPolicy,
+    Resources,
+)
+from higgins.model.host import Host
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, HostId, ProjectId, RequestId
 from higgins.model.live import Done, Ended, ExecResult, Execute, Kill, ReadLogs
@@ -24,6 +36,9 @@ from higgins.store.database import Connection, Database
 
 _GRACE = 5.0
 """Seconds in which an answer that a host gives at its own deadline still arrives."""
+_PATROL = 3.0
+"""Seconds after which somebody who waits looks again though nothing was heard."""
+_PASSING = (Status.CREATING, Status.RESTARTING, Status.REBUILDING, Status.DELETING)
 _STOP_TIMEOUT = 10
 _LONGEST_STOP_TIMEOUT = 86400
 _GREEK = [
@@ -58,6 +73,16 @@ Change = Callable[[CapsuleSpec], CapsuleSpec]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be different about a container that is there; None: as it is."""
+
+    name: str | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    auto_heal: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customs:
     """What the operator has decided about containers."""
 
@@ -66,6 +91,8 @@ class Customs:
     """For containers that do not say when their image is fetched."""
     unique_names: str = ""
     """Within what a name may be used once: `project`, `global`, or nothing."""
+    ratios: Ratios = field(default_factory=Ratios)
+    """How much more than it has a host may be asked for."""
 
 
 class Containers:
@@ -149,6 +176,26 @@ class Containers:
             self._lookup.allow(caller, "container:get_one_all_projects")
         return await self._lookup.read(caller, ref, "container:get_one")
 
+    async def wait(
+        self, caller: Caller, ref: str, statuses: Collection[Status], timeout: float, *, all_projects: bool = False
+    ) -> Capsule:
+        """The container as soon as it has come to rest in one of these statuses, or in Error; as it is when `timeout` seconds are over.
+
+        NotFound as soon as it is gone.
+        """
+        capsule = await self.show(caller, ref, all_projects=all_projects)
+        try:
+            async with asyncio.timeout(timeout):
+                with self._hints.watchers.listen(capsule.id) as listener:
+                    while True:
+                        capsule = await self._lookup.read(caller, capsule.id, "container:get_one")
+                        if _awaited(capsule, statuses):
+                            break
+                        await listener.bell.wait(_PATROL)
+        except TimeoutError:
+            pass
+        return capsule
+
     async def delete(
         self,
         caller: Caller,
@@ -172,7 +219,7 @@ class Containers:
 
         def change(spec: CapsuleSpec) -> CapsuleSpec:
             timeout = _STOP_TIMEOUT if stop and not force else 0
-            return replace(spec, desired=Desired.DELETED, stop_timeout=timeout, force=force or spec.force)
+            return replace(spec, desired=Desired.DELETED, stop_timeout=timeout, force=force or spec.force, former=None)
 
         allowance = self._deadlines.force_delete if force else self._deadlines.delete
         await self._change(caller, request, ref, verb, change, allowance, rules=rules, record="delete")
@@ -209,16 +256,37 @@ class Containers:
             caller, request, ref, "unpause", lambda spec: _going_on(spec, Desired.RUNNING), self._deadlines.pause
         )
 
-    async def update(self, caller: Caller, ref: str, *, name: str | None = None) -> Capsule:
-        """None: as it is. Succeeds if it has the name already."""
-        now = self._clock()
+    async def rebuild(self, caller: Caller, request: RequestId, ref: str, *, image: str | None = None) -> None:
+        """Make it anew from its image, or from another one; then it runs if it did before.
 
-        def work(db: Connection) -> Capsule:
-            capsule = self._lookup.find(db, caller, ref, "container:update")
-            allowed.check("update", statusword.describe(capsule).status, capsule.id)
-            return capsule if name is None or name == capsule.name else self._renamed(db, capsule, name, now)
+        What is there goes only once the new image is at hand. If that cannot be had, everything stays, and is shown, as it was.
+        """
 
-        return await self._database.write(work)
+        def change(spec: CapsuleSpec) -> CapsuleSpec:
+            (one,) = spec.containers
+            runs = spec.desired in (Desired.RUNNING, Desired.PAUSED)
+            return replace(
+                spec,
+                containers=(replace(one, image=image or one.image),),
+                rebuilds=spec.rebuilds + 1,
+                restarts=spec.restarts + 1 if runs else spec.restarts,
+                desired=Desired.RUNNING if runs else Desired.CREATED,
+                stop_timeout=_STOP_TIMEOUT,
+                former=_former(spec),
+            )
+
+        await self._change(caller, request, ref, "rebuild", change, self._deadlines.create)
+
+    async def update(self, caller: Caller, request: RequestId, ref: str, wish: Wish) -> Capsule:
+        """Succeeds if it is so already. Conflict if its host has not enough room for more.
+
+        New limits hold as soon as the host has set them. If its runtime refuses them, the container goes on, and is shown, with those that it had.
+        """
+        return await self._update(caller, request, ref, "update", wish)
+
+    async def resize_container(self, caller: Caller, request: RequestId, ref: str, wish: Wish) -> Capsule:
+        """As update, under another name and rule."""
+        return await self._update(caller, request, ref, "resize_container", wish)
 
     async def rename(self, caller: Caller, ref: str, name: str) -> Capsule:
         """Conflict if it has the name already."""
@@ -233,7 +301,17 @@ class Containers:
         return await self._database.write(work)
 
     async def kill(self, caller: Caller, request: RequestId, ref: str, *, signal: str = "SIGKILL") -> None:
-        """A live call. `signal` is a name in upper case with SIG."""
+        """End it at once, whatever its restart policy says; any other signal is a live call. `signal` is a name in upper case with SIG."""
+        if signal == "SIGKILL":
+            await self._change(
+                caller,
+                request,
+                ref,
+                "kill",
+                lambda spec: replace(spec, desired=Desired.STOPPED, stop_timeout=0),
+                self._deadlines.stop,
+            )
+            return
         capsule = await self._lookup.read(caller, ref, "container:kill")
         allowed.check("kill", statusword.describe(capsule).status, capsule.id)
         begun = self._clock()
@@ -348,12 +426,47 @@ class Containers:
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
             asked = record or verb
             wanted = capsules.write_spec(
-                db, capsule, change(capsule.spec), deadline=now + allowance, now=now, verb=asked
+                db, capsule, _changed(capsule, change), deadline=now + allowance, now=now, verb=asked
             )
             actions.insert(db, _opened(caller, request, wanted, asked, now))
             return wanted
 
         self._hints.changed(await self._database.write(work))
+
+    async def _update(self, caller: Caller, request: RequestId, ref: str, verb: str, wish: Wish) -> Capsule:
+        now = self._clock()
+
+        def work(db: Connection) -> Capsule:
+            capsule = self._lookup.find(db, caller, ref, f"container:{verb}")
+            allowed.check(verb, statusword.describe(capsule).status, capsule.id)
+            wanted = _changed(capsule, lambda spec: _granted(spec, wish))
+            if _granted(capsule.spec, wish) != capsule.spec:
+                assignment = self._rebooked(db, capsule, wanted.claim())
+                capsule = capsules.write_spec(
+                    db, capsule, wanted, deadline=now + self._deadlines.start, now=now, verb=verb
+                )
+                if assignment != capsule.assignment:
+                    capsule = capsules.write_assignment(db, capsule, assignment)
+                actions.insert(db, _opened(caller, request, capsule, verb, now))
+            if wish.name is not None and wish.name != capsule.name:
+                capsule = self._renamed(db, capsule, wish.name, now)
+            return capsule
+
+        capsule = await self._database.write(work)
+        self._hints.changed(capsule)
+        return capsule
+
+    def _rebooked(self, db: Connection, capsule: Capsule, claim: Resources) -> Assignment:
+        """The assignment with another claim on its host. Raises Conflict if the host has not enough room."""
+        before = capsule.assignment
+        host = hosts.get(db, before.host_id) if before.host_id is not None else None
+        if host is None or claim == before.claim:
+            return before
+        more, room = claim.beyond(before.claim), placement.room(host, self._customs.ratios)
+        if more != Resources() and not hosts.book(db, host.id, more, room):
+            raise errors.Conflict(_no_room(host, more, room))
+        hosts.release(db, host.id, before.claim.beyond(claim))
+        return replace(before, claim=claim)
 
     def _renamed(self, db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
         self._check_name(db, capsule.project_id, name, besides=capsule.id)
@@ -389,6 +502,64 @@ class Containers:
             if not self._is_taken(db, project, name, None):
                 return name
             most *= 2
+
+
+def _changed(capsule: Capsule, change: Change) -> CapsuleSpec:
+    """What is asked for now. What an earlier change falls back to is forgotten once that change is through, and follows what is asked until then."""
+    spec, status = capsule.spec, capsule.status
+    through = status.settled and status.generation == spec.generation
+    wanted = change(replace(spec, refused=None, former=None if through else spec.former))
+    if wanted.former is None or wanted.former != spec.former:
+        return wanted
+    return replace(wanted, former=replace(wanted.former, desired=wanted.desired, restarts=wanted.restarts))
+
+
+def _former(spec: CapsuleSpec) -> Former:
+    """What stands for sure while something else is tried."""
+    (one,) = spec.containers
+    return Former(
+        desired=spec.desired,
+        restarts=spec.restarts,
+        rebuilds=spec.rebuilds,
+        image=one.image,
+        limits=spec.former.limits if spec.former else one.limits,
+    )
+
+
+def _granted(spec: CapsuleSpec, wish: Wish) -> CapsuleSpec:
+    (one,) = spec.containers
+    limits = replace(
+        one.limits,
+        cpu=one.limits.cpu if wish.cpu is None else wish.cpu,
+        memory=one.limits.memory if wish.memory is None else wish.memory,
+    )
+    heal = spec.auto_heal if wish.auto_heal is None else wish.auto_heal
+    former = spec.former if limits == one.limits else _former(spec)
+    return replace(spec, containers=(replace(one, limits=limits),), auto_heal=heal, former=former)
+
+
+def _no_room(host: Host, more: Resources, room: Resources) -> str:
+    if not host.enabled:
+        return "The container's host takes nothing more just now; an operator has disabled it."
+    free = room.beyond(host.allocated)
+    short = [
+        f"{asked:g} {unit} more were asked for, {there:g} are free"
+        for asked, there, unit in (
+            (more.cpu, free.cpu, "cores"),
+            (more.memory, free.memory, "MiB of memory"),
+            (more.disk, free.disk, "GiB of disk"),
+        )
+        if asked > there
+    ]
+    return f"The container's host has not enough room: {'; '.join(short) or 'it is not connected'}."
+
+
+def _awaited(capsule: Capsule, statuses: Collection[Status]) -> bool:
+    word = statusword.describe(capsule)
+    if word.status is Status.ERROR:
+        return True
+    # What is still shown while something else is under way has not come about: it is about to end.
+    return word.status in statuses and (word.task is None or word.status in _PASSING)
 
 
 def _fresh_start(spec: CapsuleSpec) -> CapsuleSpec:

@@ -12,7 +12,9 @@ from typing import Any
 
 from higgins import errors
 from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.holds import Holds
 from higgins.agent.live import LiveAnswers
+from higgins.agent.shelf import Shelf
 from higgins.aio.beside import Start, beside
 from higgins.api.link.sessions import Session, greeting
 from higgins.api.zun.verbs import Services
@@ -25,7 +27,7 @@ from higgins.link.server import Doors, LinkServer
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
 from higgins.model.action import Action
-from higgins.model.capsule import Capsule, Container
+from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
 from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
@@ -40,7 +42,8 @@ from higgins.service.policy import Policy
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
 from higgins.store.tables import metadata
-from higgins.testing.runtime import FakeImages, FakeRuntime
+from higgins.testing.images import FakeImages
+from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary, Wire
 
 log = logging.getLogger(__name__)
@@ -72,6 +75,11 @@ def container(*command: str, name: str = "", image: str = "busybox", **rest: obj
         command=command or ("sleep", "inf"),
         **rest,  # type: ignore[arg-type]
     )
+
+
+def alone(one: Container, *, run: bool = False, **rest: Any) -> CapsuleSpec:
+    """A container alone as a user would ask for it."""
+    return CapsuleSpec(containers=(one,), desired=Desired.RUNNING if run else Desired.CREATED, **rest)
 
 
 class Link:
@@ -214,7 +222,7 @@ class Cloud:
 
     async def run(self, *command: str, **rest: Any) -> Capsule:
         """A new container of the first project, running."""
-        made = await self.containers.create(caller(), request(), container(*command, **rest), run=True)
+        made = await self.containers.create(caller(), request(), alone(container(*command, **rest), run=True))
         found = await self.until(made, Status.RUNNING)
         assert found is not None
         return found
@@ -336,10 +344,10 @@ async def cloud(
             link.kill()
 
     async def host() -> None:
-        identity = Identity(host_id=HOST, name="here")
-        async with live_host(socket, LiveAnswers(runtime)):
+        identity, holds = Identity(host_id=HOST, name="here"), Holds()
+        async with live_host(socket, LiveAnswers(runtime, images, Shelf(images), holds)):
             custom = agent or Custom(sweep=0.5, retry=0.2, silence=1.0)
-            await Agent(identity, link.connect, runtime, images, custom).run()
+            await Agent(identity, link.connect, runtime, images, custom, holds=holds).run()
 
     live, socket = Directory(), directory / "link.sock"
     try:

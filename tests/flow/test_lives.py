@@ -15,10 +15,11 @@ from higgins.model.action import Outcome
 from higgins.model.capsule import Capsule, Desired, PullPolicy, Resources, RestartName, RestartPolicy, Stage
 from higgins.model.ids import RequestId
 from higgins.model.query import Query
+from higgins.service.containers import Containers, Wish
 from higgins.testing import builders
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import HOST, Cloud, admin, caller, cloud, container, eventually, request
+from tests.flow.harness import HOST, Cloud, admin, alone, caller, cloud, container, eventually, request
 
 ME = caller()
 BOSS = admin("p1")
@@ -35,7 +36,7 @@ async def brought_to(here: Cloud, status: Status) -> Capsule:
     """A container in this status, at rest."""
     match status:
         case Status.CREATED:
-            made = await here.containers.create(ME, request(), container())
+            made = await here.containers.create(ME, request(), alone(container()))
         case Status.RUNNING:
             return await here.run()
         case Status.STOPPED:
@@ -45,14 +46,14 @@ async def brought_to(here: Cloud, status: Status) -> Capsule:
             made = await here.run()
             await here.containers.pause(ME, request(), made.id)
         case Status.ERROR:
-            made = await here.containers.create(ME, request(), container("no-such-command"), run=True)
+            made = await here.containers.create(ME, request(), alone(container("no-such-command"), run=True))
         case Status.RESTARTING:
             here.runtime.behave(("crash",), Behaviour(exit_code=1))
             crashing = container("crash", restart=RestartPolicy(name=RestartName.ALWAYS))
-            made = await here.containers.create(ME, request(), crashing, run=True)
+            made = await here.containers.create(ME, request(), alone(crashing, run=True))
         case Status.CREATING:
             here.runtime.fail("create", errors.Unavailable("not now"), times=10_000)
-            made = await here.containers.create(ME, request(), container())
+            made = await here.containers.create(ME, request(), alone(container()))
             return await here.until(made, status, task="container_creating")
         case _:
             raise AssertionError(f"nobody stays {status}")
@@ -65,8 +66,8 @@ async def ask(here: Cloud, verb: str, asked: RequestId, made: Capsule) -> None:
             await here.containers.delete(ME, asked, made.id, stop=True)
         case "delete_force":
             await here.containers.delete(BOSS, asked, made.id, force=True)
-        case "update":
-            await here.containers.update(ME, made.id, name="another-name")
+        case "update" | "resize_container":
+            await getattr(here.containers, verb)(ME, asked, made.id, Wish(name="another-name"))
         case "kill":
             await here.containers.kill(ME, asked, made.id)
         case "execute":
@@ -78,7 +79,9 @@ async def ask(here: Cloud, verb: str, asked: RequestId, made: Capsule) -> None:
             await getattr(here.containers, verb)(ME, asked, made.id)
 
 
-REACHED = [status for status in Status if status not in (Status.UNKNOWN, Status.CREATING, Status.DELETING)]
+SHORT_LIVED = (Status.UNKNOWN, Status.CREATING, Status.REBUILDING, Status.DELETING)
+REACHED = [status for status in Status if status not in SHORT_LIVED]
+OF_STATE = [verb for verb in STATUSES if verb.startswith("delete_") or hasattr(Containers, verb)]
 LEADS_TO = {
     "start": Status.RUNNING,
     "stop": Status.STOPPED,
@@ -91,7 +94,7 @@ LEADS_TO = {
 }
 
 
-@pytest.mark.parametrize("verb", STATUSES)
+@pytest.mark.parametrize("verb", OF_STATE)
 async def test_a_verb_that_the_present_status_does_not_allow_changes_nothing(here: Cloud, verb: str) -> None:
     for status in REACHED:
         if status in STATUSES[verb]:
@@ -203,7 +206,7 @@ async def test_a_delete_does_not_wait_for_a_stop_that_takes_its_time(here: Cloud
 async def test_a_delete_does_not_wait_for_an_image(tmp_path: Path) -> None:
     async with cloud(tmp_path) as here:
         here.images.slow("fetch", 60)
-        made = await here.containers.create(ME, request(), container(image="huge"), run=True)
+        made = await here.containers.create(ME, request(), alone(container(image="huge"), run=True))
         await eventually(lambda: here.images.count("fetch") == 1)
         found = await here.until(made, Status.CREATING, task="container_creating")
         await here.containers.delete(ME, request(), found.id)
@@ -224,7 +227,7 @@ async def test_kill_execute_and_logs_reach_the_container(here: Cloud) -> None:
 async def test_nobody_else_sees_or_names_or_changes_it(here: Cloud) -> None:
     made = await here.run(name="mine")
     stranger, reader = caller("p2"), caller("p1", "reader")
-    verbs = [*LEADS_TO, "update", "kill", "execute", "logs"]
+    verbs = [*LEADS_TO, "update", "resize_container", "rebuild", "kill", "execute", "logs"]
     for ref in (made.id, made.name):
         for verb in verbs:
             with pytest.raises(errors.NotFound):
@@ -240,7 +243,7 @@ async def test_nobody_else_sees_or_names_or_changes_it(here: Cloud) -> None:
         await here.containers.list(stranger, Query(all_projects=True))
     with pytest.raises(errors.Forbidden):
         await here.containers.show(stranger, made.id, all_projects=True)
-    for verb in [*LEADS_TO, "kill", "execute"]:
+    for verb in [*LEADS_TO, "update", "resize_container", "rebuild", "kill", "execute"]:
         with pytest.raises(errors.Forbidden):
             await as_somebody(here, reader, verb, made.id)
     after = await here.show(made)
@@ -256,8 +259,8 @@ async def as_somebody(here: Cloud, who: object, verb: str, ref: str) -> None:
             await verbs.delete(who, request(), ref, stop=True)  # type: ignore[arg-type]
         case "delete_force":
             await verbs.delete(who, request(), ref, force=True)  # type: ignore[arg-type]
-        case "update":
-            await verbs.update(who, ref)  # type: ignore[arg-type]
+        case "update" | "resize_container":
+            await getattr(verbs, verb)(who, request(), ref, Wish(memory=64))
         case "execute":
             await verbs.execute(who, ref, ["true"])  # type: ignore[arg-type]
         case "logs":
@@ -278,7 +281,7 @@ async def test_two_with_one_name_have_to_be_told_apart(here: Cloud) -> None:
 async def test_an_unknown_image_is_an_error_that_names_it_until_it_is_there(here: Cloud) -> None:
     here.images.fail("fetch", errors.NotFound("Image far could not be found.", code="image-not-found"))
     asked = request()
-    made = await here.containers.create(ME, asked, container(image="far"), run=True)
+    made = await here.containers.create(ME, asked, alone(container(image="far"), run=True))
     found = await here.until(made, Status.ERROR, reason="Image far could not be found")
     action = await here.action(made, asked)
     assert (action.outcome, action.message) == (Outcome.ERROR, found.status.reason)
@@ -290,14 +293,14 @@ async def test_an_unknown_image_is_an_error_that_names_it_until_it_is_there(here
 
 async def test_an_image_that_must_not_be_fetched_is_not(here: Cloud) -> None:
     made = await here.containers.create(
-        admin("p1"), request(), container(image="missing", pull=PullPolicy.NEVER), run=True
+        admin("p1"), request(), alone(container(image="missing", pull=PullPolicy.NEVER), run=True)
     )
     await here.until(made, Status.ERROR, reason="never")
     assert here.images.count("fetch") == 0
 
 
 async def test_a_missing_command_is_an_error_that_names_it(here: Cloud) -> None:
-    made = await here.containers.create(ME, request(), container("no-such-command"), run=True)
+    made = await here.containers.create(ME, request(), alone(container("no-such-command"), run=True))
     await here.until(made, Status.ERROR, reason="no-such-command")
     await here.containers.delete(ME, request(), made.id)
     await here.until(made, None)
@@ -306,7 +309,7 @@ async def test_a_missing_command_is_an_error_that_names_it(here: Cloud) -> None:
 async def test_a_failure_of_an_old_wish_does_not_stop_a_newer_one(here: Cloud) -> None:
     """A delete that arrives while a start is failing for good."""
     here.runtime.slow("start", 0.2)
-    made = await here.containers.create(ME, request(), container("no-such-command"), run=True)
+    made = await here.containers.create(ME, request(), alone(container("no-such-command"), run=True))
     await eventually(lambda: here.runtime.count("start") == 1)
     await here.containers.delete(BOSS, request(), made.id, force=True)
     await here.until(made, None)
@@ -317,7 +320,7 @@ async def test_a_failure_of_an_old_wish_does_not_stop_a_newer_one(here: Cloud) -
 async def test_what_fails_for_a_while_is_tried_until_it_succeeds(here: Cloud, method: str, after: bool) -> None:
     fake = here.images if method == "fetch" else here.runtime
     fake.fail(method, errors.Unavailable("not just now"), times=2, after=after)
-    made = await here.containers.create(ME, request(), container(image="far"), run=True)
+    made = await here.containers.create(ME, request(), alone(container(image="far"), run=True))
     await here.until(made, Status.RUNNING)
     await here.containers.stop(ME, request(), made.id)
     await here.until(made, Status.STOPPED)
@@ -328,23 +331,23 @@ async def test_what_fails_for_a_while_is_tried_until_it_succeeds(here: Cloud, me
 
 async def test_while_it_is_tried_again_the_reason_is_told_and_gone_afterwards(here: Cloud) -> None:
     here.runtime.fail("create", errors.Unavailable("the disk is full"), times=2)
-    made = await here.containers.create(ME, request(), container(), run=True)
+    made = await here.containers.create(ME, request(), alone(container(), run=True))
     await here.until(made, Status.CREATING, task="container_creating", reason="the disk is full")
     assert (await here.until(made, Status.RUNNING)).status.reason is None
 
 
 async def test_one_that_asked_to_be_removed_after_its_run_is(here: Cloud) -> None:
-    made = await here.containers.create(ME, request(), container("true"), run=True, auto_remove=True)
+    made = await here.containers.create(ME, request(), alone(container("true"), run=True, auto_remove=True))
     await here.until(made, None)
     assert await here.runtime.list() == {}
-    cut = await here.containers.create(ME, request(), container(), run=True, auto_remove=True)
+    cut = await here.containers.create(ME, request(), alone(container(), run=True, auto_remove=True))
     await here.until(cut, Status.RUNNING)
     here.runtime.go_away()
     here.runtime.end(cut.spec.containers[0].id, 255)
     here.runtime.fail("start", errors.Unavailable("not just now"))
     here.runtime.come_back()
     await eventually(lambda: here.runtime.starts[cut.spec.containers[0].id] == 2)
-    stays = await here.containers.create(ME, request(), container(), run=True, auto_remove=True)
+    stays = await here.containers.create(ME, request(), alone(container(), run=True, auto_remove=True))
     await here.until(stays, Status.RUNNING)
     await here.containers.stop(ME, request(), stays.id)
     assert (await here.until(stays, Status.STOPPED)).spec.desired is Desired.STOPPED
@@ -353,7 +356,7 @@ async def test_one_that_asked_to_be_removed_after_its_run_is(here: Cloud) -> Non
 async def test_one_that_always_restarts_does_with_growing_pauses(here: Cloud) -> None:
     here.runtime.behave(("crash",), Behaviour(exit_code=1))
     policy = RestartPolicy(name=RestartName.ALWAYS)
-    made = await here.containers.create(ME, request(), container("crash", restart=policy), run=True)
+    made = await here.containers.create(ME, request(), alone(container("crash", restart=policy), run=True))
     await here.until(made, Status.RESTARTING)
     await asyncio.sleep(1.0)
     assert 3 <= here.runtime.starts[made.spec.containers[0].id] <= 5  # After 0, 0.1, 0.3, 0.7, 1.5 seconds.
@@ -367,14 +370,16 @@ async def test_one_that_always_restarts_does_with_growing_pauses(here: Cloud) ->
 async def test_one_that_may_fail_so_often_does_not_more_often(here: Cloud) -> None:
     here.runtime.behave(("crash",), Behaviour(exit_code=1))
     policy = RestartPolicy(name=RestartName.ON_FAILURE, maximum=2)
-    made = await here.containers.create(ME, request(), container("crash", restart=policy), run=True)
+    made = await here.containers.create(ME, request(), alone(container("crash", restart=policy), run=True))
     await here.until(made, Status.STOPPED)
     assert here.runtime.starts[made.spec.containers[0].id] == 3
 
 
 @pytest.mark.parametrize("name", [RestartName.NO, RestartName.ON_FAILURE])
 async def test_a_job_that_ended_well_is_over(here: Cloud, name: RestartName) -> None:
-    made = await here.containers.create(ME, request(), container("true", restart=RestartPolicy(name=name)), run=True)
+    made = await here.containers.create(
+        ME, request(), alone(container("true", restart=RestartPolicy(name=name)), run=True)
+    )
     await here.until(made, Status.STOPPED)
     await asyncio.sleep(0.2)
     assert here.runtime.starts[made.spec.containers[0].id] == 1
@@ -400,7 +405,7 @@ async def test_room_is_booked_and_given_back(here: Cloud) -> None:
 async def test_where_there_is_no_room_the_reasons_are_counted_and_a_later_start_finds_it(here: Cloud) -> None:
     big = await here.run(limits=Resources(memory=8192))
     asked = request()
-    second = await here.containers.create(ME, asked, container(limits=Resources(memory=8192)), run=True)
+    second = await here.containers.create(ME, asked, alone(container(limits=Resources(memory=8192)), run=True))
     await here.until(second, Status.ERROR, reason="1 without enough memory")
     assert (await here.action(second, asked)).outcome is Outcome.ERROR
     await here.containers.delete(BOSS, request(), big.id, force=True)
@@ -419,7 +424,7 @@ async def test_a_container_shows_what_its_runtime_says_of_it(here: Cloud) -> Non
 async def test_a_name_that_nobody_chose_is_never_refused(tmp_path: Path) -> None:
     """Of so many drawn from a few hundred, two are alike but for a miracle."""
     async with cloud(tmp_path, hosted=False, unique_names="global") as service:
-        made = [await service.containers.create(caller(), request(), container()) for _ in range(120)]
+        made = [await service.containers.create(caller(), request(), alone(container())) for _ in range(120)]
     assert len({capsule.name for capsule in made}) == 120
 
 

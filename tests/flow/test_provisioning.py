@@ -13,7 +13,7 @@ from higgins.service.limits import Deadlines
 from higgins.store import capsules
 from higgins.testing.networks import FakeNetworks
 from higgins.testing.runtime import FakeRuntime
-from tests.flow.harness import Cloud, admin, caller, cloud, container, eventually, request
+from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, eventually, request
 
 
 class Clock:
@@ -68,7 +68,7 @@ async def test_what_needs_no_provider_never_waits_for_one(tmp_path: Path) -> Non
     networks = FakeNetworks()
     networks.go_away()
     async with cloud(tmp_path, networks=networks) as service:
-        capsule = await service.containers.create(caller(), request(), container(), run=True)
+        capsule = await service.containers.create(caller(), request(), alone(container(), run=True))
         await service.until(capsule, Status.RUNNING)
         await service.containers.delete(caller(), request(), capsule.id, stop=True)
         await service.until(capsule, None)

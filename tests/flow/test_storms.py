@@ -22,7 +22,7 @@ from higgins.store import capsules
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary
-from tests.flow.harness import Cloud, Link, admin, caller, cloud, container, request
+from tests.flow.harness import Cloud, Link, admin, alone, caller, cloud, container, request
 
 ME, BOSS = caller(), admin("p1")
 SEEDS = range(int(os.environ.get("HIGGINS_STORMS", "1")))
@@ -62,7 +62,7 @@ class Client:
         run = self._dice.random() < 0.7
         await asyncio.sleep(self._dice.random() * 0.3)
         wanted = container(limits=Resources(cpu=0.5, memory=64))
-        self.made = await self._here.containers.create(ME, request(), wanted, run=run)
+        self.made = await self._here.containers.create(ME, request(), alone(wanted, run=run))
         self.expected = Status.RUNNING if run else Status.CREATED
         for _ in range(wishes):
             await asyncio.sleep(self._dice.random() * 0.15)

@@ -19,7 +19,7 @@ from higgins.service.limits import Deadlines
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary
-from tests.flow.harness import HOST, Cloud, Link, admin, caller, cloud, container, eventually, request
+from tests.flow.harness import HOST, Cloud, Link, admin, alone, caller, cloud, container, eventually, request
 
 ME = caller()
 BOSS = admin("p1")
@@ -38,7 +38,7 @@ async def test_a_create_that_takes_too_long_is_an_error_with_the_reason_and_hold
     async with cloud(tmp_path, deadlines=SHORT) as here:
         here.runtime.fail("create", NOT_NOW, times=10_000)
         asked = request()
-        made = await here.containers.create(ME, asked, container(limits=Resources(memory=512)), run=True)
+        made = await here.containers.create(ME, asked, alone(container(limits=Resources(memory=512)), run=True))
         found = await here.until(made, Status.ERROR, reason="the disk is full")
         assert found.assignment.host_id is None
         assert (await here.host()).allocated == Resources()
@@ -53,7 +53,7 @@ async def test_a_create_that_takes_too_long_is_an_error_with_the_reason_and_hold
 async def test_after_an_overdue_create_a_start_tries_again(tmp_path: Path) -> None:
     async with cloud(tmp_path, deadlines=replace(SHORT, start=5.0)) as here:
         here.runtime.fail("create", NOT_NOW, times=2)
-        made = await here.containers.create(ME, request(), container(), run=True)
+        made = await here.containers.create(ME, request(), alone(container(), run=True))
         await here.until(made, Status.ERROR)
         await here.containers.start(ME, request(), made.id)
         await here.until(made, Status.RUNNING)
@@ -63,7 +63,7 @@ async def test_after_an_overdue_create_a_start_tries_again(tmp_path: Path) -> No
 async def test_a_create_that_hangs_in_the_runtime_ends_too(tmp_path: Path) -> None:
     async with cloud(tmp_path, deadlines=SHORT) as here:
         here.runtime.slow("create", 60)
-        made = await here.containers.create(ME, request(), container(), run=True)
+        made = await here.containers.create(ME, request(), alone(container(), run=True))
         await here.until(made, Status.ERROR, reason="in time")
         await here.containers.delete(ME, request(), made.id)
         await here.until(made, None)
@@ -116,7 +116,7 @@ async def test_a_delete_that_takes_too_long_is_an_error_that_says_what_to_do_and
 
 async def test_no_host_at_all_is_said_after_some_patience(tmp_path: Path) -> None:
     async with cloud(tmp_path, hosted=False, patience=0.3) as here:
-        made = await here.containers.create(ME, request(), container(), run=True)
+        made = await here.containers.create(ME, request(), alone(container(), run=True))
         await here.until(made, Status.ERROR, reason="no host has joined")
         await here.containers.delete(ME, request(), made.id)
         await here.until(made, None)
@@ -124,7 +124,7 @@ async def test_no_host_at_all_is_said_after_some_patience(tmp_path: Path) -> Non
 
 async def test_a_host_that_comes_within_the_patience_gets_what_waited(tmp_path: Path) -> None:
     async with cloud(tmp_path, hosted=False, patience=10) as here:
-        made = [await here.containers.create(ME, request(), container(), run=True) for _ in range(120)]
+        made = [await here.containers.create(ME, request(), alone(container(), run=True)) for _ in range(120)]
         await asyncio.sleep(0.2)
         here.agent.start()
         for one in made:
@@ -135,7 +135,7 @@ async def test_who_waits_for_a_host_keeps_nobody_else_waiting(tmp_path: Path) ->
     """More than one page of them, in a zone whose host is away."""
     async with cloud(tmp_path, hosted=False, patience=60) as here:
         for _ in range(130):
-            await here.containers.create(ME, request(), container(), availability_zone="elsewhere")
+            await here.containers.create(ME, request(), alone(container(), availability_zone="elsewhere"))
         here.agent.start()
         await asyncio.sleep(0.1)
         await here.run()
@@ -188,7 +188,7 @@ async def test_deleted_while_its_host_is_down_it_is_forgotten_and_removed_when_t
 async def test_a_create_for_a_host_that_then_falls_silent_ends_and_holds_nothing_there(tmp_path: Path) -> None:
     async with cloud(tmp_path, lease=0.6, deadlines=replace(SHORT, create=1.2, start=5.0)) as here:
         here.runtime.slow("create", 60)
-        made = await here.containers.create(ME, request(), container(limits=Resources(memory=512)), run=True)
+        made = await here.containers.create(ME, request(), alone(container(limits=Resources(memory=512)), run=True))
         await eventually(lambda: here.runtime.count("create") == 1)
         await silenced(here)
         await here.until(made, Status.UNKNOWN)
@@ -292,7 +292,7 @@ async def test_what_cannot_be_made_again_is_not_shown_as_running(tmp_path: Path)
 
 async def test_what_had_ended_and_is_then_removed_stays_ended(tmp_path: Path) -> None:
     async with cloud(tmp_path) as here:
-        made = await here.containers.create(ME, request(), container("true"), run=True)
+        made = await here.containers.create(ME, request(), alone(container("true"), run=True))
         await here.until(made, Status.STOPPED)
         here.runtime.forget(made.spec.containers[0].id)
         await here.until(made, Status.STOPPED, reason="removed from its runtime")
@@ -306,7 +306,7 @@ async def test_what_had_ended_and_is_then_removed_stays_ended(tmp_path: Path) ->
 
 async def test_what_an_outage_of_the_runtime_interrupted_runs_again(tmp_path: Path) -> None:
     async with cloud(tmp_path) as here:
-        runs, over = await here.run(), await here.containers.create(ME, request(), container(), run=True)
+        runs, over = await here.run(), await here.containers.create(ME, request(), alone(container(), run=True))
         await here.until(over, Status.RUNNING)
         await here.containers.stop(ME, request(), over.id, timeout=0)
         await here.until(over, Status.STOPPED)
@@ -326,7 +326,7 @@ async def test_while_the_runtime_is_away_nothing_is_placed_there(tmp_path: Path)
         await here.run()
         here.runtime.go_away()
         await here.until_host(lambda host: host.inventory is not None and host.inventory.trouble is not None)
-        made = await here.containers.create(ME, request(), container(), run=True)
+        made = await here.containers.create(ME, request(), alone(container(), run=True))
         await here.until(
             made, Status.ERROR, reason="1 without a working runtime (`higgins host list` tells the operator why)"
         )

@@ -14,7 +14,7 @@ from higgins.api.zun.microversion import Version
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId
-from higgins.service.containers import Containers
+from higgins.service.containers import Containers, Wish
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.policy import Policy
@@ -136,7 +136,8 @@ async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
 
 async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
     """Change a container; without a change, show it."""
-    capsule = await door.services.containers.update(ask.caller, ask.path[0], name=ask.params.name)
+    wish = Wish(name=ask.params.name)
+    capsule = await door.services.containers.update(ask.caller, ask.request, ask.path[0], wish)
     return Answer(_encode(_view(door, ask, capsule)))
 
 
