@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from higgins.model.capsule import Capsule
 from higgins.model.ids import CapsuleId
@@ -46,5 +47,32 @@ class Page:
     """A part of a list."""
 
     capsules: tuple[Capsule, ...]
+    more: bool
+    """Something follows."""
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which rows of a shorter list, in which order, and which page of them."""
+
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Equal to one of the values given."""
+    sort_key: str = "id"
+    """`id` is the order of creation."""
+    descending: bool = False
+    limit: int = 1000
+    marker: str | None = None
+    """The page begins after the row with this id."""
+    all_projects: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Generic[Item]):
+    """A part of such a list."""
+
+    items: tuple[Item, ...]
     more: bool
     """Something follows."""
