@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from higgins import errors
+from higgins.agent.holds import Holds
 from higgins.agent.reporter import Reporter
 from higgins.agent.worker import Worker, Workplace
 from higgins.aio.bell import Bell
@@ -75,6 +76,7 @@ class Agent:
         images: ImageSource,
         custom: Custom | None = None,
         *,
+        holds: Holds | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         custom = custom or Custom()
@@ -89,6 +91,7 @@ class Agent:
             images=images,
             reporter=self._reporter,
             clock=clock,
+            holds=holds or Holds(),
         )
         self._workers: dict[CapsuleId, tuple[Worker, asyncio.Task[None]]] = {}
         self._spoken: dict[CapsuleId, int] = {}

@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from higgins import errors
+from higgins.agent.holds import Holds
 from higgins.agent.reporter import Reporter
 from higgins.aio import race
 from higgins.aio.bell import Bell
 from higgins.link.messages import Work
 from higgins.logic import convergence
 from higgins.logic.convergence import Create, Outage, Pause, Remove, Rest, Start, Step, Stop, Unpause
-from higgins.model.capsule import CapsuleStatus, Container, ContainerStatus, Observation, PullPolicy, Stage
+from higgins.model.capsule import CapsuleStatus, Container, ContainerStatus, Desired, Observation, PullPolicy, Stage
 from higgins.model.ids import ContainerId
 from higgins.protocols.image import ImageSource
 from higgins.protocols.runtime import Origin, Pauses, Runtime
@@ -31,6 +32,7 @@ class Workplace:
     images: ImageSource
     reporter: Reporter
     clock: Callable[[], float]
+    holds: Holds = field(default_factory=Holds)
     patrol: float = 600.0
     """Seconds after which a worker looks at its capsule though nothing was heard."""
 
@@ -122,7 +124,7 @@ class Worker:
         while True:
             self._changed.hush()
             work = self._acting = self._work
-            seen = await place.runtime.list([container.id for container in work.spec.all()])
+            seen = self._as_meant(await place.runtime.list([container.id for container in work.spec.all()]))
             if work is not self._work:
                 continue
             self._known = convergence.absorb(
@@ -141,6 +143,17 @@ class Worker:
                 case step:
                     if await self._take(step, work) and work.epoch == self._work.epoch:
                         self._known = convergence.taken(step, work.spec, self._known)
+
+    def _as_meant(self, seen: Mapping[ContainerId, Observation]) -> Mapping[ContainerId, Observation]:
+        """What the runtime freezes for a moment runs, for everybody else: neither is it shown as paused, nor let go in the middle."""
+        if self._work.spec.desired is Desired.PAUSED:
+            return seen
+        return {
+            container_id: replace(found, stage=Stage.RUNNING)
+            if found.stage is Stage.PAUSED and container_id in self._place.holds
+            else found
+            for container_id, found in seen.items()
+        }
 
     def _has_failed(self, work: Work) -> bool:
         """What failed for good is not tried again for the same generation, not even by an agent that has just started."""

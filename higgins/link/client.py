@@ -28,7 +28,11 @@ class Line(Protocol):
     """The line to whoever asked for a live call. What one side does not take, the other cannot send."""
 
     async def send(self, content: bytes, *, aside: bool = False) -> None:
-        """A piece of output. Returns when there is room for more; never, while the caller takes nothing. Cancelled when the caller leaves."""
+        """Some output. Returns when there is room for more; never, while the caller takes nothing. Cancelled when the caller leaves."""
+        ...
+
+    async def say(self, document: bytes) -> None:
+        """The same, but it arrives as one piece, neither joined nor cut."""
         ...
 
     def head(self, stat: PathStat) -> None:
@@ -146,6 +150,9 @@ class _Line:
 
     async def send(self, content: bytes, *, aside: bool = False) -> None:
         await self._output.put("aside" if aside else "piece", content)
+
+    async def say(self, document: bytes) -> None:
+        await self._output.put_whole("piece", document)
 
     def head(self, stat: PathStat) -> None:
         self._output.add("head", documents.encode(stat))

@@ -19,7 +19,7 @@ _CONTROL: Mapping[str, type[messages.ControlMessage]] = {
     "withdrawn": messages.Withdrawn,
     "acknowledged": messages.Acknowledged,
 }
-_REQUESTS: Mapping[str, type[live.LiveRequest]] = {
+REQUESTS: Mapping[str, type[live.LiveRequest]] = {
     "read_logs": live.ReadLogs,
     "execute": live.Execute,
     "kill": live.Kill,
@@ -35,7 +35,7 @@ _REQUESTS: Mapping[str, type[live.LiveRequest]] = {
     "remove_image": live.RemoveImage,
     "search_images": live.SearchImages,
 }
-_KINDS = {kind: name for kinds in (_HOST, _CONTROL, _REQUESTS) for name, kind in kinds.items()}
+_KINDS = {kind: name for kinds in (_HOST, _CONTROL, REQUESTS) for name, kind in kinds.items()}
 
 
 def pack_host(message: messages.HostMessage) -> wire.HostEnvelope:
@@ -70,4 +70,4 @@ def _unpack_call(call: wire.OpenCall) -> messages.OpenCall | None:
     name = call.WhichOneof("request")
     if name is None:
         return None
-    return messages.OpenCall(call_id=call.call_id, request=documents.decode(getattr(call, name), _REQUESTS[name]))
+    return messages.OpenCall(call_id=call.call_id, request=documents.decode(getattr(call, name), REQUESTS[name]))

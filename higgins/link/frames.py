@@ -7,6 +7,9 @@ from typing import Any
 FRAME = 256 * 1024
 """Bytes in one message at most; so many again wait to be sent, and so what is on the way stays small."""
 
+_ENTRIES = 1024
+"""Contents that wait at most when they cannot be joined."""
+
 WINDOW = 4 * FRAME
 """Bytes of input that a host keeps until they are taken."""
 
@@ -29,17 +32,20 @@ class Frames:
     async def put(self, kind: str, content: bytes) -> None:
         """Returns when there is room for more; does nothing once it is closed. One task at a time for each kind."""
         for start in range(0, len(content), FRAME):
-            while self._size >= self._capacity and not self._closed:
-                self._room.clear()
-                await self._room.wait()
+            await self._has_room()
             if self._closed:
                 return
-            if not self._waiting or self._waiting[-1][0] != kind:
+            if not self._waiting or self._waiting[-1][0] != kind or not isinstance(self._waiting[-1][1], bytearray):
                 self._waiting.append((kind, bytearray()))
             part = content[start : start + FRAME]
             self._waiting[-1][1].extend(part)
             self._size += len(part)
             self._filled.set()
+
+    async def put_whole(self, kind: str, content: bytes) -> None:
+        """The same, but it is neither joined nor cut."""
+        await self._has_room()
+        self.add(kind, content)
 
     def add(self, kind: str, value: object, *, first: bool = False) -> None:
         """Something small that stands for itself, at once; `first`: before all that waits."""
@@ -62,6 +68,11 @@ class Frames:
         """So many more bytes have arrived where they should."""
         self._unconfirmed -= taken
         self._filled.set()
+
+    async def _has_room(self) -> None:
+        while (self._size >= self._capacity or len(self._waiting) > _ENTRIES) and not self._closed:
+            self._room.clear()
+            await self._room.wait()
 
     async def take(self) -> tuple[str, Any] | None:
         """A kind, and a value or a frame of bytes; None when it is closed and empty."""

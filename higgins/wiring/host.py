@@ -11,7 +11,9 @@ from pathlib import Path
 
 from higgins import errors
 from higgins.agent.agent import Agent, Identity
+from higgins.agent.holds import Holds
 from higgins.agent.live import LiveAnswers
+from higgins.agent.shelf import Shelf
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
 from higgins.link import client, credentials, enrolment
@@ -65,12 +67,13 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
             )
         )
         images = await stack.enter_async_context(DockerImages(url=docker.api_url))
-        answers = LiveAnswers(runtime)
+        holds = Holds()
+        answers = LiveAnswers(runtime, images, Shelf(images), holds)
 
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers)
 
-        await Agent(me, connect, runtime, images).run()
+        await Agent(me, connect, runtime, images, holds=holds).run()
 
 
 async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:

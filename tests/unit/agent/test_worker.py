@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from higgins import errors
+from higgins.agent.holds import Holds
 from higgins.agent.reporter import Reporter
 from higgins.agent.worker import Worker, Workplace
 from higgins.aio.beside import beside
@@ -39,11 +40,13 @@ class Bench:
         self.images = images or FakeImages(present=("busybox",))
         self.runtime = FakeRuntime(images=self.images, clock=time.time)
         self.told = Told()
+        self.holds = Holds()
         place = Workplace(
             runtime=self.runtime,
             images=self.images,
             reporter=self.told,
             clock=time.time,
+            holds=self.holds,
         )
         self.worker = Worker(work(wanted), place)
 
@@ -241,3 +244,28 @@ async def test_where_one_that_comes_first_fails_the_others_do_not_start_until_a_
         bench.worker.assign(work(newer(wanted, restarts=1)))
         assert not (await bench.until_settled(2)).failed
     assert (await bench.runtime.list())[one.id].stage is Stage.RUNNING
+
+
+async def test_what_the_runtime_freezes_to_make_an_image_is_let_be_and_runs_for_everybody_else(one: Container) -> None:
+    async with at_work(Bench(spec(one, desired=Desired.RUNNING))) as bench:
+        await bench.until_settled(1)
+        with bench.holds.hold(one.id):
+            await bench.runtime.pause(one.id)
+            bench.worker.hint()
+            await asyncio.sleep(0.05)
+            assert (await bench.runtime.list())[one.id].stage is Stage.PAUSED
+            seen = bench.last.containers[one.id].observed
+            assert seen is not None and seen.stage is Stage.RUNNING
+        bench.worker.hint()
+        async with asyncio.timeout(3):
+            while (await bench.runtime.list())[one.id].stage is not Stage.RUNNING:
+                await asyncio.sleep(0.005)
+
+
+async def test_what_shall_be_paused_is_seen_as_it_is_while_an_image_is_made_of_it(one: Container) -> None:
+    async with at_work(Bench(spec(one, desired=Desired.RUNNING))) as bench:
+        await bench.until_settled(1)
+        with bench.holds.hold(one.id):
+            bench.worker.assign(work(newer(bench.worker.work.spec, desired=Desired.PAUSED)))
+            await bench.until_settled(2)
+            assert bench.runtime.count("pause") == 1

@@ -3,17 +3,21 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from higgins import errors
 from higgins.link import envelopes, failures, messages
 from higgins.link import higgins_pb2 as wire
+from higgins.model import live
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Container, ContainerStatus, Desired
 from higgins.model.host import Inventory
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId
+from higgins.model.ids import CapsuleId, ContainerId, ExecId, HostId, ProjectId
 from higgins.model.live import Execute, Kill, ReadLogs
+from higgins.model.registry import Login
 
+C = ContainerId("c")
 ROOT = Path(__file__).parents[3]
 INVENTORY = Inventory(runtime="fake", labels={"rack": "7"})
 STATUS = CapsuleStatus(containers={ContainerId("c"): ContainerStatus(restarts=2)})
@@ -67,6 +71,36 @@ def test_what_a_host_says_arrives_as_it_was(message: messages.HostMessage):
 def test_what_the_control_plane_says_arrives_as_it_was(message: messages.ControlMessage):
     sent = envelopes.pack_control(message).SerializeToString()
     assert envelopes.unpack_control(wire.ControlEnvelope.FromString(sent)) == message
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        live.Enter(container_id=C, exec_id=ExecId("e"), command=("sh",), terminal=False),
+        live.Attach(container_id=C, stdin=False, logs=True),
+        live.Resize(container_id=C, width=80, height=24),
+        live.ListProcesses(container_id=C, arguments="-ef"),
+        live.ReadUsage(container_id=C),
+        live.GetArchive(container_id=C, path="/etc/hosts"),
+        live.PutArchive(container_id=C, path="/tmp"),
+        live.Commit(container_id=C, project_id=ProjectId("p"), repository="mine"),
+        live.PullImage(
+            reference="a/b", project_id=ProjectId("p"), login=Login(domain="a", username="u", password="secret")
+        ),
+        live.RemoveImage(reference="a/b"),
+        live.SearchImages(term="b", exact=True),
+    ],
+    ids=lambda request: type(request).__name__,
+)
+def test_every_request_arrives_as_it_was(request_: live.LiveRequest):
+    sent = envelopes.pack_control(messages.OpenCall(call_id="1", request=request_)).SerializeToString()
+    arrived = envelopes.unpack_control(wire.ControlEnvelope.FromString(sent))
+    assert arrived == messages.OpenCall(call_id="1", request=request_)
+
+
+def test_every_request_has_its_place():
+    assert set(envelopes.REQUESTS.values()) == set(get_args(live.LiveRequest))
+    assert set(envelopes.REQUESTS) == {field.name for field in wire.OpenCall.DESCRIPTOR.oneofs[0].fields}
 
 
 def test_a_kind_that_only_a_newer_peer_knows_is_skipped():
