@@ -256,6 +256,8 @@ STRANGERS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/containers/{container}/pause"): {},
     ("POST", "/containers/{container}/unpause"): {},
     ("POST", "/containers/{container}/kill"): {},
+    ("POST", "/containers/{container}/rebuild"): {},
+    ("POST", "/containers/{container}/resize_container"): {"json": {"cpu": 1}},
     ("POST", "/containers/{container}/rename"): {"query": "?name=mine", "version": "container 1.13"},
     ("GET", "/containers/{container}/logs"): {},
     ("POST", "/containers/{container}/execute"): {"query": "?command=ls"},

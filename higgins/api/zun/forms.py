@@ -3,6 +3,7 @@
 Both the validation and the OpenAPI document come from these definitions. Everywhere `null` means the same as leaving a key out.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -12,7 +13,7 @@ from msgspec import Meta, Struct, field
 
 from higgins import errors
 from higgins.api.zun import values
-from higgins.api.zun.microversion import Version
+from higgins.api.zun.microversion import OURS, Version
 
 # A pattern's `$` alone would let a line break through at the end; the look-ahead does not, in Python as in ECMAScript.
 Name = Annotated[str, Meta(min_length=2, max_length=255, pattern="^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)")]
@@ -118,9 +119,11 @@ class ListContainers(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ShowContainer(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Where to look for a container."""
+    """Where to look for a container, and what to wait for."""
 
     all_projects: values.AnyTruth | None = None
+    wait: values.Statuses | None = None
+    timeout: values.Patience | None = None
 
 
 class DeleteContainer(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -135,6 +138,13 @@ class StopContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """How long a container has to end by itself, in seconds."""
 
     timeout: values.Count | None = None
+
+
+class RebuildContainer(Struct, kw_only=True):
+    """From which image a container is made anew; nothing: from its own."""
+
+    image: Image | None = None
+    image_driver: Literal["docker", "glance", "None"] | None = None
 
 
 class KillContainer(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -157,6 +167,7 @@ class ReadLogs(Struct, forbid_unknown_fields=True, kw_only=True):
     timestamps: values.Truth | None = None
     tail: values.Tail | None = None
     since: values.Moment | None = None
+    follow: values.Truth | None = None
 
 
 class ExecuteCommand(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -165,6 +176,8 @@ class ExecuteCommand(Struct, forbid_unknown_fields=True, kw_only=True):
     command: Annotated[CommandLine, Meta(min_length=1)]
     run: values.PlainTruth | None = None
     interactive: values.PlainTruth | None = None
+    tty: values.PlainTruth | None = None
+    stdin: values.PlainTruth | None = None
 
 
 P = TypeVar("P", bound=Struct)
@@ -177,8 +190,6 @@ class Gate(Generic[P]):
     field: str
     since: Version
     used: Callable[[P], bool]
-    # The key itself is unknown to older schemas, which is said in other words.
-    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +208,12 @@ class Form(Generic[P]):
     params: type[P]
     strict: bool = True
     """Parameters that the API does not know are refused; otherwise they are ignored."""
+    since: Mapping[str, Version] = dataclasses.field(default_factory=dict)
+    """Parameters that are not known before a version: until then they are treated like all that the API does not know."""
     query: Sequence[str] | None = None
     """The only parameters that may stand in the query; None: all of them."""
+    opaque: Sequence[str] = ()
+    """Parameters that may hold any character whatever."""
     gates: Sequence[Gate[P]] = ()
     steps: Sequence[Callable[[Version, P], P]] = ()
     """What a version changes about the meaning of parameters."""
@@ -218,13 +233,11 @@ class Form(Generic[P]):
     ) -> P:
         """The parameters as values; the body has the last word. Raises Invalid with the field's name and what is allowed."""
         raw = {**query, **body}
-        known = self.names
+        known = {name for name in self.names if version >= self.since.get(name, version)}
         elsewhere = () if self.query is None else [key for key in query if key not in self.query]
         if unknown := sorted({*elsewhere, *(key for key in raw if key not in known)}):
             if self.strict:
-                raise _refused(
-                    f"Additional properties are not allowed ({', '.join(map(repr, unknown))} was unexpected)"
-                )
+                self._refuse([key for key in unknown if not (key in self.since and raw[key] is None)])
             raw = {key: value for key, value in raw.items() if key in known}
         try:
             params = msgspec.convert(raw, self.params, dec_hook=hook)
@@ -240,19 +253,30 @@ class Form(Generic[P]):
                 raise invalid(one.field, f"This deployment does not offer {one.what} yet; leave it out.")
         return params
 
+    def _refuse(self, unknown: Sequence[str]) -> None:
+        later = "".join(f"; {name} exists from version {self.since[name]} on" for name in unknown if name in self.since)
+        if unknown:
+            names = ", ".join(map(repr, unknown))
+            raise _refused(f"Additional properties are not allowed ({names} was unexpected){later}")
+
     def _explained(self, raw: Mapping[str, Any], hook: Callable[[type, Any], Any], otherwise: str) -> errors.Invalid:
         """The whole was not valid: find out which field is at fault."""
         for one in msgspec.structs.fields(self.params):
             name = one.encode_name
             if name not in raw:
                 if one.required:
-                    return _refused(f"'{name}' is a required property")
+                    return missing(name)
                 continue
             try:
                 msgspec.convert(raw[name], one.type, dec_hook=hook)
             except msgspec.ValidationError as error:
                 return invalid(name, str(error), value=raw[name])
         return _refused(otherwise)
+
+
+def missing(name: str) -> errors.Invalid:
+    """The refusal of a request that does not say something."""
+    return _refused(f"'{name}' is a required property")
 
 
 def invalid(name: str, allowed: str, *, value: Any = None) -> errors.Invalid:
@@ -266,10 +290,6 @@ def _refused(message: str) -> errors.Invalid:
 
 
 def _too_new(gate: Gate[Any], version: Version) -> errors.Invalid:
-    if gate.unknown:
-        return _refused(
-            f"Additional properties are not allowed ('{gate.field}' was unexpected); it exists from version {gate.since}."
-        )
     return errors.Invalid(
         f"Invalid param {gate.field} because current request version is {version}. {gate.field} is only supported from version {gate.since}",
         code="invalid-param-in-version",
@@ -295,6 +315,7 @@ def _tty_follows_interactive(version: Version, params: CreateContainer) -> Creat
 NOTHING = Form(params=Nothing, strict=False)
 CREATE = Form(
     params=CreateContainer,
+    since={"host": Version(1, 39), "entrypoint": Version(1, 40)},
     query=("run",),
     gates=(
         Gate("auto_remove", Version(1, 3), lambda c: c.auto_remove is not None),
@@ -305,8 +326,6 @@ CREATE = Form(
         Gate("healthcheck", Version(1, 22), lambda c: c.healthcheck not in (None, Healthcheck())),
         Gate("exposed_ports", Version(1, 24), lambda c: c.exposed_ports is not None),
         Gate("registry", Version(1, 31), lambda c: c.registry is not None),
-        Gate("host", Version(1, 39), lambda c: c.host is not None, unknown=True),
-        Gate("entrypoint", Version(1, 40), lambda c: c.entrypoint is not None, unknown=True),
     ),
     steps=(_command_form, _tty_follows_interactive),
     unoffered=(
@@ -319,17 +338,10 @@ CREATE = Form(
         Unoffered("cpu_policy", "dedicated CPUs", lambda c: c.cpu_policy == "dedicated"),
     ),
 )
-UPDATE = Form(
-    params=UpdateContainer,
-    query=(),
-    unoffered=(
-        Unoffered("cpu", "changing the CPU of a container", lambda c: c.cpu is not None),
-        Unoffered("memory", "changing the memory of a container", lambda c: c.memory is not None),
-        Unoffered("auto_heal", "changing the healing of a container", lambda c: c.auto_heal is not None),
-    ),
-)
+UPDATE = Form(params=UpdateContainer, query=())
+RESIZE = Form(params=UpdateContainer)
 LIST = Form(params=ListContainers)
-SHOW = Form(params=ShowContainer, strict=False)
+SHOW = Form(params=ShowContainer, strict=False, since={"wait": OURS, "timeout": OURS})
 DELETE = Form(
     params=DeleteContainer,
     gates=(
@@ -338,10 +350,12 @@ DELETE = Form(
     ),
 )
 STOP = Form(params=StopContainer)
+REBUILD = Form(
+    params=RebuildContainer,
+    strict=False,
+    unoffered=(Unoffered("image_driver", "images from Glance", lambda c: c.image_driver == "glance"),),
+)
 KILL = Form(params=KillContainer)
 RENAME = Form(params=RenameContainer, strict=False)
-LOGS = Form(params=ReadLogs)
-EXECUTE = Form(
-    params=ExecuteCommand,
-    unoffered=(Unoffered("run", "interactive sessions (run=false)", lambda e: e.run is not None and not e.run),),
-)
+LOGS = Form(params=ReadLogs, since={"follow": OURS})
+EXECUTE = Form(params=ExecuteCommand, since={"tty": OURS, "stdin": OURS})

@@ -23,7 +23,8 @@ class Version(NamedTuple):
 
 MIN = Version(1, 1)
 MAX = Version(1, 41)
-"""Zun ends at 1.40; what it has no word for begins at 1.41."""
+OURS = Version(1, 41)
+"""From here on there is what Zun has no word for."""
 
 
 def negotiate(header: str | None) -> Version:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from higgins import __version__
-from higgins.api.zun import envelope, microversion, values
+from higgins.api.zun import envelope, microversion, parameters, values
 from higgins.api.zun.routes import ROUTES, Route
 
 Describe = Callable[[Any], dict[str, Any]]
@@ -77,7 +77,7 @@ def _operation(route: Route, describe: Describe, components: Mapping[str, Any]) 
         },
         "security": [] if route.public else [{"token": []}],
     }
-    if route.method in ("POST", "PATCH") and route.form.names:
+    if route.method in parameters.WITH_BODY and route.form.names:
         # The same parameters may stand in the query instead: clients of Zun send either.
         content = {"application/json": {"schema": describe(route.form.params)}}
         operation["requestBody"] = {"required": route.json_only, "content": content}

@@ -1,6 +1,7 @@
 """What a request carries in its query and its body, before anything is known about its meaning."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,25 +14,47 @@ from higgins.api.zun.routes import Route
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+TAR = "application/x-tar"
+WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+"""Methods whose parameters may stand in the query or in a body."""
 _DEEPEST = 32
 """Levels of a body; nothing that the API knows has a fourth of them."""
 
 
-async def given(request: web.Request, route: Route) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """What the query says and, where there can be one, the body."""
+async def given(
+    request: web.Request, route: Route, *, unread: bool = False
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What the query says and, where there can be one, the body; `unread` leaves that where it is."""
     if not route.form.names and not route.form.strict:
         return {}, {}
-    with_body = request.method in ("POST", "PATCH") and request.body_exists
-    return _pairs(request.rel_url.raw_query_string), await _body(request) if with_body else {}
+    with_body = request.method in WITH_BODY and request.body_exists and not unread
+    opaque = route.form.opaque
+    query = _pairs(request.rel_url.raw_query_string, opaque)
+    return query, await _body(request, opaque) if with_body else {}
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def pieces(request: web.Request, within: float) -> AsyncGenerator[bytes, None]:
+    """The body as it comes. Raises Invalid if it breaks off, or if nothing comes for so many seconds."""
+    try:
+        while True:
+            async with asyncio.timeout(within):
+                piece = await request.content.readany()
+            if not piece:
+                return
+            yield piece
+    except TimeoutError as error:
+        raise errors.Invalid(f"The body has stopped coming for {within:g} seconds.", code="invalid") from error
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
+
+
+async def _body(request: web.Request, opaque: Sequence[str]) -> dict[str, Any]:
     try:
         raw = await request.read()
     except (ConnectionError, web.RequestPayloadError) as error:
         raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
     if request.content_type == FORM:
-        return _pairs(raw.decode(errors="replace"))
+        return _pairs(raw.decode(errors="replace"), opaque)
     if not raw:
         return {}
     try:
@@ -42,11 +65,11 @@ async def _body(request: web.Request) -> dict[str, Any]:
         return {}
     if not isinstance(body, dict):
         raise errors.Invalid("The body must be a JSON object.", code="invalid")
-    _check(body)
+    _check({name: value for name, value in body.items() if name not in opaque})
     return body
 
 
-def _pairs(text: str) -> dict[str, Any]:
+def _pairs(text: str, opaque: Sequence[str]) -> dict[str, Any]:
     """The parameters of a query string or a form; one that is repeated becomes a list."""
     found: dict[str, Any] = {}
     if not text:
@@ -56,7 +79,7 @@ def _pairs(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise errors.Invalid("There are too many parameters.", code="invalid") from error
     for name, value in pairs:
-        if "\0" in value:
+        if "\0" in value and name not in opaque:
             raise errors.Invalid(f"The parameter '{name}' has a NUL character in it.", code="invalid")
         match found.get(name):
             case None:

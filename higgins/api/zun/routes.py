@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from higgins.api.zun import discovery, events, forms, verbs, views
+from higgins.api.zun import discovery, events, forms, hosts, live, verbs, views
 from higgins.api.zun.forms import Form
-from higgins.api.zun.microversion import MAX, MIN, Version
+from higgins.api.zun.microversion import MAX, MIN, OURS, Version
 from higgins.api.zun.verbs import Answer, Ask, Door, Stream
 
 Verb = Callable[[Door, Ask[Any]], Awaitable[Answer | Stream]]
@@ -32,6 +32,10 @@ class Route:
     """Needs no token."""
     versioned: bool = True
     """Is answered in a microversion."""
+    raw: str | None = None
+    """The content type of the answer where, from 1.41 on, raw bytes are asked for."""
+    takes: str | None = None
+    """The content type of a body that, from 1.41 on, may be raw bytes of any length."""
 
     @property
     def action(self) -> bool:
@@ -40,8 +44,6 @@ class Route:
 
 
 _LATEST_RENAME = Version(1, 13)
-OURS = Version(1, 41)
-"""From here on there is what Zun has no word for."""
 _C = "/containers/{container}"
 
 # fmt: off
@@ -61,12 +63,32 @@ ROUTES: tuple[Route, ...] = (
     Route("POST",   _C + "/reboot",                         verbs.reboot,      forms.STOP,    202, None),
     Route("POST",   _C + "/pause",                          verbs.pause,       forms.NOTHING, 202, None),
     Route("POST",   _C + "/unpause",                        verbs.unpause,     forms.NOTHING, 202, None),
-    Route("POST",   _C + "/kill",                           verbs.kill,        forms.KILL,    202, None),
+    Route("POST",   _C + "/kill",                           live.kill,         forms.KILL,    202, None),
+    Route("POST",   _C + "/rebuild",                        verbs.rebuild,     forms.REBUILD, 202, None),
+    Route("POST",   _C + "/resize_container",               verbs.resize,      forms.RESIZE,  202, views.Container, min=Version(1, 19)),
     Route("POST",   _C + "/rename",                         verbs.rename,      forms.RENAME,  200, views.Container, max=_LATEST_RENAME),
-    Route("GET",    _C + "/logs",                           verbs.logs,        forms.LOGS,    200, str),
-    Route("POST",   _C + "/execute",                        verbs.execute,     forms.EXECUTE, 200, views.Executed),
+    Route("GET",    _C + "/logs",                           live.logs,         forms.LOGS,    200, str, raw=live.PLAIN),
+    Route("POST",   _C + "/execute",                        live.execute,      forms.EXECUTE, 200, views.Executed),
+    Route("POST",   _C + "/execute_resize",                 live.execute_resize, live.EXECUTE_RESIZE, 200, None),
+    Route("GET",    _C + "/attach",                         live.attach,       live.ATTACH,   200, str),
+    Route("POST",   _C + "/resize",                         live.resize,       live.RESIZE,   200, None),
+    Route("GET",    _C + "/top",                            live.top,          live.TOP,      200, live.ProcessTable),
+    Route("GET",    _C + "/stats",                          live.stats,        forms.NOTHING, 200, live.Stats),
+    Route("GET",    _C + "/get_archive",                    live.get_archive,  live.GET_ARCHIVE, 200, live.Archive, raw=parameters.TAR),
+    Route("POST",   _C + "/put_archive",                    live.put_archive,  live.PUT_ARCHIVE, 200, None, takes=parameters.TAR),
+    Route("POST",   _C + "/commit",                         live.commit,       live.COMMIT,   202, live.Committed),
     Route("GET",    _C + "/container_actions",              verbs.actions,     forms.NOTHING, 200, views.ActionList),
     Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
+    Route("GET",    "/services",                            hosts.services,    forms.NOTHING, 200, hosts.ServiceList),
+    Route("DELETE", "/services",                            hosts.forget,      hosts.DELETE,  200, None),
+    Route("DELETE", "/services/{host}",                     hosts.forget,      hosts.DELETE,  200, None),
+    Route("PUT",    "/services/enable",                     hosts.enable,      hosts.SERVICE, 200, hosts.EnabledService),
+    Route("PUT",    "/services/disable",                    hosts.disable,     hosts.DISABLE, 200, hosts.EnabledService),
+    Route("PUT",    "/services/force_down",                 hosts.force_down,  hosts.FORCE_DOWN, 200, hosts.ForcedService),
+    Route("GET",    "/hosts",                               hosts.list_,       hosts.PAGING,  200, hosts.HostList, min=Version(1, 4)),
+    Route("GET",    "/hosts/{host}",                        hosts.show,        forms.NOTHING, 200, hosts.Host, min=Version(1, 4)),
+    Route("GET",    "/availability_zones",                  hosts.zones,       hosts.PAGING,  200, hosts.ZoneList),
+    Route("GET",    "/capabilities",                        hosts.capabilities, forms.NOTHING, 200, hosts.Capabilities, min=OURS),
     Route("GET",    "/events",                              events.list_,      events.LIST,   200, events.EventPage, min=OURS),
 )
 # fmt: on

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from higgins import errors
-from higgins.api.zun import forms
+from higgins.api.zun import forms, values
+from higgins.logic.statusword import Status
 from higgins.model.capsule import (
     CapsuleSpec,
     Container,
@@ -17,6 +18,7 @@ from higgins.model.capsule import (
 )
 from higgins.model.ids import CapsuleId, ContainerId, RegistryId
 from higgins.model.query import FILTERS, SORT_KEYS, Query
+from higgins.service.containers import Wish
 
 _LONGEST_WORD = 128 * 1024 - 1
 """Bytes of one argument: the kernel takes no more."""
@@ -77,6 +79,21 @@ def _container(
     )
 
 
+def wish(asked: forms.UpdateContainer) -> Wish:
+    """What is to be different about a container."""
+    return Wish(
+        name=asked.name,
+        cpu=None if asked.cpu is None else float(asked.cpu),
+        memory=None if asked.memory is None else int(asked.memory),
+        auto_heal=None if asked.auto_heal is None else bool(asked.auto_heal),
+    )
+
+
+def statuses(asked: values.Statuses) -> Sequence[Status]:
+    """What somebody waits for; nothing of it where only the end is waited for, which is no status that anybody reads."""
+    return [Status(word) for word in asked.split(",") if word in [*Status]]
+
+
 def words(command: str, name: str) -> tuple[str, ...]:
     """A command line as a shell would split it. Raises Invalid for a quotation that does not end, and for a word that is too long."""
     try:
@@ -88,13 +105,7 @@ def words(command: str, name: str) -> tuple[str, ...]:
 def query(asked: forms.ListContainers, longest: int) -> Query:
     """A page of at most `longest` containers. Raises Invalid for a sort key or direction that there is not."""
     sort_key = asked.sort_key or "id"
-    if sort_key not in SORT_KEYS:
-        raise errors.Invalid(
-            f'The sort_key value "{sort_key[:100]}" is an invalid field for sorting; use one of {", ".join(SORT_KEYS)}.',
-            code="invalid-parameter-value",
-        )
-    if asked.sort_dir not in (None, "asc", "desc"):
-        raise forms.invalid("sort_dir", "It must be asc or desc.", value=asked.sort_dir)
+    check_order(sort_key, asked.sort_dir, SORT_KEYS)
     return Query(
         filters={name: _several(value) for name in FILTERS if (value := getattr(asked, name)) is not None},
         sort_key=sort_key,
@@ -103,6 +114,17 @@ def query(asked: forms.ListContainers, longest: int) -> Query:
         marker=CapsuleId(asked.marker) if asked.marker is not None else None,
         all_projects=bool(asked.all_projects),
     )
+
+
+def check_order(sort_key: str, sort_dir: str | None, keys: Sequence[str]) -> None:
+    """Raises Invalid for a sort key or direction that there is not."""
+    if sort_key not in keys:
+        raise errors.Invalid(
+            f'The sort_key value "{sort_key[:100]}" is an invalid field for sorting; use one of {", ".join(keys)}.',
+            code="invalid-parameter-value",
+        )
+    if sort_dir not in (None, "asc", "desc"):
+        raise forms.invalid("sort_dir", "It must be asc or desc.", value=sort_dir)
 
 
 def _several(value: str | int | list[str]) -> Sequence[str]:

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from higgins.logic.statusword import Status
+
 LARGEST = 2**31 - 1
 """What a count may be: more than anybody means, and small enough for every database."""
+
+
+LONGEST_WAIT = 3600
+"""Seconds for which an answer is held back at most until something happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +60,16 @@ class Count(int):
     """A whole number from 0."""
 
 
+class Extent(int):
+    """How many columns or rows a terminal has."""
+
+
 class Limit(int):
     """How long a page may be."""
+
+
+class Patience(int):
+    """How many seconds somebody waits."""
 
 
 class Tail(int):
@@ -68,6 +82,10 @@ class Text(str):
 
 class Signal(str):
     """The full name of a signal, from any of its five spellings."""
+
+
+class Statuses(str):
+    """Words for what a container is, with commas between them."""
 
 
 class Moment(float):
@@ -85,6 +103,9 @@ _NO = ("False", "false", "FALSE", "0", "OFF", "Off", "off", "NO", "No", "no")
 _ANY_YES = ("1", "t", "true", "on", "y", "yes")
 _ANY_NO = ("0", "f", "false", "off", "n", "no")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),([0-9]{1,3})")
+_GONE = "Deleted"
+"""What nobody ever reads: whoever waits for it is told that there is nothing."""
+_STATUSES = "^({0})(,({0}))*$".format("|".join((*Status, _GONE)))
 _SIGNALS: Mapping[str, str] = {
     spelling: member.name
     for member in signal.Signals
@@ -164,6 +185,14 @@ def _text(raw: Any, _: Bounds) -> Text:
     raise ValueError("It must be a string, a number, true or false.")
 
 
+def _statuses(raw: Any, _: Bounds) -> Statuses:
+    words = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list) else ()
+    known = {status.lower(): status for status in (*Status, _GONE)}
+    if not words or not all(isinstance(word, str) and word.lower() in known for word in words):
+        raise ValueError(f"It must be statuses with commas between them: {', '.join(known.values())}.")
+    return Statuses(",".join(known[word.lower()] for word in words))
+
+
 def _signal(raw: Any, _: Bounds) -> Signal:
     if raw == "None":
         return Signal("SIGKILL")
@@ -196,7 +225,10 @@ _KINDS: Mapping[type, _Kind] = {
     Gibibytes: _amount(
         Gibibytes, "a whole number of GiB, without a unit,", lambda b: b.minimum_disk, lambda b: b.maximum_disk
     ),
+    Patience: _amount(Patience, "a whole number of seconds", lambda _: 0, lambda _: LONGEST_WAIT),
+    Statuses: _Kind(_statuses, lambda _: {"type": "string", "pattern": _STATUSES}),
     Count: _amount(Count, "a whole number", lambda _: 0, lambda _: LARGEST),
+    Extent: _amount(Extent, "a whole number", lambda _: 1, lambda _: 65535),
     Limit: _Kind(
         _limit,
         lambda _: {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]*[1-9][0-9]*$"}]},

@@ -1,22 +1,23 @@
 """What each route does: hand the request's parameters to a verb of the service, and show what it returns."""
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from higgins.api.zun import discovery, forms, pieces, translate, views
+from higgins.api.zun import discovery, forms, translate, views
 from higgins.api.zun.microversion import Version
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId
-from higgins.service.containers import Containers, Wish
+from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
+from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
 
 P = TypeVar("P")
@@ -29,6 +30,7 @@ class Services:
     containers: Containers
     fleet: Fleet
     events: Events
+    live: LiveVerbs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,12 @@ class Door:
     now: Callable[[], float]
     document: bytes
     """The OpenAPI document."""
+    max_archive: int
+    """The most bytes of an archive that is not passed on as it comes."""
+    console_url: str | None
+    """What addresses of consoles begin with; None: as the request did."""
+    origins: frozenset[str]
+    """The names of hosts whose pages may open consoles, besides our own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,8 @@ class Ask(Generic[P]):
     path: tuple[str, ...]
     """The path's variable parts, in order."""
     params: P
+    body: AsyncIterator[bytes] | None = None
+    """What came, where it is raw bytes and the verb's to read."""
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
     """What is entered here stays open until the answer has been given."""
 
@@ -85,6 +95,9 @@ class Stream:
     lasting: bool = False
     """It may go on for ever: it begins without waiting for a piece, and is broken off when the server stops."""
 
+
+_USUAL_WAIT = 60.0
+"""Seconds that somebody waits who does not say how many."""
 
 _encode = msgspec.json.Encoder().encode
 NULL = Answer()
@@ -129,16 +142,35 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
 
 
 async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
-    """One container."""
-    capsule = await door.services.containers.show(ask.caller, ask.path[0], all_projects=bool(ask.params.all_projects))
+    """One container; with `wait`, as soon as it is what was waited for, or Error, or `timeout` seconds are over."""
+    asked, every = ask.params, bool(ask.params.all_projects)
+    if asked.wait is None:
+        capsule = await door.services.containers.show(ask.caller, ask.path[0], all_projects=every)
+    else:
+        capsule = await door.services.containers.wait(
+            ask.caller, ask.path[0], translate.statuses(asked.wait), _patience(asked), all_projects=every
+        )
     return Answer(_encode(_view(door, ask, capsule)))
 
 
 async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
     """Change a container; without a change, show it."""
-    wish = Wish(name=ask.params.name)
+    wish = translate.wish(ask.params)
     capsule = await door.services.containers.update(ask.caller, ask.request, ask.path[0], wish)
     return Answer(_encode(_view(door, ask, capsule)))
+
+
+async def resize(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
+    """Change what a container gets."""
+    wish = translate.wish(ask.params)
+    capsule = await door.services.containers.resize_container(ask.caller, ask.request, ask.path[0], wish)
+    return Answer(_encode(_view(door, ask, capsule)))
+
+
+async def rebuild(door: Door, ask: Ask[forms.RebuildContainer]) -> Answer:
+    """Make a container anew from its image, or from another one."""
+    await door.services.containers.rebuild(ask.caller, ask.request, ask.path[0], image=ask.params.image)
+    return NULL
 
 
 async def rename(door: Door, ask: Ask[forms.RenameContainer]) -> Answer:
@@ -191,41 +223,6 @@ async def unpause(door: Door, ask: Ask[Any]) -> Answer:
     return NULL
 
 
-async def kill(door: Door, ask: Ask[forms.KillContainer]) -> Answer:
-    """Send a signal to a container's first process."""
-    await door.services.containers.kill(
-        ask.caller, ask.request, ask.path[0], signal=str(ask.params.signal or "SIGKILL")
-    )
-    return NULL
-
-
-async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Stream:
-    """What a container printed, as one JSON string."""
-    asked = ask.params
-    printed = await door.services.containers.logs(
-        ask.caller,
-        ask.path[0],
-        stdout=asked.stdout is None or bool(asked.stdout),
-        stderr=asked.stderr is None or bool(asked.stderr),
-        timestamps=bool(asked.timestamps),
-        tail=None if asked.tail is None or asked.tail < 0 else int(asked.tail),
-        since=None if asked.since is None else float(asked.since),
-    )
-    if isinstance(printed, AsyncGenerator):
-        await ask.held.enter_async_context(aclosing(printed))
-    return Stream(pieces=pieces.quoted(printed))
-
-
-async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
-    """Run a command inside a container to its end."""
-    command = translate.words(ask.params.command, "command")
-    if not command:
-        raise forms.invalid("command", "It must have at least one word.", value=ask.params.command)
-    interactive = bool(ask.params.interactive)
-    result = await door.services.containers.execute(ask.caller, ask.path[0], command, interactive=interactive)
-    return Answer(_encode(views.executed(result)))
-
-
 async def actions(door: Door, ask: Ask[Any]) -> Answer:
     """What was asked of a container, newest first."""
     found = await door.services.containers.actions(ask.caller, ask.path[0])
@@ -249,6 +246,10 @@ def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -
 def _hidden(door: Door, ask: Ask[Any], capsule: Capsule) -> frozenset[str]:
     withheld = door.policy.hidden(ask.caller, project_id=capsule.project_id, user_id=capsule.user_id)
     return withheld | views.unknown(ask.version)
+
+
+def _patience(asked: forms.ShowContainer) -> float:
+    return _USUAL_WAIT if asked.timeout is None else float(asked.timeout)
 
 
 def _seconds(asked: forms.StopContainer) -> int | None:

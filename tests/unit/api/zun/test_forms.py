@@ -318,11 +318,58 @@ def test_a_timeout_is_a_whole_number(given):
         read(forms.STOP, {"timeout": given})
 
 
-@pytest.mark.parametrize(("field", "given"), [("cpu", 1), ("memory", "128"), ("auto_heal", True)])
-def test_of_an_update_only_the_name_is_offered_yet(field, given):
-    assert read(forms.UPDATE, {"name": "web"}).name == "web"
-    with pytest.raises(errors.Invalid, match=f"'{field}'.* does not offer"):
-        read(forms.UPDATE, {field: given})
+@pytest.mark.parametrize(
+    ("field", "given", "value"),
+    [("cpu", "1.5", 1.5), ("memory", "128", 128), ("auto_heal", "true", 1), ("name", "a1", "a1")],
+)
+@pytest.mark.parametrize("form", [forms.UPDATE, forms.RESIZE])
+def test_an_update_changes_a_name_limits_and_healing(form, field, given, value):
+    assert getattr(read(form, {field: given}), field) == value
+    assert getattr(read(form, {field: None}), field) is None
+
+
+@pytest.mark.parametrize("field", ["image", "disk", "command"])
+def test_an_update_changes_nothing_else(field):
+    with pytest.raises(errors.Invalid, match=f"'{field}' was unexpected"):
+        read(forms.UPDATE, {field: "x1"})
+
+
+def test_a_rebuild_takes_an_image_and_leaves_the_rest_alone():
+    assert read(forms.REBUILD, {}).image is None
+    assert read(forms.REBUILD, {"colour": "red"}, query={"image": "nginx", "image_driver": "docker"}).image == "nginx"
+    with pytest.raises(errors.Invalid, match="'image'"):
+        read(forms.REBUILD, {"image": "x"})
+    with pytest.raises(errors.Invalid, match=r"'image_driver'.*Glance"):
+        read(forms.REBUILD, {"image_driver": "glance"})
+
+
+@pytest.mark.parametrize(
+    ("given", "wait"),
+    [("Running", "Running"), ("running,STOPPED", "Running,Stopped"), (["Deleted", "Error"], "Deleted,Error")],
+)
+def test_what_is_waited_for_is_a_list_of_statuses(given, wait):
+    assert read(forms.SHOW, {}, query={"wait": given}).wait == wait
+
+
+@pytest.mark.parametrize("given", ["", "Ready", "Running,", "Running Stopped"])
+def test_what_no_container_ever_is_cannot_be_waited_for(given):
+    with pytest.raises(errors.Invalid, match=r"'wait'.*Running"):
+        read(forms.SHOW, {}, query={"wait": given})
+
+
+@pytest.mark.parametrize("given", ["-1", "3601", "x", "1.5"])
+def test_nobody_waits_longer_than_an_hour(given):
+    assert read(forms.SHOW, {}, query={"timeout": "3600"}).timeout == 3600
+    with pytest.raises(errors.Invalid, match="'timeout'"):
+        read(forms.SHOW, {}, query={"timeout": given})
+
+
+def test_what_a_version_does_not_know_is_treated_like_all_that_the_api_does_not_know():
+    asked = read(forms.SHOW, {}, Version(1, 40), {"wait": "Ready", "timeout": "x"})
+    assert (asked.wait, asked.timeout) == (None, None)
+    with pytest.raises(errors.Invalid, match=r"'follow' was unexpected.*from version 1\.41"):
+        read(forms.LOGS, {}, Version(1, 40), {"follow": "true"})
+    assert read(forms.LOGS, {"follow": None}, Version(1, 40)).follow is None
 
 
 def test_an_execute_needs_a_command_and_runs_to_its_end():
@@ -330,8 +377,7 @@ def test_an_execute_needs_a_command_and_runs_to_its_end():
         read(forms.EXECUTE, {})
     with pytest.raises(errors.Invalid, match="'command'"):
         read(forms.EXECUTE, {"command": ""})
-    with pytest.raises(errors.Invalid, match=r"'run'.*does not offer"):
-        read(forms.EXECUTE, {"command": "ls"}, query={"run": "False"})
+    assert not read(forms.EXECUTE, {"command": "ls"}, query={"run": "False"}).run
     assert read(forms.EXECUTE, {}, query={"command": '"ls"', "run": "True", "interactive": "true"}).interactive
 
 
