@@ -42,6 +42,25 @@ class Api:
         None, "How clients reach this service, where that is not how they called it (behind a TLS proxy): https://name."
     )
     max_limit: int = option(1000, "The most items on one page of a list.", minimum=1)
+    keep_answers: float = option(
+        24.0, "Hours in which a request with an Idempotency-Key is answered as it was the first time.", minimum=0.01
+    )
+    max_archive: int = option(
+        32, "MiB of an archive that may come inside JSON; as a tar of its own it may have any size.", minimum=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """The WebSockets of attach and of interactive commands."""
+
+    public_url: str | None = option(
+        None, "How clients reach them, where that is not how they called the API: wss://name; /v1/console is appended."
+    )
+    token_lifetime: float = option(60.0, "Seconds in which a console's address has to be used, once.", minimum=1)
+    allowed_origins: str = option(
+        "", "Names of other hosts whose web pages may open consoles, with commas between them: horizon.example.org."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +98,14 @@ class Link:
     )
     advertise: str | None = option(
         None, "HOST:PORT at which hosts reach this control plane, as written into join tokens; empty: host_ip and port."
+    )
+    calls_per_project: int = option(
+        100,
+        "The most terminals, followed logs, commands and archives that a project may have open at the same time, at each control plane.",
+        minimum=1,
+    )
+    calls_per_host: int = option(
+        1000, "The most live calls to one host at the same time, of all projects together.", minimum=1
     )
 
 
@@ -177,6 +204,7 @@ class Settings:
     )
     log_level: Literal["debug", "info", "warning", "error"] = option("info", "How much is logged, to standard error.")
     api: Api = _group(Api)
+    console: Console = _group(Console)
     database: Database = _group(Database)
     identity: Identity = _group(Identity)
     oslo_policy: Policy = _group(Policy)
@@ -368,6 +396,8 @@ def _coherent(settings: Settings) -> Settings:
     """Refuse values that are each allowed but cannot be true together."""
     if settings.hosts.lease < 2 * settings.hosts.heartbeat:
         raise errors.Invalid("configuration: [hosts] lease must be at least twice [hosts] heartbeat")
+    if settings.console.public_url and not settings.console.public_url.startswith(("ws://", "wss://")):
+        raise errors.Invalid("configuration: [console] public_url must begin with ws:// or wss://")
     containers = settings.containers
     for name in ("cpu", "memory", "disk"):
         least, most = getattr(containers, f"minimum_{name}"), getattr(containers, f"maximum_{name}")

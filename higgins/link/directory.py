@@ -29,6 +29,8 @@ class Session:
         self.host_id = host_id
         self.send = send
         self.end = end
+        self.calls = 0
+        """Under way."""
 
 
 class Call:
@@ -100,9 +102,10 @@ class _Caller(Generic[R]):
 class Directory:
     """The sessions of this process; the LiveCalls of the hosts that have one."""
 
-    def __init__(self, *, within: float = 10.0) -> None:
-        """`within`: seconds in which a host must begin to answer, and answer what is only asked."""
+    def __init__(self, *, within: float = 10.0, most: int = 1000) -> None:
+        """`within`: seconds in which a host must begin to answer, and answer what is only asked. `most`: calls to one host at the same time."""
         self._within = within
+        self._most = most
         self._sessions: dict[HostId, Session] = {}
         self._calls: dict[str, Call] = {}
 
@@ -140,13 +143,20 @@ class Directory:
         session = self._sessions.get(host_id)
         if session is None:
             raise _absent()
+        if session.calls >= self._most:
+            raise errors.Unavailable(
+                f"{self._most} live calls to the container's host are under way, as many as it takes; try again later",
+                retry_after=10,
+            )
         call_id = secrets.token_hex(16)
         call = self._calls[call_id] = Call(session)
+        session.calls += 1
         try:
             await self._open(call_id, call, request)
             yield _Caller(call, reply)
         finally:
             del self._calls[call_id]
+            session.calls -= 1
             call.break_off("the caller has left")
 
     async def ask(self, host_id: HostId, request: LiveRequest, reply: type[R], *, within: float | None = None) -> R:

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from higgins import errors
 from higgins.logic import allowed, statusword
@@ -12,8 +14,8 @@ from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule
 from higgins.model.console import Console
 from higgins.model.identity import Caller
-from higgins.model.ids import ContainerId, ExecId, HostId, RequestId
-from higgins.model.image import Image
+from higgins.model.ids import ContainerId, ExecId, HostId, ImageId, ProjectId, RequestId
+from higgins.model.image import Image, ImageState
 from higgins.model.live import (
     Attach,
     Commit,
@@ -26,6 +28,7 @@ from higgins.model.live import (
     ImageFacts,
     Kill,
     ListProcesses,
+    LiveRequest,
     PathStat,
     Processes,
     PutArchive,
@@ -41,11 +44,14 @@ from higgins.service.consoles import Consoles, Ticket
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
 from higgins.service.policy import Policy
+from higgins.service.turnstile import Turnstile
 from higgins.store import actions, capsules
 from higgins.store.database import Connection, Database
 
 Record = Callable[[Capsule, HostId, str, str, ImageFacts], Awaitable[Image]]
 """Writes down an image that a host has made: of which capsule, where, repository, tag, what the host said of it."""
+
+R = TypeVar("R", bound=Reply)
 
 _GRACE = 5.0
 """Seconds in which an answer that a host gives at its own deadline still arrives."""
@@ -97,6 +103,7 @@ class LiveVerbs:
         record: Record,
         deadlines: Deadlines | None = None,
         *,
+        turnstile: Turnstile | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -106,6 +113,7 @@ class LiveVerbs:
         self._consoles = consoles
         self._record = record
         self._deadlines = deadlines or Deadlines()
+        self._turnstile = turnstile or Turnstile()
         self._clock = clock
         self._readings: dict[ContainerId, tuple[float, Usage]] = {}
 
@@ -139,7 +147,7 @@ class LiveVerbs:
             since=since,
             follow=follow,
         )
-        async with self._live.open(_host(capsule), wanted, Done) as exchange:
+        async with self._open(caller.project_id, capsule, wanted, Done) as exchange:
             yield _contents(exchange)
 
     async def execute(
@@ -155,7 +163,7 @@ class LiveVerbs:
         )
         async with (
             _within(self._deadlines.execute + _GRACE),
-            self._live.open(_host(capsule), wanted, Ended) as exchange,
+            self._open(caller.project_id, capsule, wanted, Ended) as exchange,
         ):
             output = bytearray()
             async for piece in exchange:
@@ -203,7 +211,7 @@ class LiveVerbs:
         """The terminal that the ticket is for, for as long as the block runs. Forbidden for a ticket that is not good or not allowed any more."""
         async with self._consoles.redeemed(ticket) as console:
             capsule = await self._still_allowed(console)
-            async with self._live.open(_host(capsule), console.request, Ended) as exchange:
+            async with self._open(console.project_id, capsule, console.request, Ended) as exchange:
 
                 async def resize(width: int, height: int) -> None:
                     await self._resized(capsule, console.exec_id, width, height)
@@ -255,7 +263,7 @@ class LiveVerbs:
         """What is at the path, and a tar archive of it in pieces. NotFound if there is nothing."""
         capsule = await self._ready(caller, ref, "get_archive")
         wanted = GetArchive(container_id=_container(capsule), path=path)
-        async with self._live.open(_host(capsule), wanted, Done) as exchange:
+        async with self._open(caller.project_id, capsule, wanted, Done) as exchange:
             async with _within(_PATIENCE):
                 stat = await exchange.head()
             yield stat, _contents(exchange)
@@ -265,7 +273,7 @@ class LiveVerbs:
         capsule = await self._ready(caller, ref, "put_archive")
         checked = await pouring.checked(pieces)
         wanted = PutArchive(container_id=_container(capsule), path=path)
-        async with self._live.open(_host(capsule), wanted, Done) as exchange:
+        async with self._open(caller.project_id, capsule, wanted, Done) as exchange:
             await pouring.pour(checked, exchange)
 
     async def commit(
@@ -276,8 +284,18 @@ class LiveVerbs:
         host_id = _host(capsule)
         wanted = Commit(container_id=_container(capsule), project_id=capsule.project_id, repository=repository, tag=tag)
         async with self._recorded(caller, request, capsule, "commit"):
-            facts = await self._live.ask(host_id, wanted, ImageFacts, within=self._deadlines.commit)
+            with self._turnstile.through(caller.project_id):
+                facts = await self._live.ask(host_id, wanted, ImageFacts, within=self._deadlines.commit)
             return await self._record(capsule, host_id, repository, tag, facts)
+
+    @asynccontextmanager
+    async def _open(
+        self, project_id: ProjectId, capsule: Capsule, request: LiveRequest, reply: type[R]
+    ) -> AsyncIterator[Exchange[R]]:
+        """One that may last. Those who ask at most wait for an answer, and are not counted."""
+        with self._turnstile.through(project_id):
+            async with self._live.open(_host(capsule), request, reply) as exchange:
+                yield exchange
 
     async def _ready(self, caller: Caller, ref: str, verb: str) -> Capsule:
         """The container, if the caller may do this to it and its state allows it."""
@@ -358,6 +376,21 @@ class LiveVerbs:
                 message=message,
             )
             await self._database.write(lambda db: _insert(db, action))
+
+
+async def unrecorded(capsule: Capsule, host_id: HostId, repository: str, tag: str, facts: ImageFacts) -> Image:
+    """An image that nobody has written down."""
+    return Image(
+        id=ImageId(str(uuid.uuid4())),
+        project_id=capsule.project_id,
+        host_id=host_id,
+        repo=repository,
+        tag=tag,
+        digest=facts.digest,
+        size=facts.size,
+        state=ImageState.PRESENT,
+        created_at=time.time(),
+    )
 
 
 def _container(capsule: Capsule) -> ContainerId:

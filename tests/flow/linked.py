@@ -105,10 +105,15 @@ class ControlPlane:
 
 @asynccontextmanager
 async def control_plane(
-    directory: Path, *, keepalive: float = 10.0, within: float = 10.0, authority: Authority | None = None
+    directory: Path,
+    *,
+    keepalive: float = 10.0,
+    within: float = 10.0,
+    most: int = 1000,
+    authority: Authority | None = None,
 ) -> AsyncIterator[ControlPlane]:
     plane = ControlPlane(
-        directory=directory, authority=authority or Authority.open(directory), live=Directory(within=within)
+        directory=directory, authority=authority or Authority.open(directory), live=Directory(within=within, most=most)
     )
     server = LinkServer(
         directory=plane.live,

@@ -271,6 +271,7 @@ async def test_both_sides_are_told_when_the_session_is_lost(plane: ControlPlane)
         async def talk(host_id: object, begun: Callable[[], None]) -> None:
             async with plane.live.open(host_id, ATTACH, Ended) as exchange:  # type: ignore[arg-type]
                 await exchange.send(b"hello")
+                await anext(aiter(exchange))
                 begun()
                 try:
                     await collect(exchange)
@@ -320,3 +321,14 @@ async def test_those_who_stop_disturb_nobody_else(plane: ControlPlane):
             assert await collect(exchange) == b"hello"
         release.set()
     await until(lambda: not plane.live._calls)
+
+
+async def test_a_host_takes_only_so_many_calls_at_once(tmp_path: Path):
+    async with control_plane(tmp_path, most=2) as plane, host(plane, echo) as (host_id, _):
+        async with plane.live.open(host_id, ATTACH, Ended):
+            async with plane.live.open(host_id, ATTACH, Ended):
+                with pytest.raises(errors.Unavailable, match="as many as it takes"):
+                    await plane.live.ask(host_id, ATTACH, Ended)
+            async with plane.live.open(host_id, ATTACH, Ended) as exchange:
+                await exchange.end()
+                assert await collect(exchange) == b""
