@@ -62,6 +62,11 @@ class State(msgspec.Struct, frozen=True):
         return _STAGES.get(self.status, Stage.EXITED)
 
     @property
+    def running(self) -> bool:
+        """It has processes, if only frozen ones."""
+        return self.stage in (Stage.RUNNING, Stage.PAUSED)
+
+    @property
     def leaving(self) -> bool:
         """It was told to remove it, by whomever."""
         return self.status in ("removing", "dead")
@@ -83,6 +88,7 @@ class Configured(msgspec.Struct, frozen=True):
     labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
     hostname: str = msgspec.field(name="Hostname", default="")
     tty: bool = msgspec.field(name="Tty", default=False)
+    interactive: bool = msgspec.field(name="OpenStdin", default=False)
     command: list[str] | None = msgspec.field(name="Cmd", default=None)
     entrypoint: list[str] | None = msgspec.field(name="Entrypoint", default=None)
     ports: dict[str, object] | None = msgspec.field(name="ExposedPorts", default=None)
@@ -133,12 +139,59 @@ class Image(msgspec.Struct, frozen=True):
     """One image that is there."""
 
     id: str = msgspec.field(name="Id")
+    size: int = msgspec.field(name="Size", default=0)
+    tags: list[str] | None = msgspec.field(name="RepoTags", default=None)
 
 
-class Progress(msgspec.Struct, frozen=True):
+class Amount(msgspec.Struct, frozen=True):
+    """How far something is, in bytes."""
+
+    current: int = 0
+    total: int = 0
+
+
+class Fetching(msgspec.Struct, frozen=True):
     """One line of what a fetch tells of itself."""
 
+    status: str = ""
+    layer: str = msgspec.field(name="id", default="")
+    amount: Amount = msgspec.field(name="progressDetail", default_factory=Amount)
     error: str | None = None
+
+
+class Maker(msgspec.Struct, frozen=True):
+    """A container, and what it is made of."""
+
+    image: str = msgspec.field(name="ImageID", default="")
+
+
+class Match(msgspec.Struct, frozen=True):
+    """One image that a search found."""
+
+    name: str
+    description: str | None = None
+    official: bool = msgspec.field(name="is_official", default=False)
+    stars: int = msgspec.field(name="star_count", default=0)
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """Whether a registry must prove who it is."""
+
+    secure: bool = msgspec.field(name="Secure", default=True)
+
+
+class Trusted(msgspec.Struct, frozen=True):
+    """Which registries need not."""
+
+    networks: list[str] | None = msgspec.field(name="InsecureRegistryCIDRs", default=None)
+    domains: dict[str, Trust] | None = msgspec.field(name="IndexConfigs", default=None)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an engine keeps its images, and whence it takes them."""
+
+    data_root: str = msgspec.field(name="DockerRootDir", default="")
+    trusted: Trusted = msgspec.field(name="RegistryConfig", default_factory=Trusted)
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -152,6 +205,9 @@ class Ran(msgspec.Struct, frozen=True):
 
     running: bool = msgspec.field(name="Running", default=False)
     exit_code: int | None = msgspec.field(name="ExitCode", default=None)
+    process: int = msgspec.field(name="Pid", default=0)
+    """Its number on the engine's machine; 0: it never ran."""
+    container: str = msgspec.field(name="ContainerID", default="")
 
 
 class Told(msgspec.Struct, frozen=True):
