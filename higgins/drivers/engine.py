@@ -4,6 +4,7 @@ It negotiates the version of the API, recovers when the engine comes back, and s
 What the engine itself refuses stays an `aiodocker.DockerError`: a driver knows what a refusal means there, and `explain` sorts the rest.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self, TypeVar
@@ -13,6 +14,7 @@ import aiohttp
 import msgspec
 
 from higgins import errors
+from higgins.drivers.streams import Frames, RawConnection
 
 OLDEST = (1, 41)
 """Docker 20.10, which Debian 12 has."""
@@ -88,7 +90,7 @@ class Engine:
     ) -> Shape:
         """The answer in the shape wanted."""
         answer = await self.call(method, path, parameters, body=body)
-        async with self._reachable():
+        async with self.reachable():
             return msgspec.json.decode(answer, type=shape)
 
     @asynccontextmanager
@@ -102,20 +104,44 @@ class Engine:
         total: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer as it comes; the engine waits while it is not read. Without `total` it may take for ever."""
-        async with self._reachable():
-            # aiodocker has no public way to get at the bytes of an answer; this is the only place that reaches behind it.
-            response = await (await self._connected())._do_query(
-                path,
-                method,
-                params=parameters,
-                data=body if body is None or isinstance(body, bytes) else msgspec.json.encode(body),
-                timeout=aiohttp.ClientTimeout(total=total, sock_connect=10),
-            )
+        response = await self.ask(method, path, parameters, body=body, total=total)
+        async with self.reachable():
             try:
                 yield response
             finally:
                 # Not release(), which waits for the end of a stream that may have none. A body read to its end is back in the pool already.
                 response.close()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        parameters: Parameters | None = None,
+        *,
+        body: object = None,
+        total: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> aiohttp.ClientResponse:
+        """The beginning of an answer, whose rest is read within `reachable`, and which the caller closes.
+
+        A body that is neither bytes nor an iterator of them is sent as JSON.
+        """
+        async with self.reachable():
+            # aiodocker has no public way to get at the bytes of an answer; this is the only place that reaches behind it.
+            return await (await self._connected())._do_query(
+                path,
+                method,
+                params=parameters,
+                data=body if body is None or isinstance(body, bytes | AsyncIterator) else msgspec.json.encode(body),
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=total, sock_connect=10),
+            )
+
+    async def take_over(self, path: str, parameters: Parameters | None = None, *, body: object = None) -> RawConnection:
+        """A connection to what runs, which the caller closes."""
+        async with self.reachable(), asyncio.timeout(self.patience):
+            upgrade = {"Connection": "Upgrade", "Upgrade": "tcp"}
+            return RawConnection(await self.ask("POST", path, parameters, body=body, headers=upgrade))
 
     async def explain(self, error: aiodocker.DockerError, doing: str) -> errors.Failure:
         """What a refusal means that is not special to what was being done, such as "start the container"."""
@@ -157,7 +183,8 @@ class Engine:
         return self._docker
 
     @asynccontextmanager
-    async def _reachable(self) -> AsyncIterator[None]:
+    async def reachable(self) -> AsyncIterator[None]:
+        """Around whatever reads from an engine: what goes wrong with the connection is Unavailable, and said with the remedy."""
         try:
             yield
         except aiodocker.DockerError as error:
@@ -232,34 +259,12 @@ async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 async def demultiplex(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """The output of a process without a terminal: frames of standard output and standard error, unpacked in the order they came.
+    """The output of a process without a terminal, standard output and standard error in the order they came.
 
-    Raises Unavailable for the engine's own complaints, which come in frames of their own.
+    Raises Unavailable for the engine's own complaints.
     """
-    complaint: bytes | None = None
-    header, left = b"", 0
-    async for piece in response.content.iter_any():
-        while piece:
-            if left == 0:
-                missing = _HEADER - len(header)
-                header, piece = header + piece[:missing], piece[missing:]
-                if len(header) == _HEADER:
-                    left = int.from_bytes(header[4:])
-                    if header[0] == _COMPLAINT:
-                        complaint = b""
-                    header = b""
-                continue
-            payload, piece = piece[:left], piece[left:]
-            left -= len(payload)
-            if complaint is None:
-                yield payload
-            else:
-                complaint += payload
-    if complaint is not None:
-        raise errors.Unavailable(f"Docker broke off the output: {complaint.decode(errors='replace').strip()}")
-
-
-_HEADER = 8
-"""Bytes before each frame: the stream, three of nothing, and four that say how long the frame is."""
-_COMPLAINT = 3
-"""The stream on which the engine itself speaks."""
+    frames = Frames()
+    async for content in response.content.iter_any():
+        for piece in frames.feed(content):
+            yield piece.content
+    frames.end()

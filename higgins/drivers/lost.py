@@ -1,4 +1,4 @@
-"""Processes that an engine has lost sight of, having died between starting a container and writing that down."""
+"""Processes of containers that an engine cannot reach: what it has lost sight of, and commands whose caller has left."""
 
 import logging
 import os
@@ -17,12 +17,12 @@ SIGNS = re.compile(
 def end(engine_id: str) -> None:
     """Kill every process in the control groups of the engine's container with this full id.
 
-    The engine cannot do it: to its mind there is none, and a container that is made anew would run beside them. Where it runs on another machine
-    none are found.
+    The engine, having died between starting the container and writing that down, cannot do it: to its mind there is none, and a container
+    that is made anew would run beside them. Where it runs on another machine none are found.
     """
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if engine_id in (process / "cgroup").read_text():
+            if _belongs(process, engine_id):
                 os.kill(int(process.name), signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError):
             continue  # It has just ended.
@@ -31,3 +31,22 @@ def end(engine_id: str) -> None:
                 "process %s of container %s runs on without Docker's knowledge, and this user may not end it: do so as root",
                 *(process.name, engine_id),
             )
+
+
+def hang_up(engine_id: str, number: int) -> bool:
+    """Tell a process of the container that its terminal is gone; False if it cannot be told, being on another machine or not ours.
+
+    It leads its session: with its end the kernel tells all others in the terminal's foreground.
+    """
+    process = Path("/proc") / str(number)
+    try:
+        if not _belongs(process, engine_id):
+            return False
+        os.kill(number, signal.SIGHUP)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _belongs(process: Path, engine_id: str) -> bool:
+    return engine_id in (process / "cgroup").read_text()

@@ -7,7 +7,6 @@ from tests.house import sources
 LONGEST = 400
 """Lines of a file. Above it a file holds two things, or stands here with the reason why it does not."""
 LONGER: dict[str, str] = {
-    "higgins/drivers/runtimes/docker.py": "one driver and the capabilities that it has",
     "higgins/service/containers.py": "the verbs of a container, each a few lines",
     "higgins/testing/runtime.py": "the runtime in memory, with all that it can be told to do wrong",
     "higgins/testing/runtime_contract.py": "a promise is a test, and there are many",

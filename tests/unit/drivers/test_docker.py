@@ -8,10 +8,10 @@ import pytest
 
 from higgins import errors
 from higgins.drivers.images.docker import DockerImages
-from higgins.drivers.runtimes import docker
-from higgins.drivers.runtimes.docker import DockerRuntime
+from higgins.drivers.runtimes.docker import DockerRuntime, terms
 from higgins.model.capsule import Container, Stage
 from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.live import ImageFacts
 from higgins.protocols.runtime import Origin
 from tests.unit.drivers.stub_engine import StubEngine
 
@@ -240,18 +240,18 @@ async def test_why_an_image_cannot_be_fetched_is_told(
 
 async def test_a_digest_is_honoured_and_a_tag_beside_it_ignored(tmp_path: Path) -> None:
     digest = "sha256:" + "ab" * 32
-    stub = StubEngine(tmp_path / "s").answer("GET", f"images/app@{digest}/json", {"Id": "sha256:1"})
+    stub = StubEngine(tmp_path / "s").answer("GET", f"images/app@{digest}/json", {"Id": "sha256:1", "Size": 7})
     async with stub.running(), DockerImages(url=stub.url) as images:
-        assert await images.resolve(f"app:1@{digest}") == "sha256:1"
+        assert await images.resolve(f"app:1@{digest}") == ImageFacts(digest="sha256:1", size=7)
 
 
 async def test_a_look_at_everything_is_one_call_whatever_the_engine_has_lost_its_way_with(tmp_path: Path) -> None:
     labels = {
-        docker.OWNER: "higgins",
-        docker.CONTAINER: "web",
-        docker.CAPSULE: "web",
-        docker.EPOCH: "3",
-        docker.RESTARTS: "1",
+        terms.OWNER: "higgins",
+        terms.CONTAINER: "web",
+        terms.CAPSULE: "web",
+        terms.EPOCH: "3",
+        terms.RESTARTS: "1",
     }
     stub = StubEngine(tmp_path / "s").answer("GET", "containers/json", [{"Labels": labels, "State": "paused"}])
     async with stub.running(), DockerRuntime(url=stub.url) as runtime:

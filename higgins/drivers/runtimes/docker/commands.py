@@ -1,0 +1,104 @@
+"""Other commands inside a container on a Docker Engine, run to their end."""
+
+import asyncio
+from collections.abc import Sequence
+
+import aiodocker
+
+from higgins import errors
+from higgins.drivers import documents
+from higgins.drivers.engine import Engine, demultiplex
+from higgins.drivers.runtimes.docker import terms
+from higgins.drivers.runtimes.docker.terms import name
+from higgins.model.ids import ContainerId
+from higgins.model.live import ExecResult
+
+_PAUSES = (0.01, 0.05, 0.2, 1.0, 5.0)
+
+
+class DockerCommands:
+    """Makes commands, runs them and tells how they ended."""
+
+    def __init__(self, engine: Engine, output_limit: int) -> None:
+        self._engine = engine
+        self._output_limit = output_limit
+
+    async def execute(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> ExecResult:
+        """As `Executes` promises."""
+        made = await self.make(container_id, command, terminal=terminal, stdin=False)
+        try:
+            output = await self._output(made, terminal=terminal)
+        except aiodocker.DockerError as error:
+            refused = await self.refused(error)
+            return ExecResult(output=refused.output, exit_code=refused.exit_code)
+        code = await self.exit_code(made)
+        if code is None:
+            raise errors.Unavailable("The command closed its output, and Docker does not say how it ended.")
+        return ExecResult(output=output, exit_code=code)
+
+    async def make(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool) -> str:
+        """The engine's id of a command that is yet to be started."""
+        body = {
+            "Cmd": list(command),
+            "AttachStdin": stdin,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Tty": terminal,
+            "DetachKeys": terms.NEVER_DETACH if terminal else "",
+        }
+        try:
+            path = f"containers/{name(container_id)}/exec"
+            return (await self._engine.read(path, documents.Made, method="POST", body=body)).id
+        except aiodocker.DockerError as error:
+            raise await self._sorted(error) from error
+
+    async def refused(self, error: aiodocker.DockerError) -> ExecResult:
+        """What a start that the engine refused comes to: newer engines refuse what older ones print. Raises what is no fault of the command."""
+        if error.status == 400 and "exec failed" in error.message:
+            return ExecResult(
+                output=error.message.encode(), exit_code=126 if "permission denied" in error.message else 127
+            )
+        if error.status == 404 and not terms.no_container(error):
+            raise _too_late() from error
+        raise await self._sorted(error) from error
+
+    async def exit_code(self, command: str) -> int | None:
+        """How it ended; None if it runs on. Its output can end a moment before the engine learns of its end."""
+        for pause in (*_PAUSES, None):
+            ran = await self.look(command)
+            if not ran.running and ran.exit_code is not None:
+                return ran.exit_code
+            if pause is not None:
+                await asyncio.sleep(pause)
+        return None
+
+    async def look(self, command: str) -> documents.Ran:
+        """Where it stands. Raises Conflict if the container went away with it."""
+        try:
+            return await self._engine.read(f"exec/{command}/json", documents.Ran)
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                raise _too_late() from error
+            raise await self._sorted(error) from error
+
+    async def _output(self, command: str, *, terminal: bool) -> bytes:
+        """All that a command prints, up to the limit. The rest is read and dropped, or the command would wait for ever."""
+        kept, dropped = bytearray(), 0
+        body = {"Detach": False, "Tty": terminal}
+        async with self._engine.stream("POST", f"exec/{command}/start", body=body) as response:
+            async for piece in response.content.iter_any() if terminal else demultiplex(response):
+                room = self._output_limit - len(kept)
+                kept += piece[:room]
+                dropped += max(0, len(piece) - room)
+        if dropped:
+            kept += f"\n[{dropped} more bytes of output are not shown]\n".encode()
+        return bytes(kept)
+
+    async def _sorted(self, error: aiodocker.DockerError) -> errors.Failure:
+        if error.status in (404, 409):
+            return errors.Conflict("The command cannot be executed: the container does not run, or is paused.")
+        return await terms.sorted_by_remedy(self._engine, error, "execute the command")
+
+
+def _too_late() -> errors.Conflict:
+    return errors.Conflict("The container ended before the command did.")

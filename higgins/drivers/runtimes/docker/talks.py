@@ -1,0 +1,364 @@
+"""Connections to what runs in containers on a Docker Engine.
+
+The engine takes a closed connection for the end of the input, so whoever leaves would take the input of a container along. That is why a
+container's input has a connection of its own, made when somebody first gives something, and kept until the container ends or we do.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+import aiodocker
+import aiohttp
+import msgspec
+
+from higgins import errors
+from higgins.drivers import documents, lost
+from higgins.drivers.engine import Engine
+from higgins.drivers.runtimes.docker import terms
+from higgins.drivers.runtimes.docker.commands import DockerCommands
+from higgins.drivers.runtimes.docker.terms import name
+from higgins.drivers.streams import Frames, RawConnection
+from higgins.model.capsule import Stage
+from higgins.model.ids import ContainerId, ExecId
+from higgins.model.live import ExecResult, Piece
+from higgins.protocols.runtime import Talk
+
+_GRACE = 1.0
+"""Seconds in which the last that a container printed has come."""
+_PATIENCE = 5.0
+"""Seconds in which an engine tells of an end that it knows of."""
+_SOON = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Pauses between looks at what is about to start."""
+_END_OF_FILE = b"\x04"
+"""What a terminal takes for the end of its input, at the beginning of a line."""
+_INTERRUPT = b"\x03"
+
+
+class DockerTalks:
+    """Connects to containers and to commands in them."""
+
+    def __init__(self, engine: Engine, commands: DockerCommands) -> None:
+        self._engine = engine
+        self._commands = commands
+        self._inputs: dict[ContainerId, _Input] = {}
+        self._opening: WeakValueDictionary[ContainerId, asyncio.Lock] = WeakValueDictionary()
+        self._entered: dict[tuple[ContainerId, ExecId], _Entered] = {}
+        self._arrival = asyncio.Condition()
+
+    def close(self) -> None:
+        """Let go of all inputs. Containers without a terminal find theirs ended."""
+        for each in self._inputs.values():
+            each.close()
+        self._inputs.clear()
+
+    @asynccontextmanager
+    async def attach(self, container_id: ContainerId, *, stdin: bool, logs: bool) -> AsyncIterator[Talk]:
+        """As `Talks` promises."""
+        found, end = await self._living(container_id)
+        with closing(end):
+            raw = await self._attached(container_id, {"stdout": True, "stderr": True, "logs": logs})
+            with closing(raw):
+                lock = self._opening.setdefault(container_id, asyncio.Lock())
+                yield _Attached(
+                    raw,
+                    end,
+                    terminal=found.config.tty,
+                    enter=(lambda: self._input(container_id, lock)) if stdin and found.config.interactive else None,
+                )
+
+    @asynccontextmanager
+    async def enter(
+        self, container_id: ContainerId, exec_id: ExecId, command: Sequence[str], *, terminal: bool, stdin: bool
+    ) -> AsyncIterator[Talk]:
+        """As `Talks` promises.
+
+        The engine cannot end a command. One with a terminal is hung up where its process can be reached, which takes root on the engine's machine,
+        else its terminal gets the keys that end most; what heeds neither runs until its container ends.
+        """
+        made = await self._commands.make(container_id, command, terminal=terminal, stdin=stdin)
+        raw = await self._started(made, terminal=terminal)
+        if isinstance(raw, ExecResult):
+            yield _Refused(raw)
+            return
+        with closing(raw):
+            entered = _Entered(raw, made, self._commands, terminal=terminal, stdin=stdin)
+            async with self._arrival:
+                self._entered[container_id, exec_id] = entered
+                self._arrival.notify_all()
+            try:
+                yield entered
+            finally:
+                del self._entered[container_id, exec_id]
+                await entered.leave()
+
+    async def resize(self, container_id: ContainerId, exec_id: ExecId | None, width: int, height: int) -> None:
+        """As `Talks` promises; waits a moment for what is about to start."""
+        if exec_id is None:
+            await self._resize_container(container_id, {"w": width, "h": height})
+            return
+        try:
+            async with asyncio.timeout(sum(_SOON)), self._arrival:
+                await self._arrival.wait_for(lambda: (container_id, exec_id) in self._entered)
+                entered = self._entered[container_id, exec_id]
+        except TimeoutError as error:
+            raise errors.Invalid(f"no command {exec_id} runs in this container") from error
+        if not entered.terminal:
+            raise errors.Conflict("The command has no terminal.")
+        await self._resize(f"exec/{entered.command}", {"w": width, "h": height})
+
+    async def _resize_container(self, container_id: ContainerId, size: dict[str, int]) -> None:
+        for pause in (*_SOON, None):
+            found = await self._look(container_id)
+            if not found.config.tty:
+                raise errors.Conflict("The container has no terminal.")
+            if found.state.stage is Stage.CREATED and pause is not None:
+                await asyncio.sleep(pause)
+                continue
+            break
+        await self._resize(f"containers/{name(container_id)}", size)
+
+    async def _resize(self, what: str, size: dict[str, int]) -> None:
+        try:
+            await self._engine.call("POST", f"{what}/resize", size)
+        except aiodocker.DockerError as error:
+            if error.status in (404, 409) or "not running" in error.message or "process" in error.message:
+                raise errors.Conflict("The terminal cannot be resized: what it belongs to does not run.") from error
+            raise await terms.sorted_by_remedy(self._engine, error, "resize the terminal") from error
+
+    async def _look(self, container_id: ContainerId) -> documents.Inspected:
+        try:
+            return await self._engine.read(f"containers/{name(container_id)}/json", documents.Inspected)
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                raise errors.Conflict("Nobody can talk to the container: it is gone from Docker.") from error
+            raise await terms.sorted_by_remedy(self._engine, error, "look at the container") from error
+
+    async def _living(self, container_id: ContainerId) -> "tuple[documents.Inspected, _End]":
+        """What runs or was just made, and word of its end. The engine would let one wait for ever at what has ended."""
+        try:
+            path = f"containers/{name(container_id)}/wait"
+            end = _End(self._engine, await self._engine.ask("POST", path, {"condition": "next-exit"}))
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                raise errors.Conflict("Nobody can talk to the container: it is gone from Docker.") from error
+            raise await terms.sorted_by_remedy(self._engine, error, "wait for the container") from error
+        try:
+            # Looked at only now: what ends from here on is told.
+            found = await self._look(container_id)
+            if found.state.stage not in (Stage.CREATED, Stage.RUNNING):
+                raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.")
+        except BaseException:
+            end.close()
+            raise
+        return found, end
+
+    async def _attached(self, container_id: ContainerId, what: dict[str, bool]) -> RawConnection:
+        parameters: dict[str, str | int | bool] = {"stream": True, "detachKeys": terms.NEVER_DETACH, **what}
+        try:
+            return await self._engine.take_over(f"containers/{name(container_id)}/attach", parameters)
+        except aiodocker.DockerError as error:
+            if error.status in (404, 409):
+                raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.") from error
+            raise await terms.sorted_by_remedy(self._engine, error, "connect to the container") from error
+
+    async def _input(self, container_id: ContainerId, lock: asyncio.Lock) -> "_Input | None":
+        """The one input of the container; None once it has ended."""
+        async with lock:
+            if container_id in self._inputs:
+                return self._inputs[container_id]
+            try:
+                found, end = await self._living(container_id)
+            except errors.Conflict:
+                return None
+            try:
+                raw = await self._attached(container_id, {"stdin": True})
+            except BaseException:
+                end.close()
+                raise
+            self._inputs[container_id] = _Input(raw, end, terminal=found.config.tty)
+            end.then(lambda: self._inputs.pop(container_id).close())
+            return self._inputs.get(container_id)
+
+    async def _started(self, made: str, *, terminal: bool) -> RawConnection | ExecResult:
+        try:
+            return await self._engine.take_over(f"exec/{made}/start", body={"Detach": False, "Tty": terminal})
+        except aiodocker.DockerError as error:
+            return await self._commands.refused(error)
+
+
+class _End:
+    """The end of a container: an answer that the engine gives when it comes."""
+
+    def __init__(self, engine: Engine, response: aiohttp.ClientResponse) -> None:
+        self._engine = engine
+        self._response = response
+        self._come = False
+        self._limit: asyncio.Timeout | None = None
+        response.content.on_eof(self._ring)
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Do that when it comes."""
+        self._response.content.on_eof(act)
+
+    async def read(self, raw: RawConnection) -> bytes:
+        """The next that comes there. The engine does not always close a connection whose container has ended before it ran."""
+        try:
+            async with asyncio.timeout(_GRACE if self._come else None) as self._limit:
+                return await raw.read()
+        except TimeoutError:
+            return b""
+        finally:
+            self._limit = None
+
+    async def exit_code(self) -> int | None:
+        """None if it does not come soon."""
+        try:
+            async with asyncio.timeout(_PATIENCE), self._engine.reachable():
+                return msgspec.json.decode(await self._response.read(), type=_Waited).code
+        except TimeoutError:
+            return None
+
+    def close(self) -> None:
+        self._response.close()
+
+    def _ring(self) -> None:
+        self._come = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + _GRACE)
+
+
+class _Waited(msgspec.Struct, frozen=True):
+    code: int = msgspec.field(name="StatusCode")
+
+
+class _Input:
+    """The input of something that runs."""
+
+    def __init__(self, raw: RawConnection, end: _End | None = None, *, terminal: bool) -> None:
+        self._raw = raw
+        self._end = end
+        self._terminal = terminal
+        self._last = b"\n"
+        self._over = False
+
+    async def write(self, content: bytes) -> None:
+        if content and not self._over:
+            self._last = content[-1:]
+            await self._raw.write(content)
+
+    async def close_input(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        if not self._terminal:
+            self._raw.end()
+        else:
+            # In the middle of a line the first only ends the waiting for the rest of it.
+            await self._raw.write(_END_OF_FILE if self._last in b"\r\n" else _END_OF_FILE * 2)
+
+    def close(self) -> None:
+        self._raw.close()
+        if self._end is not None:
+            self._end.close()
+
+
+class _Attached:
+    """A talk with a container."""
+
+    def __init__(
+        self, raw: RawConnection, end: _End, *, terminal: bool, enter: "Callable[[], Awaitable[_Input | None]] | None"
+    ) -> None:
+        self._raw = raw
+        self._end = end
+        self._terminal = terminal
+        self._enter = enter
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        async for piece in _pieces(lambda: self._end.read(self._raw), terminal=self._terminal):
+            yield piece
+
+    async def write(self, content: bytes) -> None:
+        if self._enter and (place := await self._enter()):
+            await place.write(content)
+
+    async def close_input(self) -> None:
+        if self._enter and (place := await self._enter()):
+            await place.close_input()
+
+    async def exit_code(self) -> int | None:
+        return await self._end.exit_code()
+
+
+class _Entered:
+    """A talk with a command."""
+
+    def __init__(
+        self, raw: RawConnection, command: str, commands: DockerCommands, *, terminal: bool, stdin: bool
+    ) -> None:
+        self.command = command
+        self.terminal = terminal
+        self._raw = raw
+        self._commands = commands
+        self._input = _Input(raw, terminal=terminal) if stdin else None
+        self._over = False
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        async for piece in _pieces(self._raw.read, terminal=self.terminal):
+            yield piece
+        self._over = True
+
+    async def write(self, content: bytes) -> None:
+        if self._input:
+            await self._input.write(content)
+
+    async def close_input(self) -> None:
+        if self._input:
+            await self._input.close_input()
+
+    async def exit_code(self) -> int | None:
+        return await self._commands.exit_code(self.command)
+
+    async def leave(self) -> None:
+        """Hang it up if it runs on. Closing the connection ends its input where that is no terminal."""
+        if self._over or not self.terminal:
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                ran = await self._commands.look(self.command)
+                if ran.running and not await asyncio.to_thread(lost.hang_up, ran.container, ran.process):
+                    await self._raw.write(_INTERRUPT + _END_OF_FILE)
+        except (errors.Failure, TimeoutError):
+            return  # It went away with its container, or with the engine.
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A talk with a command that could not be executed."""
+
+    result: ExecResult
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        yield Piece(self.result.output)
+
+    async def write(self, content: bytes) -> None:
+        """Nobody reads it."""
+
+    async def close_input(self) -> None:
+        """It has none."""
+
+    async def exit_code(self) -> int | None:
+        return self.result.exit_code
+
+
+async def _pieces(read: Callable[[], Awaitable[bytes]], *, terminal: bool) -> AsyncIterator[Piece]:
+    frames = Frames()
+    while content := await read():
+        if terminal:
+            yield Piece(content)
+        else:
+            for piece in frames.feed(content):
+                yield piece
+    frames.end()

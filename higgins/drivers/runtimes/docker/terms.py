@@ -1,0 +1,182 @@
+"""A container in the terms of a Docker Engine, and an engine's container in ours."""
+
+from collections.abc import Mapping
+
+import aiodocker
+
+from higgins import errors
+from higgins.drivers import documents, oci
+from higgins.drivers.engine import Engine
+from higgins.drivers.reference import Reference
+from higgins.model.capsule import Container, Healthcheck, Observation, Resources, Stage
+from higgins.model.ids import CapsuleId, ContainerId
+from higgins.protocols.runtime import Origin
+
+MIB = 1024**2
+_SECOND = 10**9
+"""In nanoseconds."""
+
+OWNER = "org.higgins.owner"
+CAPSULE = "org.higgins.capsule"
+CONTAINER = "org.higgins.container"
+EPOCH = "org.higgins.epoch"
+RESTARTS = "org.higgins.restarts"
+REBUILDS = "org.higgins.rebuilds"
+PROJECT = "org.higgins.project"
+LABELS = (OWNER, CAPSULE, CONTAINER, EPOCH, RESTARTS, REBUILDS, PROJECT)
+
+NEVER_DETACH = ",".join(["ctrl-@"] * 16)
+"""A terminal must pass on every byte; the engine's default takes ctrl-p ctrl-q away."""
+
+_PERIOD = 100_000
+"""Microseconds in which a container may use its share of the cores. A quota can be taken away again; what the engine calls NanoCpus cannot."""
+_NO_QUOTA = -1
+_ALL_MEMORY = 2**63 - 4096
+"""More than there is, to the page: the engine knows no way to take a limit of memory away, and this is what the kernel says where there is none."""
+
+
+def name(container_id: ContainerId) -> str:
+    """What the engine calls it."""
+    return f"higgins-{container_id}"
+
+
+def container(origin: Origin, wanted: Container, *, owner: str, confinement: Mapping[str, object]) -> object:
+    """What the engine is asked to make; `confinement` is the same for all containers."""
+    return {
+        # Never as it was written: the engine would also take it for the beginning of an image's id, whoever's that is.
+        "Image": str(Reference.parse(wanted.image)),
+        "Cmd": _or_none(wanted.command),
+        "Entrypoint": _or_none(wanted.entrypoint),
+        "Env": [f"{name}={value}" for name, value in (wanted.environment or {}).items()],
+        "WorkingDir": wanted.workdir or "",
+        "Hostname": wanted.hostname or "",
+        "Tty": wanted.tty,
+        "OpenStdin": wanted.interactive,
+        # Or nobody could ever tell it that its input is over.
+        "StdinOnce": wanted.interactive and not wanted.tty,
+        "Healthcheck": _healthcheck(wanted.healthcheck) if wanted.healthcheck else None,
+        # Ours come last: nobody may pass a container off as another's.
+        "Labels": {
+            **(wanted.labels or {}),
+            OWNER: owner,
+            CAPSULE: origin.capsule_id,
+            CONTAINER: wanted.id,
+            EPOCH: str(origin.epoch),
+            RESTARTS: str(origin.restarts),
+            REBUILDS: str(origin.rebuilds),
+            PROJECT: origin.project_id,
+        },
+        "HostConfig": {**confinement, **_own_confinement(origin, wanted)},
+    }
+
+
+def limits(wanted: Resources) -> Mapping[str, int]:
+    """All of them, for a container that may have others now. To the engine 0 means "as it is"."""
+    return {
+        **_cpu(_quota(wanted.cpu) if wanted.cpu else _NO_QUOTA),
+        **_memory(wanted.memory * MIB if wanted.memory else _ALL_MEMORY),
+    }
+
+
+def observation(found: documents.Inspected) -> Observation:
+    """What was seen of a container of ours."""
+    config, state, labels = found.config, found.state, found.config.labels or {}
+    ended = state.stage is Stage.EXITED
+    finished = state.finished if ended else None
+    return Observation(
+        container_id=ContainerId(labels[CONTAINER]),
+        capsule_id=CapsuleId(labels[CAPSULE]),
+        epoch=int(labels[EPOCH]),
+        restarts=int(labels[RESTARTS]),
+        rebuilds=int(labels.get(REBUILDS, 0)),
+        stage=state.stage,
+        exit_code=state.exit_code if ended or state.error else None,
+        error=oci.brief(state.error) if state.error else None,
+        leaving=state.leaving,
+        oom_killed=state.oom_killed,
+        started_at=state.started,
+        # What runs for less than a moment is said to have ended before it began.
+        finished_at=max(finished, state.started) if finished and state.started else finished,
+        image=found.image,
+        hostname=config.hostname or None,
+        ports=tuple(sorted({int(port.partition("/")[0]) for port in config.ports or {}})),
+        command=tuple(config.command or ()),
+        entrypoint=tuple(config.entrypoint or ()),
+        limits=_limits(found.host),
+        # Of what does not run the engine keeps the last word; but nothing checks it any more.
+        health=state.health.told if state.health and state.running else None,
+    )
+
+
+def listed(one: documents.Listed) -> Observation:
+    """What a list tells of a container of ours."""
+    return Observation(
+        container_id=ContainerId(one.labels[CONTAINER]),
+        capsule_id=CapsuleId(one.labels[CAPSULE]),
+        epoch=int(one.labels[EPOCH]),
+        restarts=int(one.labels[RESTARTS]),
+        rebuilds=int(one.labels.get(REBUILDS, 0)),
+        stage=one.state.stage,
+        leaving=one.state.leaving,
+    )
+
+
+async def sorted_by_remedy(engine: Engine, error: aiodocker.DockerError, doing: str) -> errors.Failure:
+    """What a refusal means that is not special to what was being done, such as "start the container"."""
+    return oci.understand(error.message) or await engine.explain(error, doing)
+
+
+def no_container(error: aiodocker.DockerError) -> bool:
+    """Whether the engine refuses because there is no such container."""
+    return "no such container" in error.message.lower()
+
+
+def _own_confinement(origin: Origin, wanted: Container) -> Mapping[str, object]:
+    amounts = wanted.limits
+    host: dict[str, object] = {"Privileged": wanted.privileged}
+    if not wanted.privileged:
+        host["SecurityOpt"] = ["no-new-privileges"]
+    if origin.handler is not None:
+        host["Runtime"] = origin.handler
+    if amounts.memory:
+        host |= _memory(amounts.memory * MIB)
+    if amounts.cpu:
+        host |= _cpu(_quota(amounts.cpu))
+    if amounts.disk:
+        host["StorageOpt"] = {"size": f"{amounts.disk}G"}
+    return host
+
+
+def _or_none(words: tuple[str, ...] | None) -> list[str] | None:
+    """An empty list means the same to the engine, but not to every version of it."""
+    return list(words) if words else None
+
+
+def _cpu(quota: int) -> Mapping[str, int]:
+    return {"CpuPeriod": _PERIOD, "CpuQuota": quota}
+
+
+def _quota(cores: float) -> int:
+    return round(cores * _PERIOD)
+
+
+def _memory(limit: int) -> Mapping[str, int]:
+    # Without a limit of its own, swap would double what was asked for.
+    return {"Memory": limit, "MemorySwap": limit}
+
+
+def _limits(host: documents.Host) -> Resources:
+    return Resources(
+        cpu=host.quota / _PERIOD if host.quota > 0 else 0.0,
+        memory=host.memory // MIB if host.memory < _ALL_MEMORY else 0,
+    )
+
+
+def _healthcheck(check: Healthcheck) -> Mapping[str, object]:
+    """What is not said is 0, with which the engine means its defaults."""
+    return {
+        "Test": ["CMD-SHELL", check.test],
+        "Interval": (check.interval or 0) * _SECOND,
+        "Timeout": (check.timeout or 0) * _SECOND,
+        "Retries": check.retries or 0,
+    }

@@ -1,0 +1,107 @@
+"""What containers say and are told, as a Docker Engine carries it: frames, and connections that speak no HTTP any more."""
+
+import asyncio
+from collections.abc import Iterator
+
+import aiohttp
+
+from higgins import errors
+from higgins.model.live import Piece
+
+_HEADER = 8
+"""Bytes before each frame: the stream, three of nothing, and four that say how long the frame is."""
+_ASIDE = 2
+_COMPLAINT = 3
+"""The stream on which the engine itself speaks."""
+_BUFFER = 65536
+"""Bytes; a peer waits while about twice as many are not taken."""
+
+
+class Frames:
+    """Unpacks the output of a process without a terminal, however it was cut."""
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._left = 0
+        self._stream = 0
+        self._complaint = b""
+
+    def feed(self, content: bytes) -> Iterator[Piece]:
+        """What it says of standard output and standard error, in the order it came."""
+        while content:
+            if self._left == 0:
+                missing = _HEADER - len(self._header)
+                self._header, content = self._header + content[:missing], content[missing:]
+                if len(self._header) == _HEADER:
+                    self._stream, self._left = self._header[0], int.from_bytes(self._header[4:])
+                    self._header = b""
+                continue
+            payload, content = content[: self._left], content[self._left :]
+            self._left -= len(payload)
+            if self._stream == _COMPLAINT:
+                self._complaint += payload
+            else:
+                yield Piece(payload, aside=self._stream == _ASIDE)
+
+    def end(self) -> None:
+        """Raises Unavailable for the engine's own complaints, which come in frames of their own."""
+        if self._complaint:
+            complaint = self._complaint.decode(errors="replace").strip()
+            raise errors.Unavailable(f"Docker broke off the output: {complaint}")
+
+
+class RawConnection:
+    """A connection that the engine has handed over: bytes both ways, and neither side can send what the other does not take."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        """Takes the connection out of the hands of the HTTP client, which keeps the promise to close it. Raises Unavailable if there is none."""
+        connection = response.connection
+        if connection is None or connection.protocol is None or connection.transport is None:
+            response.close()
+            raise errors.Unavailable("The Docker Engine did not hand its connection over; is there a proxy before it?")
+        # Whoever drops the answer drops the connection.
+        self._response = response
+        self._protocol = connection.protocol
+        self._transport = connection.transport
+        self._writing = asyncio.Lock()
+        self._input_ended = False
+        self._reader = asyncio.StreamReader(limit=_BUFFER)
+        self._reader.set_transport(self._transport)
+        self._protocol.set_parser(self, self._reader)
+
+    # What the HTTP client calls.
+
+    def feed_data(self, content: bytes) -> tuple[bool, bytes]:
+        self._reader.feed_data(content)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self._reader.feed_eof()
+
+    # What we call.
+
+    async def read(self) -> bytes:
+        """Some of what has come, empty at the end. A connection that broke has ended too: ask the engine what became of the rest."""
+        return await self._reader.read(_BUFFER)
+
+    async def write(self, content: bytes) -> None:
+        """Returns when more fits. Does nothing once the other side, or `end`, has ended it."""
+        async with self._writing:
+            if self._input_ended or self._transport.is_closing():
+                return
+            self._transport.write(content)
+            try:
+                # The client has no public way to wait; the one of asyncio's own writers goes here too.
+                await self._protocol._drain_helper()
+            except ConnectionError:
+                return
+
+    def end(self) -> None:
+        """Nothing more is written, and the other side is told. Does nothing the second time."""
+        if not self._input_ended and not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._input_ended = True
+
+    def close(self) -> None:
+        """Both ways; what has been written still goes out."""
+        self._response.close()
