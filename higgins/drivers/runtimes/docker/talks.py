@@ -6,7 +6,7 @@ container's input has a connection of its own, made when somebody first gives so
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -145,14 +145,13 @@ class DockerTalks:
             if error.status == 404:
                 raise errors.Conflict("Nobody can talk to the container: it is gone from Docker.") from error
             raise await terms.sorted_by_remedy(self._engine, error, "wait for the container") from error
-        try:
+        with ExitStack() as undone:
+            undone.enter_context(closing(end))
             # Looked at only now: what ends from here on is told.
             found = await self._look(container_id)
             if found.state.stage not in (Stage.CREATED, Stage.RUNNING):
                 raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.")
-        except BaseException:
-            end.close()
-            raise
+            undone.pop_all()
         return found, end
 
     async def _attached(self, container_id: ContainerId, what: dict[str, bool]) -> RawConnection:
@@ -173,11 +172,10 @@ class DockerTalks:
                 found, end = await self._living(container_id)
             except errors.Conflict:
                 return None
-            try:
+            with ExitStack() as undone:
+                undone.enter_context(closing(end))
                 raw = await self._attached(container_id, {"stdin": True})
-            except BaseException:
-                end.close()
-                raise
+                undone.pop_all()
             self._inputs[container_id] = _Input(raw, end, terminal=found.config.tty)
             end.then(lambda: self._inputs.pop(container_id).close())
             return self._inputs.get(container_id)
