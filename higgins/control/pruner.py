@@ -1,9 +1,9 @@
-"""Forgets what is kept only for a while: old events."""
+"""Forgets what is kept only for a while: old events, old answers to requests that can be repeated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from higgins.store import events
+from higgins.store import events, repeats
 from higgins.store.database import Connection, Database
 
 _AT_ONCE = 5_000
@@ -16,6 +16,7 @@ class Keeping:
 
     events: float = 7 * 86_400.0
     most_events: int = 1_000_000
+    repeats: float = 86_400.0
 
 
 class Pruner:
@@ -27,10 +28,10 @@ class Pruner:
         self._clock = clock
 
     async def visit(self) -> float | None:
-        now = self._clock()
-        removed = await self._database.write(lambda db: self._prune(db, now))
-        return 0.0 if removed >= _AT_ONCE else None
+        now, keeping = self._clock(), self._keeping
 
-    def _prune(self, db: Connection, now: float) -> int:
-        keeping = self._keeping
-        return events.prune(db, since=now - keeping.events, most=keeping.most_events, at_once=_AT_ONCE)
+        def work(db: Connection) -> int:
+            told = events.prune(db, since=now - keeping.events, most=keeping.most_events, at_once=_AT_ONCE)
+            return max(told, repeats.prune(db, before=now - keeping.repeats, at_once=_AT_ONCE))
+
+        return 0.0 if await self._database.write(work) == _AT_ONCE else None

@@ -1,5 +1,6 @@
 """The identifiers of every noun, each a type of its own so that one cannot be passed for another."""
 
+import uuid
 from typing import NewType
 
 CapsuleId = NewType("CapsuleId", str)
@@ -18,3 +19,10 @@ ImageId = NewType("ImageId", str)
 """A UUID: of one image on one host, as the API lists it. What a runtime calls the id of an image is its digest here."""
 ExecId = NewType("ExecId", str)
 """64 hexadecimal digits; one command run inside a container."""
+
+_MADE = uuid.UUID("5f1c7a58-7d0f-4c55-9b1b-6a2f3d5d0c11")
+
+
+def made_by(request: RequestId) -> str:
+    """The id of what a request makes: the same UUID however often it is tried, so that it is made once."""
+    return str(uuid.uuid5(_MADE, request))

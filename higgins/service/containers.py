@@ -3,14 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
 from higgins.logic import access, allowed, placement, statusword
 from higgins.logic.placement import Ratios
 from higgins.logic.statusword import Status
-from higgins.model.action import Action, Outcome
+from higgins.model.action import Action
 from higgins.model.capsule import (
     Assignment,
     Capsule,
@@ -21,23 +21,21 @@ from higgins.model.capsule import (
     PullPolicy,
     Resources,
 )
+from higgins.model.event import Filter
 from higgins.model.host import Host
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, HostId, ProjectId, RequestId
-from higgins.model.live import Done, Ended, ExecResult, Execute, Kill, ReadLogs
+from higgins.model.ids import CapsuleId, ProjectId, RequestId
 from higgins.model.query import Page, Query
-from higgins.protocols.live import LiveCalls
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
 from higgins.service.policy import Policy
-from higgins.store import actions, capsules, hosts
+from higgins.store import actions, capsules, events, hosts
 from higgins.store.database import Connection, Database
 
-_GRACE = 5.0
-"""Seconds in which an answer that a host gives at its own deadline still arrives."""
 _PATROL = 3.0
 """Seconds after which somebody who waits looks again though nothing was heard."""
+_UP = (Desired.RUNNING, Desired.PAUSED)
 _PASSING = (Status.CREATING, Status.RESTARTING, Status.REBUILDING, Status.DELETING)
 _STOP_TIMEOUT = 10
 _LONGEST_STOP_TIMEOUT = 86400
@@ -69,7 +67,8 @@ _GREEK = [
 ]
 _NUMBERS = 24
 
-Change = Callable[[CapsuleSpec], CapsuleSpec]
+Change = Callable[[Capsule], CapsuleSpec]
+"""What is asked for instead of what was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,6 @@ class Containers:
         self,
         database: Database,
         policy: Policy,
-        live: LiveCalls,
         hints: Hints,
         customs: Customs | None = None,
         *,
@@ -117,16 +115,16 @@ class Containers:
         self._database = database
         self._policy = policy
         self._lookup = Lookup(database, policy)
-        self._live = live
         self._hints = hints
         self._customs = customs or Customs()
         self._deadlines = self._customs.deadlines
         self._clock = clock
 
-    async def create(self, caller: Caller, request: RequestId, spec: CapsuleSpec) -> Capsule:
+    async def create(self, caller: Caller, request: RequestId, spec: CapsuleSpec, *, again: bool = False) -> Capsule:
         """Write down that one container is wanted, created or running.
 
-        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. Raises Forbidden for what policy keeps from the caller,
+        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `again` says that the same request, with the same id, may
+        have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
         NotFound for an unknown host, Conflict for a name that is taken where names are unique.
         """
         self._check_create(caller, spec)
@@ -143,6 +141,8 @@ class Containers:
         )
 
         def work(db: Connection) -> Capsule:
+            if again and (made := _made_before(db, capsule, request)):
+                return made
             if spec.host is not None and hosts.named(db, spec.host) is None:
                 raise errors.NotFound(
                     f"The requested host {spec.host} could not be found.", code="requested-host-not-found"
@@ -217,9 +217,10 @@ class Containers:
             *(["container:stop"] if stop else []),
         ]
 
-        def change(spec: CapsuleSpec) -> CapsuleSpec:
+        def change(capsule: Capsule) -> CapsuleSpec:
             timeout = _STOP_TIMEOUT if stop and not force else 0
-            return replace(spec, desired=Desired.DELETED, stop_timeout=timeout, force=force or spec.force, former=None)
+            forced = force or capsule.spec.force
+            return replace(capsule.spec, desired=Desired.DELETED, stop_timeout=timeout, force=forced, former=None)
 
         allowance = self._deadlines.force_delete if force else self._deadlines.delete
         await self._change(caller, request, ref, verb, change, allowance, rules=rules, record="delete")
@@ -231,29 +232,29 @@ class Containers:
         """None: ten seconds."""
         patience = _patience(timeout)
 
-        def change(spec: CapsuleSpec) -> CapsuleSpec:
-            return replace(spec, desired=Desired.STOPPED, stop_timeout=patience)
+        def change(capsule: Capsule) -> CapsuleSpec:
+            return replace(capsule.spec, desired=Desired.STOPPED, stop_timeout=patience)
 
         await self._change(caller, request, ref, "stop", change, self._deadlines.stop + patience)
 
     async def reboot(self, caller: Caller, request: RequestId, ref: str, *, timeout: int | None = None) -> None:
         patience = _patience(timeout)
 
-        def change(spec: CapsuleSpec) -> CapsuleSpec:
-            return replace(_fresh_start(spec), stop_timeout=patience)
+        def change(capsule: Capsule) -> CapsuleSpec:
+            return replace(_fresh_start(capsule), stop_timeout=patience)
 
         await self._change(caller, request, ref, "reboot", change, self._deadlines.reboot + patience)
 
     async def pause(self, caller: Caller, request: RequestId, ref: str) -> None:
         """Conflict also while it is being stopped."""
         await self._change(
-            caller, request, ref, "pause", lambda spec: _going_on(spec, Desired.PAUSED), self._deadlines.pause
+            caller, request, ref, "pause", lambda capsule: _going_on(capsule, Desired.PAUSED), self._deadlines.pause
         )
 
     async def unpause(self, caller: Caller, request: RequestId, ref: str) -> None:
         """Conflict also while it is being stopped."""
         await self._change(
-            caller, request, ref, "unpause", lambda spec: _going_on(spec, Desired.RUNNING), self._deadlines.pause
+            caller, request, ref, "unpause", lambda capsule: _going_on(capsule, Desired.RUNNING), self._deadlines.pause
         )
 
     async def rebuild(self, caller: Caller, request: RequestId, ref: str, *, image: str | None = None) -> None:
@@ -262,9 +263,10 @@ class Containers:
         What is there goes only once the new image is at hand. If that cannot be had, everything stays, and is shown, as it was.
         """
 
-        def change(spec: CapsuleSpec) -> CapsuleSpec:
+        def change(capsule: Capsule) -> CapsuleSpec:
+            spec = capsule.spec
             (one,) = spec.containers
-            runs = spec.desired in (Desired.RUNNING, Desired.PAUSED)
+            runs = spec.desired in _UP and statusword.describe(capsule).status is Status.RUNNING
             return replace(
                 spec,
                 containers=(replace(one, image=image or one.image),),
@@ -300,89 +302,16 @@ class Containers:
 
         return await self._database.write(work)
 
-    async def kill(self, caller: Caller, request: RequestId, ref: str, *, signal: str = "SIGKILL") -> None:
-        """End it at once, whatever its restart policy says; any other signal is a live call. `signal` is a name in upper case with SIG."""
-        if signal == "SIGKILL":
-            await self._change(
-                caller,
-                request,
-                ref,
-                "kill",
-                lambda spec: replace(spec, desired=Desired.STOPPED, stop_timeout=0),
-                self._deadlines.stop,
-            )
-            return
-        capsule = await self._lookup.read(caller, ref, "container:kill")
-        allowed.check("kill", statusword.describe(capsule).status, capsule.id)
-        begun = self._clock()
-        outcome = Outcome.ERROR
-        message: str | None = "The call was broken off; whether the signal was delivered is unknown."
-        try:
-            await self._live.ask(_place(capsule), Kill(container_id=capsule.spec.containers[0].id, signal=signal), Done)
-            outcome, message = Outcome.SUCCESS, None
-        except errors.Failure as failure:
-            message = failure.message
-            raise
-        finally:
-            # Written when it is over: an action that nobody lives to close must not exist.
-            done = replace(
-                _opened(caller, request, capsule, "kill", begun),
-                finished_at=self._clock(),
-                outcome=outcome,
-                message=message,
-            )
-            await self._database.write(lambda db: _record(db, done))
-
-    async def logs(
-        self,
-        caller: Caller,
-        ref: str,
-        *,
-        stdout: bool = True,
-        stderr: bool = True,
-        timestamps: bool = False,
-        tail: int | None = None,
-        since: float | None = None,
-    ) -> AsyncIterator[bytes]:
-        """A live call: the checks are done when this returns, the pieces come as they are taken."""
-        capsule = await self._lookup.read(caller, ref, "container:logs")
-        allowed.check("logs", statusword.describe(capsule).status, capsule.id)
-        wanted = ReadLogs(
-            container_id=capsule.spec.containers[0].id,
-            stdout=stdout,
-            stderr=stderr,
-            timestamps=timestamps,
-            tail=tail,
-            since=since,
+    async def kill(self, caller: Caller, request: RequestId, ref: str) -> None:
+        """End it at once, whatever its restart policy says."""
+        await self._change(
+            caller,
+            request,
+            ref,
+            "kill",
+            lambda capsule: replace(capsule.spec, desired=Desired.STOPPED, stop_timeout=0),
+            self._deadlines.stop,
         )
-        return self._pieces(_place(capsule), wanted)
-
-    async def _pieces(self, host_id: HostId, wanted: ReadLogs) -> AsyncIterator[bytes]:
-        async with self._live.open(host_id, wanted, Done) as exchange:
-            async for piece in exchange:
-                yield piece.content
-
-    async def execute(
-        self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False
-    ) -> ExecResult:
-        """A live call. Conflict when it takes longer than the service allows."""
-        capsule = await self._lookup.read(caller, ref, "container:execute")
-        allowed.check("execute", statusword.describe(capsule).status, capsule.id)
-        wanted = Execute(
-            container_id=capsule.spec.containers[0].id,
-            command=tuple(command),
-            interactive=interactive,
-            timeout=self._deadlines.execute,
-        )
-        try:
-            async with (
-                asyncio.timeout(self._deadlines.execute + _GRACE),
-                self._live.open(_place(capsule), wanted, Ended) as exchange,
-            ):
-                output = b"".join([piece.content async for piece in exchange])
-                return ExecResult(output=output, exit_code=exchange.reply.exit_code or 0)
-        except TimeoutError as error:
-            raise errors.Unavailable("the container's host has not answered in time; try again") from error
 
     async def actions(self, caller: Caller, ref: str) -> Sequence[Action]:
         """Newest first, without their steps."""
@@ -423,6 +352,8 @@ class Containers:
             capsule = self._lookup.find(db, caller, ref, first)
             for rule in more:
                 self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
+            if actions.known(db, capsule.id, request):
+                return capsule
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
             asked = record or verb
             wanted = capsules.write_spec(
@@ -439,7 +370,7 @@ class Containers:
         def work(db: Connection) -> Capsule:
             capsule = self._lookup.find(db, caller, ref, f"container:{verb}")
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
-            wanted = _changed(capsule, lambda spec: _granted(spec, wish))
+            wanted = _changed(capsule, lambda capsule: _granted(capsule.spec, wish))
             if _granted(capsule.spec, wish) != capsule.spec:
                 assignment = self._rebooked(db, capsule, wanted.claim())
                 capsule = capsules.write_spec(
@@ -508,10 +439,11 @@ def _changed(capsule: Capsule, change: Change) -> CapsuleSpec:
     """What is asked for now. What an earlier change falls back to is forgotten once that change is through, and follows what is asked until then."""
     spec, status = capsule.spec, capsule.status
     through = status.settled and status.generation == spec.generation
-    wanted = change(replace(spec, refused=None, former=None if through else spec.former))
-    if wanted.former is None or wanted.former != spec.former:
+    before = None if through else spec.former
+    wanted = change(replace(capsule, spec=replace(spec, refused=None, former=before)))
+    if before is None or wanted.former != before:
         return wanted
-    return replace(wanted, former=replace(wanted.former, desired=wanted.desired, restarts=wanted.restarts))
+    return replace(wanted, former=replace(before, desired=wanted.desired, restarts=wanted.restarts))
 
 
 def _former(spec: CapsuleSpec) -> Former:
@@ -534,8 +466,9 @@ def _granted(spec: CapsuleSpec, wish: Wish) -> CapsuleSpec:
         memory=one.limits.memory if wish.memory is None else wish.memory,
     )
     heal = spec.auto_heal if wish.auto_heal is None else wish.auto_heal
-    former = spec.former if limits == one.limits else _former(spec)
-    return replace(spec, containers=(replace(one, limits=limits),), auto_heal=heal, former=former)
+    if (limits, heal) == (one.limits, spec.auto_heal):
+        return spec
+    return replace(spec, containers=(replace(one, limits=limits),), auto_heal=heal, former=_former(spec))
 
 
 def _no_room(host: Host, more: Resources, room: Resources) -> str:
@@ -562,15 +495,15 @@ def _awaited(capsule: Capsule, statuses: Collection[Status]) -> bool:
     return word.status in statuses and (word.task is None or word.status in _PASSING)
 
 
-def _fresh_start(spec: CapsuleSpec) -> CapsuleSpec:
-    return replace(spec, desired=Desired.RUNNING, restarts=spec.restarts + 1)
+def _fresh_start(capsule: Capsule) -> CapsuleSpec:
+    return replace(capsule.spec, desired=Desired.RUNNING, restarts=capsule.spec.restarts + 1)
 
 
-def _going_on(spec: CapsuleSpec, desired: Desired) -> CapsuleSpec:
+def _going_on(capsule: Capsule, desired: Desired) -> CapsuleSpec:
     """Another state of the same run. While a stop is on its way the run is shown as going on, but nothing of it may be left."""
-    if spec.desired is Desired.STOPPED:
-        raise errors.Conflict(f"Container {spec.containers[0].id} is being stopped.", code="invalid-state-exception")
-    return replace(spec, desired=desired)
+    if capsule.spec.desired is Desired.STOPPED:
+        raise errors.Conflict(f"Container {capsule.id} is being stopped.", code="invalid-state-exception")
+    return replace(capsule.spec, desired=desired)
 
 
 def _patience(timeout: int | None) -> int:
@@ -581,12 +514,6 @@ def _patience(timeout: int | None) -> int:
             f"Invalid input for field 'timeout': {timeout} is not between 0 and {_LONGEST_STOP_TIMEOUT} seconds."
         )
     return timeout
-
-
-def _place(capsule: Capsule) -> HostId:
-    if capsule.assignment.host_id is None:
-        raise errors.Conflict("Cannot operate an uncreated container.")
-    return capsule.assignment.host_id
 
 
 def _opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now: float) -> Action:
@@ -601,6 +528,10 @@ def _opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now
     )
 
 
-def _record(db: Connection, action: Action) -> None:
-    if capsules.get(db, action.capsule_id) is not None:
-        actions.insert(db, action)
+def _made_before(db: Connection, capsule: Capsule, request: RequestId) -> Capsule | None:
+    if actions.known(db, capsule.id, request):
+        return capsules.get(db, capsule.id)
+    gone = Filter(containers=(capsule.id,), kinds=("gone",))
+    if events.after(db, capsule.project_id, 0, gone, most=1):
+        raise errors.Conflict(f"The container {capsule.id}, which this request made, has been deleted since.")
+    return None

@@ -13,6 +13,17 @@ from higgins.store.tables import actions, capsules
 # Built once: to build a statement costs ten times what it costs to execute it.
 _OF = sa.select(actions, capsules.c.deadline).join(capsules, capsules.c.id == actions.c.capsule_id)
 _CLOSE = actions.update().where(
+_KNOWN = (
+    sa.select(actions.c.number)
+    .where(actions.c.capsule_id == sa.bindparam("of_capsule"), actions.c.request_id == sa.bindparam("of_request"))
+    .limit(1)
+)
+_OPEN = sa.select(actions.c.number, actions.c.steps).where(
+    actions.c.capsule_id == sa.bindparam("of_capsule"),
+    actions.c.generation == sa.bindparam("of_generation"),
+    actions.c.finished_at.is_(None),
+)
+_TELL = actions.update().where(actions.c.number == sa.bindparam("of_number"))
     actions.c.capsule_id == sa.bindparam("of_capsule"),
     actions.c.generation <= sa.bindparam("upto"),
     actions.c.finished_at.is_(None),
@@ -42,6 +53,11 @@ def of(db: Connection, capsule_id: CapsuleId) -> Sequence[Action]:
     """All actions of a capsule, newest first."""
     rows = db.execute(_OF.where(actions.c.capsule_id == capsule_id).order_by(actions.c.number.desc()))
     return tuple(_action(row) for row in rows)
+
+def known(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> bool:
+    """Whether this request has done to the capsule what it asked for: it is being tried again."""
+    return db.execute(_KNOWN, {"of_capsule": capsule_id, "of_request": request_id}).first() is not None
+
 
 
 def get(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> Action | None:

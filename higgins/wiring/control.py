@@ -21,6 +21,7 @@ from higgins.link.messages import ControlChannel
 from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
+from higgins.service.consoles import Consoles
 from higgins.service.containers import Containers, Customs
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
@@ -28,7 +29,10 @@ from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.identity import LocalIdentity
 from higgins.service.limits import Deadlines
+from higgins.service.live import LiveVerbs, unrecorded
 from higgins.service.policy import Policy
+from higgins.service.repeats import Repeats
+from higgins.service.turnstile import Turnstile
 from higgins.settings import Settings
 from higgins.store import schema, version
 from higgins.store.database import Database
@@ -65,10 +69,10 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
     hints = Hints()
     limits = Deadlines(**asdict(settings.deadlines), execute=settings.containers.execute_timeout)
     hosts = Hosts(database, hints, limits)
-    live = Directory()
+    live = Directory(most=settings.link.calls_per_host)
     policy = Policy(settings.oslo_policy.policy_file)
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
-    containers = Containers(database, policy, live, hints, _customs(settings, limits))
+    containers = Containers(database, policy, hints, _customs(settings, limits))
     link = LinkServer(
         directory=live,
         authority=Authority.open(settings.state_dir),
@@ -77,7 +81,21 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         allowed=_allowed(hosts),
     )
     app = door.application(
-        Services(containers=containers, fleet=Fleet(database, policy, hosts), events=Events(database, policy, hints)),
+        Services(
+            containers=containers,
+            fleet=Fleet(database, policy, hosts),
+            events=Events(database, policy, hints),
+            repeats=Repeats(database, keep=settings.api.keep_answers * 3_600),
+            live=LiveVerbs(
+                database,
+                policy,
+                live,
+                Consoles(database, lifetime=settings.console.token_lifetime),
+                unrecorded,
+                limits,
+                turnstile=Turnstile(settings.link.calls_per_project),
+            ),
+        ),
         identity,
         policy,
         bounds=_bounds(settings),
@@ -87,6 +105,9 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
             disk=settings.containers.default_disk,
         ),
         max_limit=settings.api.max_limit,
+        max_archive=settings.api.max_archive << 20,
+        console_url=settings.console.public_url,
+        origins=[name.strip() for name in settings.console.allowed_origins.split(",") if name.strip()],
         public_url=settings.api.public_url,
         others={
             "/identity": identity_door.application(
@@ -143,7 +164,11 @@ def _allowed(hosts: Hosts) -> Allowed:
 
 
 def _keeping(settings: Settings) -> Keeping:
-    return Keeping(events=settings.events.keep_days * 86_400, most_events=settings.events.keep_rows)
+    return Keeping(
+        events=settings.events.keep_days * 86_400,
+        most_events=settings.events.keep_rows,
+        repeats=settings.api.keep_answers * 3_600,
+    )
 
 
 def _customs(settings: Settings, limits: Deadlines) -> Customs:

@@ -41,6 +41,7 @@ from higgins.service.limits import Deadlines
 from higgins.service.policy import Policy
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
+from higgins.service.repeats import Repeats
 from higgins.store.tables import metadata
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
@@ -391,6 +392,8 @@ Predicate = Callable[[], bool]
 
 
 async def eventually(true: Predicate, within: float = 5.0) -> None:
+        repeats=Repeats(there.database),
+        live=there.live,
     """Wait for something that can be seen without asking the service."""
     async with asyncio.timeout(within):
         while not true():

@@ -15,7 +15,7 @@ from higgins.api.zun.door import application
 from higgins.service.policy import Policy
 from higgins.store import events
 from tests.flow.harness import Cloud, admin, cloud, request, services
-from tests.flow.test_containers_api import Tokens
+from tests.flow.town import Tokens
 
 OURS = "container 1.41"
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from higgins import errors
 from higgins.api import requestid
-from higgins.api.zun import envelope, microversion, openapi, parameters, routes, streams, values
+from higgins.api.zun import envelope, microversion, openapi, parameters, repeats, routes, streams, values
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.routes import Found, Missed, Route
 from higgins.api.zun.verbs import Answer, Ask, Door, Services, Stream
@@ -20,6 +21,9 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, UserId
 from higgins.protocols.identity import Identity
 from higgins.service.policy import Policy
+
+_SILENT = 60.0
+"""Seconds in which the next piece of a body has to come."""
 
 
 def application(
@@ -31,6 +35,9 @@ def application(
     defaults: Resources | None = None,
     max_limit: int = 1000,
     max_body: int = 1 << 20,
+    max_archive: int = 32 << 20,
+    console_url: str | None = None,
+    origins: Collection[str] = (),
     public_url: str | None = None,
     login_url: str | None = None,
     others: Mapping[str, web.Application] | None = None,
@@ -39,8 +46,10 @@ def application(
     """The API as an aiohttp application, ready to be served.
 
     `bounds` and `defaults` are what a container may and does get; `max_limit` is the longest page and `max_body` the largest request body in bytes.
-    `public_url` is where clients reach this server, without a slash at the end; None: whatever the request says. `login_url` is where they
-    log in; None: `/identity/v3` at the same address. `others` are applications served beside this one, by the prefix of their paths.
+    `max_archive` is the largest archive in bytes that may come inside JSON. `public_url` is where clients reach this server, without a slash at the
+    end; None: whatever the request says. `login_url` is where they log in; None: `/identity/v3` at the same address. `console_url` is what
+    addresses of consoles begin with, `ws://` or `wss://`; None: as the request did. `origins` are the names of other hosts whose pages may open
+    them. `others` are applications served beside this one, by the prefix of their paths.
     """
     bounds = bounds or values.Bounds()
     door = Door(
@@ -50,6 +59,9 @@ def application(
         max_limit=max_limit,
         now=now,
         document=openapi.document(bounds),
+        max_archive=max_archive,
+        console_url=console_url.rstrip("/") if console_url else None,
+        origins=frozenset(name.lower() for name in origins),
     )
     front = _Front(door, identity, values.reader(bounds), public_url=public_url, login_url=login_url)
     app = web.Application(middlewares=[requestid.middleware], client_max_size=max_body)
@@ -95,9 +107,9 @@ class _Front:
             if isinstance(found, Missed):
                 return _missed(request, found)
             version = _version(request, found.route)
-            response = await self._do(request, found, version, caller)
+            response = await self._once(request, found, version, caller)
         except errors.Failure as failure:
-            response = envelope.of_failure(failure, self._login_url or f"{self._address(request)}/identity/v3")
+            response = self._refused(request, failure)
         except web.HTTPRequestEntityTooLarge as refusal:
             response = envelope.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refusal.text or refusal.reason)
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
@@ -113,15 +125,35 @@ class _Front:
             raise errors.Unauthenticated("There is no token.")
         return await self._identity.caller(token)
 
-    async def _do(
+    def _refused(self, request: web.Request, failure: errors.Failure) -> web.Response:
+        return envelope.of_failure(failure, self._login_url or f"{self._address(request)}/identity/v3")
+
+    async def _once(
         self, request: web.Request, found: Found, version: Version | None, caller: Caller
+    ) -> web.StreamResponse:
+        """The first time, and what was answered then every other time, where the caller has given the request a key."""
+        # What takes files is not held whole, and does no harm when it is done twice.
+        if version is None or found.route.takes is not None or not repeats.asked(request, version):
+            return await self._do(request, found, version, caller)
+        return await repeats.once(
+            self._door.services.repeats,
+            request,
+            version,
+            caller,
+            lambda again: self._do(request, found, version, caller, again=again),
+            partial(self._refused, request),
+        )
+
+    async def _do(
+        self, request: web.Request, found: Found, version: Version | None, caller: Caller, *, again: bool = False
     ) -> web.StreamResponse:
         route = found.route
         if route.json_only and request.content_type != parameters.JSON:
             wanted = f"Unsupported Content-Type; the body must be {parameters.JSON}."
             return envelope.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, wanted)
-        query, body = await parameters.given(request, route)
         spoken = version or microversion.MIN
+        raw = route.takes is not None and request.content_type == route.takes and spoken >= microversion.OURS
+        query, body = await parameters.given(request, route, most=self._most(route, raw=raw))
         async with AsyncExitStack() as held:
             ask = Ask(
                 caller=caller,
@@ -131,6 +163,8 @@ class _Front:
                 headers=request.headers,
                 path=found.path,
                 params=route.form.read(query, body, spoken, self._read),
+                body=await held.enter_async_context(aclosing(parameters.pieces(request, _SILENT))) if raw else None,
+                again=again,
                 held=held,
             )
             match await route.verb(self._door, ask):
@@ -138,9 +172,13 @@ class _Front:
                     kind = content_type if content else None
                     return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
                 case Stream() as answer:
-                    return await streams.respond(
-                        request, answer, route.ok, microversion.headers(spoken), self._leaving
-                    )
+                    return await streams.respond(request, answer, route.ok, microversion.headers(spoken), self._leaving)
+
+    def _most(self, route: Route, *, raw: bool) -> int | None:
+        if route.takes is None:
+            return None
+        # In base64 four characters stand for three bytes; around them there is little else.
+        return 0 if raw else self._door.max_archive * 4 // 3 + 64 * 1024
 
     def _address(self, request: web.Request) -> str:
         return self._public_url or f"{request.scheme}://{routes.readable(request.host)}"

@@ -55,7 +55,9 @@ def of_failure(failure: errors.Failure, login: str) -> web.Response:
             headers = {"Retry-After": failures.retry_after(failure)}
             return refuse(status, failure.message, code=failure.name, headers=headers)
         case _:
-            return refuse(status, failure.message, code=failure.name)
+            known = failure.retry_after is not None
+            headers = {"Retry-After": failures.retry_after(failure)} if known else {}
+            return refuse(status, failure.message, code=failure.name, headers=headers)
 
 
 def of_trouble(trouble: BaseException) -> web.Response:

@@ -1,6 +1,5 @@
 """What each route does: hand the request's parameters to a verb of the service, and show what it returns."""
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -13,12 +12,13 @@ from higgins.api.zun import discovery, forms, translate, views
 from higgins.api.zun.microversion import Version
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
-from higgins.model.ids import ContainerId, RequestId
+from higgins.model.ids import ContainerId, RequestId, made_by
 from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.repeats import Repeats
 
 P = TypeVar("P")
 
@@ -31,6 +31,7 @@ class Services:
     fleet: Fleet
     events: Events
     live: LiveVerbs
+    repeats: Repeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class Ask(Generic[P]):
     params: P
     body: AsyncIterator[bytes] | None = None
     """What came, where it is raw bytes and the verb's to read."""
+    again: bool = False
+    """The same request, under the same id, was begun before, and nobody knows how far it came."""
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
     """What is entered here stays open until the answer has been given."""
 
@@ -126,8 +129,8 @@ async def document(door: Door, _: Ask[Any]) -> Answer:
 
 async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     """Make a container, and start it if `run` is true."""
-    spec = translate.spec(ask.params, ContainerId(str(uuid.uuid4())), door.defaults)
-    capsule = await door.services.containers.create(ask.caller, ask.request, spec)
+    spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults)
+    capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again)
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
 

@@ -25,6 +25,7 @@ from higgins.service.hosts import Hosts
 from higgins.service.policy import Policy
 from higgins.store.database import Database
 
+from higgins.service.repeats import Repeats
 VERSION = "OpenStack-API-Version"
 PIECES = [b'one "', b"caf\xc3", b"\xa9\n\xff\x00", b"end"]
 
@@ -118,6 +119,8 @@ async def client():
 
     other.router.add_get("/v3", login)
     app = application(services(service), Porter(), Policy(), max_body=1000, others={"/identity": other})
+        repeats=Repeats(database),
+        live=containers.live,
     async with serving(app, host="127.0.0.1", port=0, grace=0.1) as listening, aiohttp.ClientSession() as session:
         yield Client(session, listening.url, service)
 
