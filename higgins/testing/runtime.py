@@ -4,16 +4,20 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
+from higgins.drivers.reference import Reference
 from higgins.model.capsule import Condition, Container, Health, Observation, Resources, Stage
 from higgins.model.host import Inventory
-from higgins.model.ids import ContainerId
-from higgins.model.live import ExecResult
-from higgins.protocols.runtime import CAPABILITIES, Origin
+from higgins.model.ids import ContainerId, ExecId
+from higgins.model.live import ExecResult, ImageFacts, PathStat, Piece, Processes, Usage
+from higgins.protocols.runtime import CAPABILITIES, Origin, Talk
+from higgins.testing.files import Files
 from higgins.testing.images import FakeImages
 from higgins.testing.mischief import Mischief
+from higgins.testing.programs import Program, ProgramTalk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,10 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "false": Behaviour(exit_code=1),
     "no-such-command": Behaviour(missing=True),
 }
-"""By first word. `echo` prints its words and ends; every other command runs on."""
+"""By first word. `echo` prints its words and ends; `cat` and `sh` do as `Program` says; every other command runs on."""
+
+_MIB = 1024**2
+_REFUSED = 127
 
 
 @dataclass(slots=True)
@@ -52,6 +59,9 @@ class _Kept:
     origin: Origin
     container: Container
     seen: Observation
+    program: Program
+    """What runs in it, or will."""
+    files: Files = field(default_factory=Files)
     lines: list[_Line] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and replaced by another, with every change."""
@@ -88,6 +98,9 @@ class FakeRuntime(Mischief):
         """How often each container really was started."""
         self.signals: list[tuple[ContainerId, str]] = []
         """The signals that were delivered."""
+        self.entered: dict[tuple[ContainerId, ExecId], Program] = {}
+        """The commands that somebody talks to just now."""
+        self._readings = itertools.count(1)
 
     # What a test tells it
 
@@ -105,20 +118,23 @@ class FakeRuntime(Mischief):
             finished_at=float(self._clock()),
             health=None,
         )
+        self._kept[container_id].program.end(exit_code)
+        for program in self._entered(container_id):
+            program.end(137)
 
     def forget(self, container_id: ContainerId) -> None:
         """It vanishes, as if removed behind our back."""
         kept = self._kept.pop(container_id, None)
         if kept is not None:
+            kept.program.end(137 if kept.seen.stage is not Stage.CREATED else 0)
+            for program in self._entered(container_id):
+                program.end(137)
             kept.change()
             self._tell(container_id)
 
     def print(self, container_id: ContainerId, text: bytes, *, error: bool = False) -> None:
         """It prints, to standard output or standard error."""
-        at = float(self._clock())
-        kept = self._kept[container_id]
-        kept.lines += [_Line(at, error, line) for line in text.splitlines(keepends=True)]
-        kept.change()
+        self._kept[container_id].program.say(text, aside=error)
 
     def check(self, container_id: ContainerId, condition: Condition, *, failures: int = 0, output: str = "") -> None:
         """A health check has this result."""
@@ -128,6 +144,8 @@ class FakeRuntime(Mischief):
         super().go_away(why)
         for watcher in self._watchers:
             watcher.put_nowait(None)
+        for program in (*self.entered.values(), *(kept.program for kept in self._kept.values())):
+            program.break_off(errors.Unavailable(why))
 
     # Runtime
 
@@ -161,7 +179,9 @@ class FakeRuntime(Mischief):
                         f"Image {container.image} could not be found on this host.", code="image-not-found"
                     )
                 image = found
-            self._kept[container.id] = _Kept(origin, container, _made(origin, container, image))
+            self._kept[container.id] = _Kept(
+                origin, container, _made(origin, container, image), self._program(container)
+            )
             self._tell(container.id)
 
     async def start(self, container_id: ContainerId) -> None:
@@ -181,6 +201,8 @@ class FakeRuntime(Mischief):
                 self._change(container_id, error=message, exit_code=127)
                 raise errors.Invalid(message)
             self.starts[container_id] += 1
+            if kept.program.exit_code is not None:
+                kept.program = self._program(kept.container)
             self._change(
                 container_id,
                 stage=Stage.RUNNING,
@@ -195,6 +217,8 @@ class FakeRuntime(Mischief):
             self.print(container_id, does.stderr, error=True)
             if does.exit_code is not None:
                 self.end(container_id, does.exit_code, oom_killed=does.oom_killed)
+            else:
+                kept.program.run()
 
     async def stop(self, container_id: ContainerId, timeout: int) -> None:
         async with self.call("stop", container_id):
@@ -298,6 +322,110 @@ class FakeRuntime(Mischief):
                 raise errors.Conflict("The limits cannot be changed: the container is gone from the runtime.")
             self._change(container_id, limits=replace(limits, disk=0))
 
+    # Talks
+
+    @asynccontextmanager
+    async def attach(self, container_id: ContainerId, *, stdin: bool, logs: bool) -> AsyncIterator[Talk]:
+        async with self.call("attach", container_id):
+            if self._stage(container_id) not in (Stage.CREATED, Stage.RUNNING):
+                raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.")
+            kept = self._kept[container_id]
+        before = [Piece(line.text, aside=line.error) for line in kept.lines] if logs else []
+        with kept.program.heard() as ear:
+            yield ProgramTalk(kept.program, ear, before=before, stdin=stdin and kept.container.interactive)
+
+    @asynccontextmanager
+    async def enter(
+        self, container_id: ContainerId, exec_id: ExecId, command: Sequence[str], *, terminal: bool, stdin: bool
+    ) -> AsyncIterator[Talk]:
+        async with self.call("enter", container_id):
+            if self._stage(container_id) is not Stage.RUNNING:
+                raise errors.Conflict("The command cannot be executed: the container does not run, or is paused.")
+        does = self._does(command)
+        program = Program(command, terminal=terminal, stdin=stdin)
+        self.entered[container_id, exec_id] = program
+        try:
+            with program.heard() as ear:
+                if does.missing:
+                    program.say(f'exec: "{command[0]}": executable file not found\n'.encode())
+                    program.end(_REFUSED)
+                program.say(does.stdout)
+                program.say(does.stderr, aside=True)
+                program.end(does.exit_code) if does.exit_code is not None else program.run()
+                yield ProgramTalk(program, ear, stdin=stdin)
+        finally:
+            program.end_input()
+            del self.entered[container_id, exec_id]
+
+    async def resize(self, container_id: ContainerId, exec_id: ExecId | None, width: int, height: int) -> None:
+        async with self.call("resize", container_id):
+            if exec_id is None:
+                self._running(container_id, "be resized")
+            elif (container_id, exec_id) not in self.entered:
+                raise errors.Invalid(f"no command {exec_id} runs in this container")
+            program = self._kept[container_id].program if exec_id is None else self.entered[container_id, exec_id]
+            if not program.terminal:
+                raise errors.Conflict("It has no terminal.")
+            program.size = (width, height)
+
+    # Measures
+
+    async def processes(self, container_id: ContainerId, arguments: str | None) -> Processes:
+        async with self.call("processes", container_id):
+            self._running(container_id, "list its processes")
+            if arguments is not None and not set(arguments) <= set("-eflauxww "):
+                raise errors.Invalid(f"ps does not take {arguments!r} for a container.")
+            command = " ".join(self._kept[container_id].seen.command)
+            return Processes(titles=("PID", "CMD"), rows=(("1", command),))
+
+    async def usage(self, container_id: ContainerId) -> Usage:
+        async with self.call("usage", container_id):
+            self._running(container_id, "be measured")
+            reading, limits = next(self._readings), self._kept[container_id].seen.limits or Resources()
+            return Usage(
+                read_at=float(self._clock()),
+                cpu=reading / 4,
+                system_cpu=reading * self._capacity.cpu,
+                cores=int(self._capacity.cpu),
+                memory=_MIB,
+                memory_limit=(limits.memory or self._capacity.memory) * _MIB,
+                block_read=reading * 4096,
+                block_written=reading * 8192,
+                received=reading * 100,
+                sent=reading * 200,
+                processes=1,
+            )
+
+    # Archives
+
+    @asynccontextmanager
+    async def get_archive(
+        self, container_id: ContainerId, path: str
+    ) -> AsyncIterator[tuple[PathStat, AsyncIterator[bytes]]]:
+        async with self.call("get_archive", container_id):
+            found, content = self._files(container_id).pack(path)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(content), 1000):
+                self.present()
+                yield content[start : start + 1000]
+
+        yield found, pieces()
+
+    async def put_archive(self, container_id: ContainerId, path: str, pieces: AsyncIterator[bytes]) -> None:
+        async with self.call("put_archive", container_id):
+            await self._files(container_id).unpack(path, pieces)
+
+    # Commits
+
+    async def commit(self, container_id: ContainerId, repository: str, tag: str) -> ImageFacts:
+        reference = Reference.parse(f"{repository}:{tag}")
+        async with self.call("commit", container_id):
+            if container_id not in self._kept:
+                raise errors.Conflict("No image can be made of the container: it is gone from the runtime.")
+            images = self._images or FakeImages()
+            return images.add(str(reference))
+
     # What they are made of
 
     async def _told(self, changes: "asyncio.Queue[ContainerId | None]") -> AsyncIterator[ContainerId]:
@@ -320,6 +448,28 @@ class FakeRuntime(Mischief):
                 return BEHAVIOURS.get(first, Behaviour())
             case _:
                 return Behaviour()
+
+    def _program(self, container: Container) -> Program:
+        def said(content: bytes, aside: bool) -> None:  # noqa: FBT001 - it is called by one place alone
+            kept, at = self._kept[container.id], float(self._clock())
+            kept.lines += [_Line(at, aside, line) for line in content.splitlines(keepends=True)]
+            kept.change()
+
+        return Program(
+            (*(container.entrypoint or ()), *(container.command or ())),
+            terminal=container.tty,
+            stdin=container.interactive,
+            said=said,
+            ended=lambda code: self.end(container.id, code),
+        )
+
+    def _entered(self, container_id: ContainerId) -> Sequence[Program]:
+        return [program for (each, _), program in self.entered.items() if each == container_id]
+
+    def _files(self, container_id: ContainerId) -> Files:
+        if container_id not in self._kept:
+            raise errors.Conflict("Files cannot be moved: the container is gone from the runtime.")
+        return self._kept[container_id].files
 
     def _stage(self, container_id: ContainerId) -> Stage:
         kept = self._kept.get(container_id)

@@ -14,18 +14,19 @@ import aiohttp
 from msgspec import Struct, field, json
 
 from higgins import errors
-from higgins.drivers.engine import Engine, Parameters
+from higgins.drivers.engine import Engine, Parameters, disk_full
 from higgins.drivers.runtimes.docker import terms
-from higgins.drivers.runtimes.docker.tar import Scrutiny
 from higgins.drivers.runtimes.docker.terms import name
+from higgins.drivers.tar import Scrutiny
 from higgins.model.ids import ContainerId
 from higgins.model.live import PathStat
 
 _STAT = "X-Docker-Container-Path-Stat"
 _INVALID = re.compile(
-    r"not a directory|invalid argument|file name too long|too many levels of symbolic links|cannot be empty|invalid tar|unexpected EOF",
+    r"not a directory|invalid argument|file name too long|too many levels of symbolic links|cannot be empty|error processing tar file",
     re.IGNORECASE,
 )
+_PREAMBLE = re.compile(r"^error processing tar file\([^)]*\): ", re.IGNORECASE)
 _READ_ONLY = re.compile(r"read-only|read only", re.IGNORECASE)
 _ROOT = re.compile(r"/\S*/(merged|rootfs|diff)(?=[/:\s])")
 """Where a container's root lies on its host, which is nobody's business."""
@@ -100,8 +101,8 @@ class DockerArchives:
             return errors.NotFound(f"There is nothing at {path} in the container.")
         if _READ_ONLY.search(text):
             return errors.Conflict(f"Nothing can be written at {path}: it is read-only.")
-        if _INVALID.search(text):
-            return errors.Invalid(f"Files cannot be moved at {path}: {text}")
+        if _INVALID.search(text) and not disk_full(text):
+            return errors.Invalid(f"Files cannot be moved at {path}: {_PREAMBLE.sub('', text)}")
         return await terms.sorted_by_remedy(self._engine, aiodocker.DockerError(error.status, text), "move the files")
 
 
