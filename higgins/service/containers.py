@@ -148,8 +148,11 @@ class Containers:
                     f"The requested host {spec.host} could not be found.", code="requested-host-not-found"
                 )
             self._check_name(db, caller.project_id, capsule.name, besides=None)
-            created = replace(capsule, name=capsule.name or self._generated(db, caller.project_id))
-            capsules.insert(db, created, now + self._deadlines.create)
+            deadline = now + self._deadlines.create
+            created = replace(
+                capsule, name=capsule.name or self._generated(db, caller.project_id), deadline=deadline
+            )
+            capsules.insert(db, created, deadline)
             actions.insert(db, _opened(caller, request, created, "create", now))
             return created
 
