@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from higgins import errors
 from higgins.agent.holds import Holds
 from higgins.agent.reporter import Reporter
+from higgins.agent.shelf import Shelf, order
 from higgins.agent.worker import Worker, Workplace
 from higgins.aio.bell import Bell
+from higgins.aio.jumps import Jumps
 from higgins.aio.patrol import patrol
 from higgins.link.messages import (
     Acknowledged,
@@ -29,7 +31,6 @@ from higgins.link.messages import (
 from higgins.logic.convergence import Outage
 from higgins.model.host import Inventory
 from higgins.model.ids import CapsuleId, ContainerId, HostId
-from higgins.protocols.image import ImageSource
 from higgins.protocols.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Agent:
         identity: Identity,
         connect: Connect,
         runtime: Runtime,
-        images: ImageSource,
+        shelf: Shelf,
         custom: Custom | None = None,
         *,
         holds: Holds | None = None,
@@ -85,10 +86,12 @@ class Agent:
         self._runtime = runtime
         self._custom = custom
         self._clock = clock
+        self._jumps = Jumps(clock)
+        self._shelf = shelf
         self._reporter = Reporter(retry=custom.retry)
         self._place = Workplace(
             runtime=runtime,
-            images=images,
+            shelf=shelf,
             reporter=self._reporter,
             clock=clock,
             holds=holds or Holds(),
@@ -106,7 +109,7 @@ class Agent:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with self._shelf.open(self._wanted_images), asyncio.TaskGroup() as group:
             self._group = group
             await self._take_stock()
             group.create_task(self._watch())
@@ -273,7 +276,24 @@ class Agent:
         else:
             self._sweep.ring()
 
+    def _wanted_images(self) -> Iterable[str]:
+        """Those that somebody here will be made of, or made again."""
+        for worker, _ in self._workers.values():
+            work = worker.work
+            for container in work.spec.all():
+                try:
+                    yield order(container, work.project_id, work.logins).image
+                except errors.Failure:
+                    continue  # Its worker says so.
+
+    def _mind_the_clock(self) -> None:
+        """The times of what runs cannot be compared any more with those of an outage before a jump."""
+        if self._jumps.since() and self._outage is not None and self._outage.ended is not None:
+            self._outage = None
+            self._tell_outage()
+
     async def _take_stock(self) -> Inventory:
+        self._mind_the_clock()
         trouble: str | None = None
         try:
             async with asyncio.timeout(self._custom.stock):
@@ -290,6 +310,7 @@ class Agent:
 
     async def _visit_all(self) -> float | None:
         """Remove what carries our mark but is assigned to nobody, and send a worker wherever something has changed unnoticed."""
+        self._mind_the_clock()
         if not self._complete:
             return None
         try:

@@ -25,6 +25,8 @@ class Reporter:
         self._sent: dict[CapsuleId, tuple[int, float]] = {}
         """Under which sequence, and when, that status was sent in this session."""
         self._sequence = 0
+        self._heard: dict[CapsuleId, Bell] = {}
+        """Those whose acknowledgement somebody waits for."""
 
     def report(self, capsule_id: CapsuleId, epoch: int, status: CapsuleStatus) -> None:
         """Have it told, now or when there is a session again."""
@@ -32,10 +34,18 @@ class Reporter:
         self._sent.pop(capsule_id, None)
         self._bell.ring()
 
+    async def until_heard(self, capsule_id: CapsuleId, timeout: float) -> None:
+        """Until the newest status of it has been acknowledged, but not longer than `timeout` seconds."""
+        if capsule_id in self._waiting:
+            await self._heard.setdefault(capsule_id, Bell()).wait(timeout)
+            self._heard.pop(capsule_id, None)
+
     def forget(self, capsule_id: CapsuleId) -> None:
         """It is assigned to another host, or to none."""
         self._waiting.pop(capsule_id, None)
         self._sent.pop(capsule_id, None)
+        if capsule_id in self._heard:
+            self._heard[capsule_id].ring()
 
     def acknowledged(self, sequences: tuple[int, ...]) -> None:
         """Stored. An answer to something that a newer status has replaced means nothing."""

@@ -1,27 +1,60 @@
 """Brings one capsule where it was asked to be, one step at a time, and keeps it there."""
 
+import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from higgins import errors
 from higgins.agent.holds import Holds
 from higgins.agent.reporter import Reporter
+from higgins.agent.shelf import Shelf, Supply, order
+from higgins.agent.story import Story
 from higgins.aio import race
 from higgins.aio.bell import Bell
+from higgins.aio.beside import beside
 from higgins.link.messages import Work
 from higgins.logic import convergence
-from higgins.logic.convergence import Create, Outage, Pause, Remove, Rest, Start, Step, Stop, Unpause
-from higgins.model.capsule import CapsuleStatus, Container, ContainerStatus, Desired, Observation, PullPolicy, Stage
+from higgins.logic.convergence import (
+    Create,
+    Heal,
+    Outage,
+    Pause,
+    Prepare,
+    Remove,
+    Rest,
+    Start,
+    Step,
+    Stop,
+    Unpause,
+    Update,
+)
+from higgins.model.capsule import (
+    CapsuleStatus,
+    Container,
+    ContainerStatus,
+    Desired,
+    Observation,
+    Progress,
+    PullPolicy,
+    Resources,
+    Stage,
+)
 from higgins.model.ids import ContainerId
-from higgins.protocols.image import ImageSource
-from higgins.protocols.runtime import Origin, Pauses, Runtime
+from higgins.protocols.runtime import Origin, Pauses, Runtime, Updates
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_PROGRESS = 0.5
+"""Seconds between two reports on an image that is being fetched."""
+_HEARD = 5.0
+"""Seconds in which the control plane should have written down what is about to be done. While it is away, this is done all the same."""
+_UNWELL = "It stays unhealthy; it is being made again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +62,11 @@ class Workplace:
     """What all workers of a host share."""
 
     runtime: Runtime
-    images: ImageSource
+    shelf: Shelf
     reporter: Reporter
     clock: Callable[[], float]
+    """The time of day; whatever waits goes by `steady`."""
+    steady: Callable[[], float] = time.monotonic
     holds: Holds = field(default_factory=Holds)
     patrol: float = 600.0
     """Seconds after which a worker looks at its capsule though nothing was heard."""
@@ -54,6 +89,12 @@ class Worker:
         """Nobody has looked since that was written down."""
         self._reported: CapsuleStatus
         self._pause: float
+        self._taking: Step | None = None
+        self._since: dict[ContainerId, tuple[object, float]] = {}
+        """Since when each has been seen as it is."""
+        self._story: Story
+        self._fetching: str | None = None
+        self._progress: Progress | None = None
         self._begin(work)
 
     @property
@@ -72,7 +113,7 @@ class Worker:
         self._work = work
         if theirs > mine:
             self.retry()
-        elif work.status != self._reported:
+        elif work.status != replace(self._reported, steps=work.status.steps):
             # The control plane knows something else than it was told last: tell it again.
             self._tell(self._reported)
 
@@ -115,34 +156,71 @@ class Worker:
         self._known = dict(work.status.containers)
         self._unwatched = True
         self._reported = work.status
+        self._story = Story(self._place.clock, work.status.acting, work.status.steps)
         self._pause = _FIRST_PAUSE
         self._bell.ring()
 
     async def _visit(self) -> float | None:
         """Take steps until there is nothing to do now; returns in how many seconds there may be."""
-        place = self._place
+        last: Step | None = None
         while True:
             self._changed.hush()
             work = self._acting = self._work
-            seen = self._as_meant(await place.runtime.list([container.id for container in work.spec.all()]))
+            self._taking = None
+            there = await self._place.runtime.list([container.id for container in work.spec.all()])
+            seen = self._as_meant(there)
             if work is not self._work:
                 continue
             self._known = convergence.absorb(
                 work.spec, work.epoch, seen, self._known, self.outage, unwatched=self._unwatched
             )
             self._unwatched = False
-            if self._has_failed(work):
+            self._turn_to(work)
+            kept = self._has_failed(work) and self._reported.kept
+            if self._has_failed(work) and not kept:
                 self._report(work, settled=True, reason=self._reported.reason, failed=True)
                 return None
-            now = place.clock()
-            match convergence.next_step(work.spec, work.epoch, seen, self._known, now):
-                case Rest(settled=settled, until=until, failure=failure):
+            match convergence.next_step(work.spec, work.epoch, seen, self._known, self._waited(seen), content=kept):
+                case Rest(settled=settled, again=again, failure=failure):
                     self._pause = _FIRST_PAUSE
-                    self._report(work, settled=settled, reason=failure, failed=failure is not None)
-                    return None if until is None else max(0.0, until - now)
+                    reason = self._reported.reason if kept and failure is None else failure
+                    self._report(
+                        work,
+                        settled=settled,
+                        reason=reason,
+                        failed=kept or failure is not None,
+                        kept=kept and failure is None,
+                    )
+                    return again
                 case step:
+                    self._taking = step
+                    if isinstance(step, Update) and step == last:
+                        raise errors.Unavailable("The runtime has not taken the new limits on.")
+                    last = step
                     if await self._take(step, work) and work.epoch == self._work.epoch:
                         self._known = convergence.taken(step, work.spec, self._known)
+                        if isinstance(step, Prepare | Heal):
+                            await self._write_down(work, _UNWELL if isinstance(step, Heal) else None)
+
+    def _turn_to(self, work: Work) -> None:
+        if self._story.generation != work.spec.generation:
+            self._story = Story(self._place.clock, work.spec.generation)
+        self._story.over = self._has_settled(work)
+
+    def _waited(self, seen: Mapping[ContainerId, Observation]) -> Mapping[ContainerId, float]:
+        now = self._place.steady()
+        before = self._since
+        self._since = {}
+        for container_id, found in seen.items():
+            state = (found.stage, found.started_at, found.finished_at)
+            known = before.get(container_id)
+            self._since[container_id] = known if known is not None and known[0] == state else (state, now)
+        return {container_id: now - began for container_id, (_, began) in self._since.items()}
+
+    async def _write_down(self, work: Work, reason: str | None) -> None:
+        """Have the control plane know of what is about to be done, should this agent not live to say it."""
+        self._report(work, settled=self._has_settled(work), reason=reason)
+        await self._unless_changed(self._place.reporter.until_heard(work.capsule_id, _HEARD))
 
     def _as_meant(self, seen: Mapping[ContainerId, Observation]) -> Mapping[ContainerId, Observation]:
         """What the runtime freezes for a moment runs, for everybody else: neither is it shown as paused, nor let go in the middle."""
@@ -168,19 +246,28 @@ class Worker:
         runtime = self._place.runtime
         log.info("%s: %s", work.capsule_id, _worded(step))
         match step:
-            case Create(container=container):
-                return await self._create(container, work)
-            case Start(container_id=container_id):
-                await runtime.start(container_id)
-            case Stop(container_id=container_id, timeout=timeout):
-                # Whoever wants it gone at once need not wait until the time that somebody else gave it is over.
-                return await self._unless_changed(runtime.stop(container_id, timeout))
-            case Remove(container_id=container_id):
-                await runtime.remove(container_id)
-            case Pause(container_id=container_id):
-                await self._pauses().pause(container_id)
-            case Unpause(container_id=container_id):
-                await self._pauses().unpause(container_id)
+            case Heal():
+                return True
+            case Prepare(container=container):
+                with self._story.telling("prepare"):
+                    return await self._ready(container, work) is not None
+            case Create(container=container, at_hand=at_hand):
+                return await self._create(container, work, at_hand=at_hand)
+        with self._story.telling(type(step).__name__.lower()):
+            match step:
+                case Start(container_id=container_id):
+                    await runtime.start(container_id)
+                case Stop(container_id=container_id, timeout=timeout):
+                    # Whoever wants it gone at once need not wait until the time that somebody else gave it is over.
+                    return await self._unless_changed(runtime.stop(container_id, timeout))
+                case Remove(container_id=container_id):
+                    await runtime.remove(container_id)
+                case Pause(container_id=container_id):
+                    await self._pauses().pause(container_id)
+                case Unpause(container_id=container_id):
+                    await self._pauses().unpause(container_id)
+                case Update(container_id=container_id, limits=limits):
+                    await self._update(container_id, limits)
         return True
 
     def _pauses(self) -> Pauses:
@@ -189,10 +276,17 @@ class Worker:
             raise errors.Invalid("The runtime of this host cannot pause containers.")
         return runtime
 
-    async def _create(self, container: Container, work: Work) -> bool:
-        policy = container.pull or PullPolicy.IF_NOT_PRESENT
-        if policy is PullPolicy.ALWAYS and not await self._fetch(container, work):
+    async def _update(self, container_id: ContainerId, limits: Resources) -> None:
+        runtime = self._place.runtime
+        if not isinstance(runtime, Updates):
+            raise errors.Invalid("The runtime of this host cannot change the limits of a container.")
+        await runtime.update(container_id, limits)
+
+    async def _create(self, container: Container, work: Work, *, at_hand: bool) -> bool:
+        supply = await self._ready(container, work, at_hand=at_hand)
+        if supply is None:
             return False
+        wanted = order(container, work.project_id, work.logins)
         origin = Origin(
             capsule_id=work.capsule_id,
             project_id=work.project_id,
@@ -201,32 +295,54 @@ class Worker:
             rebuilds=work.spec.rebuilds,
             handler=work.spec.runtime,
         )
-        # Made first and fetched only if that fails: the image is there in most cases, and asking costs a call.
-        try:
-            await self._place.runtime.create(origin, container)
-        except errors.NotFound as missing:
-            if missing.name != "image-not-found":
-                raise
-            if policy is PullPolicy.NEVER:
-                raise errors.NotFound(
-                    f"Image {container.image} is not on the host, and its pull policy is never; use another policy, or put it there.",
-                    code="image-not-found",
+        with self._story.telling("create"):
+            try:
+                await self._place.runtime.create(origin, replace(container, image=wanted.image))
+            except errors.NotFound as missing:
+                if missing.name != "image-not-found":
+                    raise
+                raise errors.Unavailable(
+                    f"Image {container.image} vanished right after it was looked for."
                 ) from missing
-            if policy is PullPolicy.ALWAYS:
-                raise errors.Unavailable(f"Image {container.image} vanished right after it was fetched.") from missing
-            if not await self._fetch(container, work):
-                return False
-            await self._place.runtime.create(origin, container)
+            if not await self._place.shelf.stands(wanted, supply):
+                await self._place.runtime.remove(container.id)
+                raise errors.Unavailable(f"Image {container.image} was replaced while a container was made of it.")
         return True
 
-    async def _fetch(self, container: Container, work: Work) -> bool:
-        self._report(
-            work,
-            settled=self._has_settled(work),
-            reason=self._reported.reason,
-            activity=f"Pulling image {container.image}",
-        )
-        return await self._unless_changed(self._place.images.fetch(container.image))
+    async def _ready(self, container: Container, work: Work, *, at_hand: bool = False) -> Supply | None:
+        """The image is here, and its project may have it; None if newer work came in between. `at_hand`: any that is here will do."""
+        wanted = order(container, work.project_id, work.logins)
+        if at_hand and wanted.policy is PullPolicy.ALWAYS:
+            wanted = replace(wanted, policy=PullPolicy.IF_NOT_PRESENT)
+        supply: Supply | None = None
+
+        async def attempt() -> None:
+            nonlocal supply
+            self._fetching, self._progress = container.image, None
+            async with beside() as start:
+                with ExitStack() as pull:
+                    shown = Bell()
+
+                    def tell(progress: Progress) -> None:
+                        if self._progress is None:
+                            pull.enter_context(self._story.telling("pull"))
+                            start(self._show_progress(work, shown))
+                        self._progress = progress
+                        shown.ring()
+
+                    supply = await self._place.shelf.ready(wanted, tell)
+
+        try:
+            arrived = await self._unless_changed(attempt())
+        finally:
+            self._fetching = self._progress = None
+        return supply if arrived else None
+
+    async def _show_progress(self, work: Work, shown: Bell) -> None:
+        while True:
+            await shown.wait(None)
+            self._report(work, settled=self._has_settled(work), reason=self._reported.reason)
+            await asyncio.sleep(_PROGRESS)
 
     async def _unless_changed(self, effect: Coroutine[Any, Any, object]) -> bool:
         """Wait for an effect, but leave it when newer work arrives; whether it came to its end."""
@@ -241,7 +357,9 @@ class Worker:
             return 0.0
         if failure.permanent:
             log.warning("%s: %s", work.capsule_id, failure.message)
-            self._report(work, settled=True, reason=failure.message, failed=True)
+            # To change what is there has failed: what is there has not.
+            kept = isinstance(self._taking, Prepare | Update)
+            self._report(work, settled=True, reason=failure.message, failed=True, kept=kept)
             return _FIRST_PAUSE  # Then it only looks at what there is now.
         if self.outage is not None and self.outage.ended is None:
             self._known = self._judged_again(work, self.outage)
@@ -257,7 +375,7 @@ class Worker:
         return convergence.absorb(work.spec, work.epoch, there, self._known, outage)
 
     def _report(
-        self, work: Work, *, settled: bool, reason: str | None, failed: bool = False, activity: str | None = None
+        self, work: Work, *, settled: bool, reason: str | None, failed: bool = False, kept: bool = False
     ) -> None:
         status = CapsuleStatus(
             generation=work.spec.generation if settled else self._reported.generation,
@@ -265,7 +383,11 @@ class Worker:
             containers=dict(self._known),
             reason=reason,
             failed=failed,
-            activity=activity,
+            kept=kept,
+            activity=f"Pulling image {self._fetching}" if self._progress is not None else None,
+            progress=self._progress,
+            acting=self._story.generation,
+            steps=self._story.steps,
         )
         # What belongs to an earlier assignment would be taken for news of this one.
         if work.epoch == self._work.epoch and status != self._reported:
@@ -278,8 +400,8 @@ class Worker:
 
 def _worded(step: Step) -> str:
     match step:
-        case Create(container=container):
-            return f"create {container.id} from {container.image}"
+        case Create(container=container) | Prepare(container=container):
+            return f"{type(step).__name__.lower()} {container.id} from {container.image}"
         case Stop(container_id=container_id, timeout=timeout):
             return f"stop {container_id} within {timeout} s"
         case _:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from higgins.control.unassign import unassign
 from higgins.model.action import Outcome
 from higgins.model.capsule import Capsule, Desired, GivenUp
+from higgins.service import retraction
 from higgins.service.hints import Hints
 from higgins.store import actions, capsules
 from higgins.store.database import Connection, Database
@@ -14,6 +15,8 @@ from higgins.store.database import Connection, Database
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
+_ACCEPTANCE = 120.0
+"""Seconds in which a host has to have heard that a change is taken back."""
 
 
 class DeadlineWatch:
@@ -48,6 +51,10 @@ def _give_up(db: Connection, capsule: Capsule, now: float) -> Capsule:
         log.warning("%s is forgotten without its host %s, as force asked", capsule.id, capsule.host)
         return unassign(db, capsule, None)
     reason = _reason(capsule)
+    if retraction.reversible(capsule):
+        log.warning("%s stays as it was: %s", capsule.id, reason)
+        actions.close(db, capsule.id, upto=spec.generation, outcome=Outcome.ERROR, message=reason, now=now)
+        return retraction.take_back(db, capsule, reason, deadline=now + _ACCEPTANCE, now=now)
     given_up = GivenUp(generation=spec.generation, reason=reason)
     log.warning("%s gave up waiting: %s", capsule.id, reason)
     actions.close(db, capsule.id, upto=spec.generation, outcome=Outcome.ERROR, message=reason, now=now)
@@ -63,22 +70,28 @@ def _never_stood(capsule: Capsule) -> bool:
 
 def _reason(capsule: Capsule) -> str:
     """What the user can act on: what did not happen, and what is known of why."""
+    spec = capsule.spec
+    if retraction.reversible(capsule) and spec.former is not None:
+        doing = "Rebuilding" if spec.former.rebuilds < spec.rebuilds else "Updating"
+        return f"{doing} did not finish in time: {_why(capsule)}; try again."
     doing = {
         Desired.CREATED: "Creating",
         Desired.RUNNING: "Starting",
         Desired.STOPPED: "Stopping",
         Desired.PAUSED: "Pausing",
         Desired.DELETED: "Deleting",
-    }[capsule.spec.desired]
-    if capsule.assignment.host_id is None:
-        why = "no host took it"
-    elif capsule.assignment.host_lost:
-        why = "its host is not connected"
-    else:
-        why = capsule.status.reason or capsule.status.activity or "its host has not answered"
+    }[spec.desired]
     remedy = (
         "try again, or ask an operator to delete it by force"
-        if capsule.spec.desired is Desired.DELETED
+        if spec.desired is Desired.DELETED
         else "try again, or delete it"
     )
-    return f"{doing} did not finish in time: {why.rstrip('.')}; {remedy}."
+    return f"{doing} did not finish in time: {_why(capsule)}; {remedy}."
+
+
+def _why(capsule: Capsule) -> str:
+    if capsule.assignment.host_id is None:
+        return "no host took it"
+    if capsule.assignment.host_lost:
+        return "its host is not connected"
+    return (capsule.status.reason or capsule.status.activity or "its host has not answered").rstrip(".")

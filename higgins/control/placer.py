@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from higgins import errors
 from higgins.logic import placement
 from higgins.logic.placement import Ratios, Refused
-from higgins.model.action import Outcome
+from higgins.model.action import Outcome, Step
 from higgins.model.capsule import Assignment, Capsule, GivenUp, Provision
 from higgins.model.host import Host
 from higgins.model.ids import HostId
@@ -67,13 +67,13 @@ class Placer:
                 case Refused() as refused:
                     done += self._refuse(db, capsule, refused.sentence(), now)
                 case chosen:
-                    placed = self._claim(db, capsule, by_id[chosen])
+                    placed = self._claim(db, capsule, by_id[chosen], now)
                     if placed is not None:
                         done.append(placed)
                         by_id[chosen] = replace(by_id[chosen], allocated=by_id[chosen].allocated + capsule.spec.claim())
         return done, len(waiting) - len(done), len(waiting) == _AT_ONCE
 
-    def _claim(self, db: Connection, capsule: Capsule, host: Host) -> Capsule | None:
+    def _claim(self, db: Connection, capsule: Capsule, host: Host, now: float) -> Capsule | None:
         """None if somebody was quicker: with the host's last room, or with the capsule."""
         claim = capsule.spec.claim()
         if not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
@@ -86,6 +86,7 @@ class Placer:
         except errors.Conflict:
             hosts.release(db, host.id, claim)
             return None
+        actions.tell(db, capsule.id, capsule.spec.generation, [_scheduled(capsule, now, None)])
         log.info("%s placed on %s, epoch %d", capsule.id, host.name, assignment.epoch)
         return placed
 
@@ -95,6 +96,18 @@ class Placer:
             refused = capsules.write_assignment(db, capsule, replace(capsule.assignment, given_up=given_up), close=True)
         except errors.Conflict:
             return []
+        actions.tell(db, capsule.id, capsule.spec.generation, [_scheduled(capsule, now, sentence)])
         actions.close(db, capsule.id, upto=capsule.spec.generation, outcome=Outcome.ERROR, message=sentence, now=now)
         log.info("%s not placed: %s", capsule.id, sentence)
         return [refused]
+
+
+def _scheduled(capsule: Capsule, now: float, refusal: str | None) -> Step:
+    """Which host it is, is for operators only; they read it at the container."""
+    return Step(
+        name="schedule",
+        started_at=capsule.updated_at or capsule.created_at,
+        finished_at=now,
+        outcome=Outcome.SUCCESS if refusal is None else Outcome.ERROR,
+        message=refusal,
+    )

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Sequence
 
 from higgins.model.capsule import Capsule
+from higgins.service import forgetting
 from higgins.service.hints import Hints
-from higgins.store import capsules, hosts
+from higgins.store import capsules
 from higgins.store.database import Connection, Database
 
 log = logging.getLogger(__name__)
@@ -14,7 +15,8 @@ _AT_ONCE = 200
 
 
 class Reaper:
-    """One visit removes what no host holds any more, and gives back what it had claimed.
+    """One visit forgets what no host holds any more: what was never told to one, or lies on one that is down. What a host has removed is
+    forgotten where it says so; only what was allotted besides may keep that waiting for a while.
 
     What is assigned to a host that is down goes as well: when that host returns, the capsule is in no assignment of its, and it removes the remains.
     """
@@ -36,7 +38,5 @@ class Reaper:
 def _reap(db: Connection) -> Sequence[Capsule]:
     leaving = capsules.leaving(db, _AT_ONCE)
     for capsule in leaving:
-        if capsule.assignment.host_id is not None:
-            hosts.release(db, capsule.assignment.host_id, capsule.assignment.claim)
-        capsules.delete(db, capsule)
+        forgetting.forget(db, capsule)
     return leaving

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from higgins.logic import restart
 from higgins.model.capsule import (
     CapsuleSpec,
+    Condition,
     Container,
     ContainerStatus,
     Desired,
+    Health,
     Observation,
+    Resources,
     RestartName,
     RestartPolicy,
     Stage,
@@ -21,10 +24,19 @@ from higgins.model.ids import ContainerId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare:
+    """Have at hand what a container is to be made anew from. Changes nothing about what is there."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
     """Make a container, fetching its image if need be."""
 
     container: Container
+    at_hand: bool = False
+    """Its image has been made sure of: it is fetched only if it is missing, whatever the pull policy says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,26 +78,50 @@ class Unpause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Hold what is there to other limits."""
+
+    container_id: ContainerId
+    limits: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heal:
+    """Write down that an unhealthy container is going to be made again, before anything is done to it.
+
+    Whoever comes after a crash could not tell a run that was ended for this from one that ended by itself.
+    """
+
+    container_id: ContainerId
+    heals: int
+    """How often in a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
     """Nothing to do now."""
 
     settled: bool = True
     """What was asked is there. False: something has to happen by itself first."""
-    until: float | None = None
-    """Look again then, even if nothing was heard."""
+    again: float | None = None
+    """Look again in so many seconds, even if nothing was heard."""
     failure: str | None = None
     """Why it will never be there."""
 
 
-Step = Create | Start | Stop | Remove | Pause | Unpause
+Step = Prepare | Create | Start | Stop | Remove | Pause | Unpause | Update | Heal
 Known = Mapping[ContainerId, ContainerStatus]
 Seen = Mapping[ContainerId, Observation]
+Waited = Mapping[ContainerId, float]
 
 
-def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: float) -> Step | Rest:
+def next_step(
+    spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, waited: Waited, *, content: bool = False
+) -> Step | Rest:
     """The one step to take now for a capsule that is assigned to this host under `epoch`.
 
-    `seen` is all that the runtime has of this capsule, `known` what `absorb` made of it.
+    `seen` is all that the runtime has of this capsule, `known` what `absorb` made of it, `waited` for how many seconds this host has seen each as it is.
+    `content`: what is there is kept as it is made; to change it has turned out to be impossible.
     """
     wanted = {container.id for container in spec.all()}
     for found in seen.values():
@@ -95,7 +131,7 @@ def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: floa
         return _ending(spec, seen)
     if spec.desired in (Desired.RUNNING, Desired.PAUSED):
         for container in spec.init:
-            ahead = _initial(spec, container, seen.get(container.id), _status(known, container), now)
+            ahead = _initial(spec, _Case.of(container, seen, known, waited))
             if ahead is not None:
                 return ahead
     else:
@@ -105,14 +141,14 @@ def next_step(spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, now: floa
                 return ahead
     looks: list[float] = []
     for container in spec.containers:
-        match _regular(spec, container, seen.get(container.id), _status(known, container), now):
+        match _regular(spec, _Case.of(container, seen, known, waited), content=content):
             case None:
                 continue
-            case Rest(until=until) if until is not None:
-                looks.append(until)
+            case Rest(again=again) if again is not None:
+                looks.append(again)
             case ahead:
                 return ahead
-    return Rest(until=min(looks, default=None))
+    return Rest(again=min(looks, default=None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +160,13 @@ class Outage:
     """None: it goes on."""
 
 
+_UP = (Desired.RUNNING, Desired.PAUSED)
+_ALIVE = (Stage.RUNNING, Stage.PAUSED)
+
 _SHUTDOWN = 20.0
 """Seconds that a runtime takes at most to end its containers before it goes away itself."""
+_FINEST_CPU = 0.001
+"""Cores: what differs by less is the same, in the other's arithmetic."""
 _FOUND_DEAD = 255
 """The exit code that an engine writes down for what it finds dead when it comes back."""
 
@@ -140,7 +181,9 @@ def absorb(
     # What is left of another assignment says nothing about this one: how it ended must not pass for an end of what was asked here.
     mine = {found.container_id: found for found in seen.values() if found.epoch == epoch}
     return {
-        container.id: _absorbed(container, mine.get(container.id), known.get(container.id), outage, unwatched=unwatched)
+        container.id: _absorbed(
+            spec, container, mine.get(container.id), known.get(container.id), outage, unwatched=unwatched
+        )
         for container in spec.all()
     }
 
@@ -148,20 +191,49 @@ def absorb(
 def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, ContainerStatus]:
     """What is known once a step has succeeded."""
     after = dict(known)
-    if isinstance(step, Start):
-        before = known.get(step.container_id, ContainerStatus())
-        attempts = before.attempts + 1 if step.again else 0
-        # The run that had ended is history: should the new one vanish before anybody looks, that is no end by itself.
-        last = before.observed
-        begun = last and replace(last, stage=Stage.RUNNING, started_at=None, finished_at=None, exit_code=None)
-        after[step.container_id] = replace(
-            before, observed=begun, restarts=spec.restarts, attempts=attempts, waiting=False, interrupted=False
-        )
+    match step:
+        case Start(container_id=started, again=again):
+            before = known.get(started, ContainerStatus())
+            # The run that had ended is history: should the new one vanish before anybody looks, that is no end by itself.
+            last = before.observed
+            after[started] = replace(
+                before,
+                observed=last and replace(last, stage=Stage.RUNNING, started_at=None, finished_at=None, exit_code=None),
+                restarts=spec.restarts,
+                attempts=before.attempts + 1 if again else 0,
+                waiting=False,
+                interrupted=False,
+                healing=False,
+            )
+        case Prepare(container=container):
+            after[container.id] = replace(known.get(container.id, ContainerStatus()), prepared=spec.rebuilds)
+        case Heal(container_id=ill, heals=heals):
+            after[ill] = replace(known.get(ill, ContainerStatus()), healing=True, heals=heals)
     return after
 
 
-def _status(known: Known, container: Container) -> ContainerStatus:
-    return known.get(container.id) or ContainerStatus()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One container, and all that bears on it."""
+
+    container: Container
+    found: Observation | None
+    """None: the runtime has none."""
+    status: ContainerStatus
+    waited: float
+
+    @classmethod
+    def of(cls, container: Container, seen: Seen, known: Known, waited: Waited) -> "_Case":
+        return cls(
+            container=container,
+            found=seen.get(container.id),
+            status=known.get(container.id) or ContainerStatus(),
+            waited=waited.get(container.id, 0.0),
+        )
+
+    @property
+    def stage(self) -> Stage:
+        return self.found.stage if self.found else Stage.ABSENT
 
 
 def _stage(seen: Seen, container: Container) -> Stage:
@@ -170,6 +242,7 @@ def _stage(seen: Seen, container: Container) -> Stage:
 
 
 def _absorbed(
+    spec: CapsuleSpec,
     container: Container,
     found: Observation | None,
     before: ContainerStatus | None,
@@ -179,16 +252,47 @@ def _absorbed(
 ) -> ContainerStatus:
     status = before or ContainerStatus()
     if found is None:
-        return replace(status, observed=_lost(status), waiting=False, interrupted=False)
+        healing = status.healing and spec.desired in _UP
+        return replace(status, observed=_lost(status), waiting=False, interrupted=False, healing=healing)
+    found = replace(found, health=_condition(found, status.observed))
     # The mark that it was created with tells which start the first run answers, even if nobody lived to say so.
     answered = max(status.restarts, found.restarts) if found.started_at is not None else status.restarts
-    waiting = found.stage is Stage.EXITED and restart.due(container.restart, found, status) is not None
     interrupted = found.stage is Stage.EXITED and (
         _cut_short(found, status.observed, outage, unwatched=unwatched)
         or _taken_away(found, status.observed)
+        or _ended_for_another(found, status)
         or (status.interrupted and _same_run(found, status.observed))
     )
-    return replace(status, observed=found, restarts=answered, waiting=waiting, interrupted=interrupted)
+    return replace(
+        status,
+        observed=found,
+        restarts=answered,
+        waiting=found.stage is Stage.EXITED and restart.pause(container.restart, found, status) is not None,
+        interrupted=interrupted,
+        healing=status.healing and spec.desired in _UP and _still_ill(found, status.observed),
+        prepared=status.prepared if spec.outdates(found) else 0,
+    )
+
+
+def _condition(found: Observation, last: Observation | None) -> Health | None:
+    """What its health is. That of a run that is over says nothing; and while all is well, what each check printed is no news."""
+    if found.stage not in (Stage.RUNNING, Stage.PAUSED) or found.health is None:
+        return None
+    if found.health.condition is Condition.HEALTHY and last is not None and last.health is not None:
+        if last.health.condition is Condition.HEALTHY:
+            return last.health
+    return found.health
+
+
+def _still_ill(found: Observation, last: Observation | None) -> bool:
+    """Whether what is being healed is the run that was unhealthy, or not started yet: with the next run it is over."""
+    return found.stage is Stage.CREATED or _same_run(found, last)
+
+
+def _ended_for_another(found: Observation, status: ContainerStatus) -> bool:
+    """Whether this host may have ended it to make another one from a new image: that is no end by itself, should the new one never come."""
+    last = status.observed
+    return status.prepared > found.rebuilds and _same_run(found, last) and last is not None and last.stage in _ALIVE
 
 
 def _taken_away(found: Observation, last: Observation | None) -> bool:
@@ -247,11 +351,10 @@ def _stopping(spec: CapsuleSpec, container_id: ContainerId, stage: Stage) -> Ste
             return None
 
 
-def _initial(
-    spec: CapsuleSpec, container: Container, found: Observation | None, status: ContainerStatus, now: float
-) -> Step | Rest | None:
+def _initial(spec: CapsuleSpec, case: _Case) -> Step | Rest | None:
     """An init container has to run to a good end, once; None when it has."""
-    last = found or status.observed
+    container, status = case.container, case.status
+    last = case.found or status.observed
     if (
         last is not None
         and last.finished_at is not None
@@ -259,7 +362,7 @@ def _initial(
         and last.exit_code == 0
     ):
         return None
-    match found.stage if found else Stage.ABSENT:
+    match case.stage:
         case Stage.ABSENT:
             return Create(container=container)
         case Stage.CREATED:
@@ -269,15 +372,17 @@ def _initial(
         case Stage.RUNNING:
             return Rest(settled=False)
         case Stage.EXITED:
-            assert found is not None
+            assert case.found is not None
             if status.interrupted or status.restarts < spec.restarts:
-                return _anew(found)
-            when = restart.due(_retried(container.restart), found, status)
-            if when is None:
+                return _anew(case.found)
+            pause = restart.pause(_retried(container.restart), case.found, status)
+            if pause is None:
                 return Rest(
-                    failure=f"The init container {container.name} ended with exit code {found.exit_code}; the others were not started."
+                    failure=f"The init container {container.name} ended with exit code {case.found.exit_code}; the others were not started."
                 )
-            return _anew(found, again=True) if when <= now else Rest(settled=False, until=when)
+            if pause <= case.waited:
+                return _anew(case.found, again=True)
+            return Rest(settled=False, again=pause - case.waited)
 
 
 def _retried(policy: RestartPolicy | None) -> RestartPolicy | None:
@@ -287,32 +392,58 @@ def _retried(policy: RestartPolicy | None) -> RestartPolicy | None:
     return policy
 
 
-def _regular(
-    spec: CapsuleSpec, container: Container, found: Observation | None, status: ContainerStatus, now: float
-) -> Step | Rest | None:
-    stage = found.stage if found else Stage.ABSENT
+def _regular(spec: CapsuleSpec, case: _Case, *, content: bool) -> Step | Rest | None:
+    found = case.found
+    if found is None or content:
+        return _as_asked(spec, case, stale=case.status.restarts < spec.restarts)
+    if spec.outdates(found):
+        return _rebuilt(spec, case)
+    ahead = _as_asked(spec, case, stale=case.status.restarts < spec.restarts)
+    limits = case.container.limits
+    if isinstance(ahead, Rest | None) and not found.leaving and _differ(found.limits, limits):
+        return Update(container_id=found.container_id, limits=limits)
+    return ahead
+
+
+def _rebuilt(spec: CapsuleSpec, case: _Case) -> Step | Rest | None:
+    """The way from what is there to another one made from the image as it is asked for now: nothing is lost before that can be had."""
+    assert case.found is not None
+    if case.status.prepared == spec.rebuilds:
+        return _stopping(spec, case.container.id, case.stage) or Remove(container_id=case.container.id)
+    # The fresh start that is asked for is meant for the new one.
+    ahead = _as_asked(spec, case, stale=False)
+    return Prepare(container=case.container) if isinstance(ahead, Rest | None) else ahead
+
+
+def _differ(there: Resources | None, asked: Resources) -> bool:
+    return there is not None and (there.memory != asked.memory or abs(there.cpu - asked.cpu) >= _FINEST_CPU)
+
+
+def _as_asked(spec: CapsuleSpec, case: _Case, *, stale: bool) -> Step | Rest | None:
+    """`stale`: a fresh start has been asked for that has not happened."""
     match spec.desired:
-        case Desired.CREATED:
-            if stage is Stage.ABSENT:
-                return Create(container=container)
-            return _stopping(spec, container.id, stage)
-        case Desired.STOPPED:
+        case Desired.CREATED if case.stage is Stage.ABSENT:
+            return _made(spec, case)
+        case Desired.CREATED | Desired.STOPPED:
             # What was lost while it was stopped is made again by the next start.
-            return _stopping(spec, container.id, stage)
+            return _stopping(spec, case.container.id, case.stage)
+        case _ if case.status.healing and case.stage in (*_ALIVE, Stage.EXITED):
+            return _stopping(spec, case.container.id, case.stage) or Remove(container_id=case.container.id)
         case _:
-            return _running(spec, container, found, status, now)
+            return _running(spec, case, stale=stale)
 
 
-def _running(
-    spec: CapsuleSpec, container: Container, found: Observation | None, status: ContainerStatus, now: float
-) -> Step | Rest | None:
-    stale = status.restarts < spec.restarts
-    match found.stage if found else Stage.ABSENT:
+def _made(spec: CapsuleSpec, case: _Case) -> Step:
+    at_hand = case.status.healing or 0 < spec.rebuilds == case.status.prepared
+    return Create(container=case.container, at_hand=at_hand)
+
+
+def _running(spec: CapsuleSpec, case: _Case, *, stale: bool) -> Step | Rest | None:
+    container, status = case.container, case.status
+    match case.stage:
         case Stage.ABSENT:
-            lost = status.observed
-            ended = lost is not None and lost.finished_at is not None
-            over = ended and not stale and lost is not None and restart.due(container.restart, lost, status) is None
-            return None if over else Create(container=container)
+            over = not stale and not status.healing and _over(container, status)
+            return None if over else _made(spec, case)
         case Stage.CREATED:
             return Start(container_id=container.id)
         case Stage.PAUSED:
@@ -322,15 +453,32 @@ def _running(
         case Stage.RUNNING:
             if stale:
                 return Stop(container_id=container.id, timeout=spec.stop_timeout)
-            return Pause(container_id=container.id) if spec.desired is Desired.PAUSED else None
+            return Pause(container_id=container.id) if spec.desired is Desired.PAUSED else _watched(spec, case)
         case Stage.EXITED:
-            assert found is not None
+            assert case.found is not None
             if stale or status.interrupted:
-                return _anew(found)
-            when = restart.due(container.restart, found, status)
-            if when is None:
+                return _anew(case.found)
+            pause = restart.pause(container.restart, case.found, status)
+            if pause is None:
                 return None
-            return _anew(found, again=True) if when <= now else Rest(until=when)
+            return _anew(case.found, again=True) if pause <= case.waited else Rest(again=pause - case.waited)
+
+
+def _over(container: Container, status: ContainerStatus) -> bool:
+    """Whether what is not there any more had ended by itself, for good."""
+    last = status.observed
+    return last is not None and last.finished_at is not None and restart.pause(container.restart, last, status) is None
+
+
+def _watched(spec: CapsuleSpec, case: _Case) -> Step | Rest | None:
+    """Runs as it should; whether it also does its work."""
+    health = case.found.health if case.found else None
+    if not spec.auto_heal or health is None or health.condition is not Condition.UNHEALTHY:
+        return None
+    pause = restart.healing_pause(case.status)
+    if case.waited < pause:
+        return Rest(again=pause - case.waited)
+    return Heal(container_id=case.container.id, heals=restart.heals(case.status, case.waited))
 
 
 def _anew(found: Observation, *, again: bool = False) -> Step:

@@ -22,6 +22,15 @@ class Status(StrEnum):
     DELETING = "Deleting"
 
 
+_AT_LAST = {
+    Desired.CREATED: Status.CREATED,
+    Desired.RUNNING: Status.RUNNING,
+    Desired.STOPPED: Status.STOPPED,
+    Desired.PAUSED: Status.PAUSED,
+}
+"""What is to be read once all is done that was asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
     """What is said about a capsule."""
@@ -50,7 +59,7 @@ def describe(capsule: Capsule) -> Word:
         )
     if not settled:
         return _pending(capsule)
-    if status.failed:
+    if status.failed and not status.kept:
         return Word(status=Status.ERROR, reason=status.reason)
     return Word(status=_resting(capsule), reason=_reason(capsule))
 
@@ -60,7 +69,11 @@ def _pending(capsule: Capsule) -> Word:
     now = _resting(capsule)
     if now is Status.CREATING:
         return Word(status=Status.CREATING, task="container_creating", reason=status.reason)
+    if any(known.observed and spec.outdates(known.observed) for known in _known(capsule)):
+        return Word(status=Status.REBUILDING, task="container_rebuilding", reason=status.reason)
     match spec.desired:
+        case desired if spec.former is not None and now is _AT_LAST.get(desired) and not _stale(capsule):
+            task = None  # Only its limits are still to be changed: the API has no word for that.
         case Desired.CREATED:
             task = "container_creating"
         case Desired.STOPPED:
@@ -69,13 +82,16 @@ def _pending(capsule: Capsule) -> Word:
             task = "container_pausing"
         case Desired.RUNNING if now is Status.PAUSED:
             task = "container_unpausing"
-        case Desired.RUNNING if now is Status.RUNNING and any(
-            known.restarts < spec.restarts for known in _known(capsule)
-        ):
+        case Desired.RUNNING if now is Status.RUNNING and _stale(capsule):
             return Word(status=Status.RESTARTING, task="container_rebooting", reason=status.reason)
         case _:
             task = "container_starting"
-    return Word(status=now, task=task, reason=status.reason)
+    return Word(status=now, task=task, reason=status.reason or spec.refused)
+
+
+def _stale(capsule: Capsule) -> bool:
+    """A fresh start has been asked for, and has not happened."""
+    return any(known.restarts < capsule.spec.restarts for known in _known(capsule))
 
 
 def _resting(capsule: Capsule) -> Status:
@@ -85,6 +101,8 @@ def _resting(capsule: Capsule) -> Status:
     stages = [one.observed.stage if one.observed else None for one in known]
     if not known or None in stages:
         return Status.CREATING
+    if spec.desired is Desired.RUNNING and any(one.healing for one in known):
+        return Status.RESTARTING
     if all(stage is Stage.PAUSED for stage in stages):
         return Status.PAUSED
     if any(stage in (Stage.RUNNING, Stage.PAUSED) for stage in stages):
@@ -113,7 +131,7 @@ def _reason(capsule: Capsule) -> str | None:
             return "Out of memory: the container reached its memory limit and was killed. Give it more memory, or let it use less."
         if seen.stage is Stage.ABSENT and seen.finished_at is not None:
             return "The container had ended and was then removed from its runtime from outside; starting it makes it again."
-    return capsule.status.reason
+    return capsule.status.reason or capsule.spec.refused
 
 
 def detail(capsule: Capsule, now: float) -> str | None:

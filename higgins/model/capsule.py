@@ -163,6 +163,7 @@ class Former:
     desired: Desired
     restarts: int
     rebuilds: int
+    """Fewer than asked for now: the change is a rebuild."""
     image: str
     limits: Resources
 
@@ -193,6 +194,8 @@ class CapsuleSpec:
     hints: Mapping[str, str] | None = None
     networks: tuple[NetworkWish, ...] = ()
     """Empty: whatever network the host's runtime gives by itself."""
+    waived: int = 0
+    """The rebuild that has been taken back: what was made for an earlier one will do."""
     former: Former | None = None
     """What the last change falls back to, while nobody knows whether it is possible."""
     refused: str | None = None
@@ -204,6 +207,10 @@ class CapsuleSpec:
         """Every container, those that run first coming first."""
         yield from self.init
         yield from self.containers
+
+    def outdates(self, found: "Observation") -> bool:
+        """Whether a rebuild has been asked for since this one was made."""
+        return found.rebuilds < self.rebuilds != self.waived
 
     def claim(self) -> Resources:
         """What a host must have free: the init containers run alone, the others side by side."""

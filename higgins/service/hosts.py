@@ -1,7 +1,7 @@
 """The verbs of a host: what its agent tells, what it is told, and what an operator says about it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from higgins import errors
@@ -9,9 +9,12 @@ from higgins.link.messages import Finding, Hello, Work
 from higgins.model.action import Outcome
 from higgins.model.capsule import Capsule, ContainerStatus, Desired, Stage
 from higgins.model.host import Host, Inventory
-from higgins.model.ids import CapsuleId, HostId
+from higgins.model.ids import CapsuleId, HostId, RegistryId
+from higgins.model.registry import Login
+from higgins.service import forgetting, retraction
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
+from higgins.service.registries import Registries
 from higgins.store import actions, capsules, hosts
 from higgins.store.database import Connection, Database
 
@@ -24,12 +27,15 @@ class Hosts:
         database: Database,
         hints: Hints,
         deadlines: Deadlines | None = None,
+        registries: Registries | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """Without `registries` there are none that containers could name."""
         self._database = database
         self._hints = hints
         self._deadlines = deadlines or Deadlines()
+        self._registries = registries
         self._clock = clock
 
     async def open_session(self, hello: Hello, *, local: bool) -> int:
@@ -97,7 +103,10 @@ class Hosts:
     async def work(self, host_id: HostId, among: Sequence[CapsuleId] | None = None) -> Sequence[Work]:
         """What is assigned to a host, or what of these capsules is."""
         found = await self._database.read(lambda db: capsules.on_host(db, host_id, among))
-        return [_work(capsule) for capsule in found]
+        # Every host gets the credentials that its own containers need, and only those.
+        named = {one.registry for capsule in found for one in capsule.spec.all() if one.registry is not None}
+        logins = await self._registries.logins(named) if self._registries is not None else {}
+        return [_work(capsule, logins) for capsule in found]
 
     async def report(self, host_id: HostId, session: int, findings: Sequence[Finding]) -> None:
         """Store what a host found out. What is older than what is stored, or from an assignment that is gone, changes nothing."""
@@ -108,7 +117,8 @@ class Hosts:
 
         for capsule in await self._database.write(work):
             self._hints.seen(capsule.id)
-            if capsule.spec.desired is Desired.DELETED:
+            # Its host has to hear what it did not ask for: that it is to be removed, forgotten, or as before again.
+            if capsule.spec.desired is Desired.DELETED or capsule.spec.refused is not None:
                 self._hints.changed(capsule)
 
     def _stored(self, db: Connection, host_id: HostId, session: int, finding: Finding, now: float) -> Capsule | None:
@@ -125,9 +135,17 @@ class Hosts:
         )
         if reported is None:
             return None
+        if forgetting.due(reported):
+            forgetting.forget(db, reported)
+            return reported
+        if status.steps:
+            actions.tell(db, reported.id, status.acting, status.steps)
         if status.settled:
             outcome = Outcome.ERROR if status.failed else Outcome.SUCCESS
             actions.close(db, reported.id, upto=status.generation, outcome=outcome, message=status.reason, now=now)
+        if status.kept and status.generation == reported.spec.generation:
+            reason, deadline = status.reason or "", now + self._deadlines.stop
+            reported = retraction.take_back(db, reported, reason, deadline=deadline, now=now)
         if _used_up(reported):
             wanted = replace(reported.spec, desired=Desired.DELETED, stop_timeout=0)
             reported = capsules.write_spec(db, reported, wanted, deadline=now + self._deadlines.delete, now=now)
@@ -201,20 +219,24 @@ class Hosts:
         await self._database.write(work)
 
 
-def _work(capsule: Capsule) -> Work:
+def _work(capsule: Capsule, logins: Mapping[RegistryId, Login]) -> Work:
+    named = {one.registry for one in capsule.spec.all()}
     return Work(
         capsule_id=capsule.id,
         project_id=capsule.project_id,
         epoch=capsule.assignment.epoch,
         spec=capsule.spec,
         status=capsule.status,
+        logins={registry_id: login for registry_id, login in logins.items() if registry_id in named},
     )
 
 
 def _used_up(capsule: Capsule) -> bool:
     """Asked to vanish once it has run, and it has."""
     spec, status = capsule.spec, capsule.status
-    if not spec.auto_remove or spec.desired is not Desired.RUNNING or not status.settled or status.failed:
+    if not spec.auto_remove or spec.desired not in (Desired.RUNNING, Desired.STOPPED):
+        return False
+    if not status.settled or status.failed:
         return False
     if status.generation != spec.generation:
         return False
@@ -223,7 +245,7 @@ def _used_up(capsule: Capsule) -> bool:
 
 
 def _is_over(known: ContainerStatus) -> bool:
-    """It ended by itself, and for good; perhaps somebody has removed its remains since."""
+    """It has run, and ended for good; perhaps somebody has removed its remains since."""
     seen = known.observed
     if seen is None or known.waiting or known.interrupted:
         return False

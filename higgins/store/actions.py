@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from higgins.logic import documents
 from higgins.model.action import Action, Outcome, Step
 from higgins.model.ids import CapsuleId, ProjectId, RequestId, UserId
 from higgins.store.database import Connection
@@ -12,7 +13,6 @@ from higgins.store.tables import actions, capsules
 
 # Built once: to build a statement costs ten times what it costs to execute it.
 _OF = sa.select(actions, capsules.c.deadline).join(capsules, capsules.c.id == actions.c.capsule_id)
-_CLOSE = actions.update().where(
 _KNOWN = (
     sa.select(actions.c.number)
     .where(actions.c.capsule_id == sa.bindparam("of_capsule"), actions.c.request_id == sa.bindparam("of_request"))
@@ -24,10 +24,15 @@ _OPEN = sa.select(actions.c.number, actions.c.steps).where(
     actions.c.finished_at.is_(None),
 )
 _TELL = actions.update().where(actions.c.number == sa.bindparam("of_number"))
+_CLOSE = actions.update().where(
     actions.c.capsule_id == sa.bindparam("of_capsule"),
     actions.c.generation <= sa.bindparam("upto"),
     actions.c.finished_at.is_(None),
 )
+
+
+_CONTROL = {"schedule"}
+"""Steps of the control plane's own."""
 
 
 def insert(db: Connection, action: Action) -> None:
@@ -49,15 +54,15 @@ def insert(db: Connection, action: Action) -> None:
     )
 
 
-def of(db: Connection, capsule_id: CapsuleId) -> Sequence[Action]:
-    """All actions of a capsule, newest first."""
-    rows = db.execute(_OF.where(actions.c.capsule_id == capsule_id).order_by(actions.c.number.desc()))
-    return tuple(_action(row) for row in rows)
-
 def known(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> bool:
     """Whether this request has done to the capsule what it asked for: it is being tried again."""
     return db.execute(_KNOWN, {"of_capsule": capsule_id, "of_request": request_id}).first() is not None
 
+
+def of(db: Connection, capsule_id: CapsuleId) -> Sequence[Action]:
+    """All actions of a capsule, newest first."""
+    rows = db.execute(_OF.where(actions.c.capsule_id == capsule_id).order_by(actions.c.number.desc()))
+    return tuple(_action(row) for row in rows)
 
 
 def get(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> Action | None:
@@ -70,6 +75,16 @@ def get(db: Connection, capsule_id: CapsuleId, request_id: RequestId) -> Action 
     return _action(row) if row is not None else None
 
 
+def tell(db: Connection, capsule_id: CapsuleId, generation: int, steps: Sequence[Step]) -> None:
+    """What has been done, all in all, for the open action of this generation; after what was told of other steps by whoever did those."""
+    names = {step.name for step in steps}
+    for row in db.execute(_OPEN, {"of_capsule": capsule_id, "of_generation": generation}).all():
+        before = _steps(row)
+        after = (*(step for step in before if step.name in _CONTROL - names), *steps)
+        if after != before:
+            db.execute(_TELL, {"of_number": row.number, "steps": documents.encode(after).decode()})
+
+
 def close(
     db: Connection, capsule_id: CapsuleId, *, upto: int, outcome: Outcome, message: str | None, now: float
 ) -> None:
@@ -79,10 +94,6 @@ def close(
 
 
 def _action(row: sa.Row[Any]) -> Action:
-    outcome = Outcome(row.outcome) if row.outcome else None
-    step = Step(
-        name=row.verb, started_at=row.started_at, finished_at=row.finished_at, outcome=outcome, message=row.message
-    )
     return Action(
         request_id=RequestId(row.request_id),
         capsule_id=CapsuleId(row.capsule_id),
@@ -92,9 +103,13 @@ def _action(row: sa.Row[Any]) -> Action:
         generation=row.generation,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        outcome=outcome,
+        outcome=Outcome(row.outcome) if row.outcome else None,
         message=row.message,
         # What is open waits for a generation that has not settled: by then it has, or is given up.
         deadline=row.deadline if row.finished_at is None else None,
-        steps=(step,),
+        steps=_steps(row)[::-1],
     )
+
+
+def _steps(row: Any) -> tuple[Step, ...]:
+    return documents.decode(row.steps, tuple[Step, ...]) if row.steps else ()

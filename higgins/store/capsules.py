@@ -301,10 +301,12 @@ def write_status(
     return wanted
 
 
-def delete(db: Connection, capsule: Capsule) -> None:
-    """Forget a capsule and its actions, if nobody has changed its assignment meanwhile."""
-    if db.execute(_DELETE, {"read_id": capsule.id, "read_epoch": capsule.assignment.epoch}).rowcount:
-        events.append(db, "gone", capsule)
+def delete(db: Connection, capsule: Capsule) -> bool:
+    """Forget a capsule and its actions; False if somebody has changed its assignment, or been quicker."""
+    if not db.execute(_DELETE, {"read_id": capsule.id, "read_epoch": capsule.assignment.epoch}).rowcount:
+        return False
+    events.append(db, "gone", capsule)
+    return True
 
 
 def _as_now(db: Connection, capsule: Capsule) -> Capsule:

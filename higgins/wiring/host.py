@@ -67,13 +67,13 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
             )
         )
         images = await stack.enter_async_context(DockerImages(url=docker.api_url))
-        holds = Holds()
-        answers = LiveAnswers(runtime, images, Shelf(images), holds)
+        holds, shelf = Holds(), Shelf(images)
+        answers = LiveAnswers(runtime, images, shelf, holds)
 
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers)
 
-        await Agent(me, connect, runtime, images, holds=holds).run()
+        await Agent(me, connect, runtime, shelf, holds=holds).run()
 
 
 async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:

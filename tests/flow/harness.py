@@ -32,16 +32,18 @@ from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
 from higgins.protocols.network import NetworkProvider
+from higgins.service.consoles import Consoles
 from higgins.service.containers import Containers, Customs
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.limits import Deadlines
+from higgins.service.live import LiveVerbs, unrecorded
 from higgins.service.policy import Policy
+from higgins.service.repeats import Repeats
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
-from higgins.service.repeats import Repeats
 from higgins.store.tables import metadata
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
@@ -206,6 +208,7 @@ class Cloud:
 
     database: Database
     containers: Containers
+    live: LiveVerbs
     hosts: Hosts
     hints: Hints
     runtime: FakeRuntime
@@ -311,6 +314,7 @@ async def cloud(
     unique_names: str = "",
     networks: NetworkProvider | None = None,
     clock: Callable[[], float] = time.time,
+    console_lifetime: float = 60.0,
 ) -> AsyncIterator[Cloud]:
     """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there."""
     images = images or FakeImages(present=("busybox",))
@@ -327,7 +331,7 @@ async def cloud(
         hints = Hints()
         hosts = Hosts(database, hints, deadlines, clock=clock)
         customs = Customs(deadlines=deadlines, unique_names=unique_names)
-        return hints, hosts, Containers(database, Policy(), live, hints, customs, clock=clock)
+        return hints, hosts, Containers(database, Policy(), hints, customs, clock=clock)
 
     async def control_plane() -> None:
         # A new one knows nothing but the rows: not even who was about to be woken.
@@ -345,18 +349,21 @@ async def cloud(
             link.kill()
 
     async def host() -> None:
-        identity, holds = Identity(host_id=HOST, name="here"), Holds()
-        async with live_host(socket, LiveAnswers(runtime, images, Shelf(images), holds)):
+        identity, holds, shelf = Identity(host_id=HOST, name="here"), Holds(), Shelf(images)
+        async with live_host(socket, LiveAnswers(runtime, images, shelf, holds)):
             custom = agent or Custom(sweep=0.5, retry=0.2, silence=1.0)
-            await Agent(identity, link.connect, runtime, images, custom, holds=holds).run()
+            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds).run()
 
     live, socket = Directory(), directory / "link.sock"
+    consoles = Consoles(database, lifetime=console_lifetime, clock=clock)
+    verbs = LiveVerbs(database, Policy(), live, consoles, unrecorded, deadlines, clock=clock)
     try:
         async with live_link(live, socket), beside() as begin:
             hints, hosts, containers = replica()
             there = Cloud(
                 database=database,
                 containers=containers,
+                live=verbs,
                 hosts=hosts,
                 hints=hints,
                 runtime=runtime,
@@ -385,6 +392,8 @@ def services(there: Cloud) -> Services:
         containers=there.containers,
         fleet=Fleet(there.database, policy, there.hosts),
         events=Events(there.database, policy, there.hints, patrol=0.5),
+        repeats=Repeats(there.database),
+        live=there.live,
     )
 
 
@@ -392,8 +401,6 @@ Predicate = Callable[[], bool]
 
 
 async def eventually(true: Predicate, within: float = 5.0) -> None:
-        repeats=Repeats(there.database),
-        live=there.live,
     """Wait for something that can be seen without asking the service."""
     async with asyncio.timeout(within):
         while not true():

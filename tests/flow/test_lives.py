@@ -1,7 +1,7 @@
 """A container's life, through the verbs, with everything real but the runtime and the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from higgins.link.messages import Finding
 from higgins.logic.allowed import STATUSES
 from higgins.logic.statusword import Status
 from higgins.model.action import Outcome
-from higgins.model.capsule import Capsule, Desired, PullPolicy, Resources, RestartName, RestartPolicy, Stage
+from higgins.model.capsule import Capsule, PullPolicy, Resources, RestartName, RestartPolicy, Stage
+from higgins.model.identity import Caller
 from higgins.model.ids import RequestId
 from higgins.model.query import Query
-from higgins.service.containers import Containers, Wish
+from higgins.service.containers import Wish
+from higgins.service.live import LiveVerbs
 from higgins.testing import builders
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import Behaviour
@@ -60,6 +62,32 @@ async def brought_to(here: Cloud, status: Status) -> Capsule:
     return await here.until(made, status)
 
 
+async def _got(verbs: LiveVerbs, who: Caller, ref: str) -> None:
+    async with verbs.get_archive(who, ref, "/etc"):
+        pass
+
+
+async def _put(verbs: LiveVerbs, who: Caller, ref: str) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        yield bytes(1024)
+
+    await verbs.put_archive(who, ref, "/tmp", nothing())
+
+
+LIVE: dict[str, Callable[[LiveVerbs, Caller, str], Awaitable[object]]] = {
+    "attach": lambda verbs, who, ref: verbs.attach(who, ref),
+    "enter": lambda verbs, who, ref: verbs.enter(who, ref, ["sh"]),
+    "execute_resize": lambda verbs, who, ref: verbs.execute_resize(who, ref, "0" * 64, width=80, height=24),
+    "resize": lambda verbs, who, ref: verbs.resize(who, ref, width=80, height=24),
+    "top": lambda verbs, who, ref: verbs.top(who, ref),
+    "stats": lambda verbs, who, ref: verbs.stats(who, ref),
+    "get_archive": _got,
+    "put_archive": _put,
+    "commit": lambda verbs, who, ref: verbs.commit(who, request(), ref, repository="mine"),
+}
+"""What hosts answer, besides execute, logs and kill."""
+
+
 async def ask(here: Cloud, verb: str, asked: RequestId, made: Capsule) -> None:
     match verb:
         case "delete_after_stop":
@@ -71,17 +99,23 @@ async def ask(here: Cloud, verb: str, asked: RequestId, made: Capsule) -> None:
         case "kill":
             await here.containers.kill(ME, asked, made.id)
         case "execute":
-            await here.containers.execute(ME, made.id, ["echo", "hello"])
+            await here.live.execute(ME, made.id, ["echo", "hello"])
         case "logs":
-            async for _ in await here.containers.logs(ME, made.id):
-                pass
+            async with here.live.logs(ME, made.id) as pieces:
+                async for _ in pieces:
+                    pass
+        case "enter":
+            await here.live.enter(ME, made.id, ["sh"])
+        case "attach_early":
+            await here.live.attach(ME, made.id, early=True)
+        case _ if verb in LIVE:
+            await LIVE[verb](here.live, ME, made.id)
         case _:
             await getattr(here.containers, verb)(ME, asked, made.id)
 
 
 SHORT_LIVED = (Status.UNKNOWN, Status.CREATING, Status.REBUILDING, Status.DELETING)
 REACHED = [status for status in Status if status not in SHORT_LIVED]
-OF_STATE = [verb for verb in STATUSES if verb.startswith("delete_") or hasattr(Containers, verb)]
 LEADS_TO = {
     "start": Status.RUNNING,
     "stop": Status.STOPPED,
@@ -94,7 +128,7 @@ LEADS_TO = {
 }
 
 
-@pytest.mark.parametrize("verb", OF_STATE)
+@pytest.mark.parametrize("verb", STATUSES)
 async def test_a_verb_that_the_present_status_does_not_allow_changes_nothing(here: Cloud, verb: str) -> None:
     for status in REACHED:
         if status in STATUSES[verb]:
@@ -215,9 +249,14 @@ async def test_a_delete_does_not_wait_for_an_image(tmp_path: Path) -> None:
 
 async def test_kill_execute_and_logs_reach_the_container(here: Cloud) -> None:
     made = await here.run("sleep", "inf")
-    assert (await here.containers.execute(ME, made.id, ["echo", "hello"])).output == b"hello\n"
+    assert (await here.live.execute(ME, made.id, ["echo", "hello"])).output == b"hello\n"
     here.runtime.print(made.spec.containers[0].id, b"one\ntwo\n")
-    assert b"".join([piece async for piece in await here.containers.logs(ME, made.name, tail=1)]) == b"two\n"
+    async with here.live.logs(ME, made.name, tail=1) as pieces:
+        assert b"".join([piece async for piece in pieces]) == b"two\n"
+    asked = request()
+    await here.live.kill(ME, asked, made.id, signal="SIGHUP")
+    assert here.runtime.signals == [(made.id, "SIGHUP")]
+    assert (await here.action(made, asked)).outcome is Outcome.SUCCESS
     asked = request()
     await here.containers.kill(ME, asked, made.id)
     await here.until(made, Status.STOPPED)
@@ -227,7 +266,7 @@ async def test_kill_execute_and_logs_reach_the_container(here: Cloud) -> None:
 async def test_nobody_else_sees_or_names_or_changes_it(here: Cloud) -> None:
     made = await here.run(name="mine")
     stranger, reader = caller("p2"), caller("p1", "reader")
-    verbs = [*LEADS_TO, "update", "resize_container", "rebuild", "kill", "execute", "logs"]
+    verbs = [*LEADS_TO, "update", "resize_container", "rebuild", "kill", "execute", "logs", *LIVE]
     for ref in (made.id, made.name):
         for verb in verbs:
             with pytest.raises(errors.NotFound):
@@ -243,7 +282,9 @@ async def test_nobody_else_sees_or_names_or_changes_it(here: Cloud) -> None:
         await here.containers.list(stranger, Query(all_projects=True))
     with pytest.raises(errors.Forbidden):
         await here.containers.show(stranger, made.id, all_projects=True)
-    for verb in [*LEADS_TO, "update", "resize_container", "rebuild", "kill", "execute"]:
+    for verb in [*LEADS_TO, "update", "resize_container", "rebuild", "kill", "execute", *LIVE]:
+        if verb in ("top", "stats"):
+            continue
         with pytest.raises(errors.Forbidden):
             await as_somebody(here, reader, verb, made.id)
     after = await here.show(made)
@@ -262,9 +303,12 @@ async def as_somebody(here: Cloud, who: object, verb: str, ref: str) -> None:
         case "update" | "resize_container":
             await getattr(verbs, verb)(who, request(), ref, Wish(memory=64))
         case "execute":
-            await verbs.execute(who, ref, ["true"])  # type: ignore[arg-type]
+            await here.live.execute(who, ref, ["true"])  # type: ignore[arg-type]
         case "logs":
-            await verbs.logs(who, ref)  # type: ignore[arg-type]
+            async with here.live.logs(who, ref):  # type: ignore[arg-type]
+                pass
+        case _ if verb in LIVE:
+            await LIVE[verb](here.live, who, ref)
         case _:
             await getattr(verbs, verb)(who, request(), ref)
 
@@ -347,10 +391,11 @@ async def test_one_that_asked_to_be_removed_after_its_run_is(here: Cloud) -> Non
     here.runtime.fail("start", errors.Unavailable("not just now"))
     here.runtime.come_back()
     await eventually(lambda: here.runtime.starts[cut.spec.containers[0].id] == 2)
-    stays = await here.containers.create(ME, request(), alone(container(), run=True, auto_remove=True))
-    await here.until(stays, Status.RUNNING)
-    await here.containers.stop(ME, request(), stays.id)
-    assert (await here.until(stays, Status.STOPPED)).spec.desired is Desired.STOPPED
+    for verb in (here.containers.stop, here.containers.kill):
+        ended = await here.containers.create(ME, request(), alone(container(), run=True, auto_remove=True))
+        await here.until(ended, Status.RUNNING)
+        await verb(ME, request(), ended.id)
+        await here.until(ended, None)
 
 
 async def test_one_that_always_restarts_does_with_growing_pauses(here: Cloud) -> None:
@@ -434,5 +479,5 @@ async def test_a_kill_that_was_broken_off_is_no_success(tmp_path: Path) -> None:
         service.runtime.slow("kill", 3600)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await service.containers.kill(caller(), asked, capsule.id)
+                await service.live.kill(caller(), asked, capsule.id, signal="SIGHUP")
         assert (await service.action(capsule, asked)).outcome is Outcome.ERROR

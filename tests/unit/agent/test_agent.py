@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.shelf import Shelf
 from higgins.aio.beside import beside
 from higgins.link.messages import Changed, Heartbeat, Hello, HostMessage, Welcome, Whole, Withdrawn, Work, roll
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Stage
 from higgins.model.ids import CapsuleId, HostId, ProjectId
 from higgins.testing.builders import container, spec
+from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Wire
 
@@ -54,8 +56,7 @@ async def connected() -> AsyncIterator[Conversation]:
         yield wire.host
 
     identity = Identity(host_id=HostId("h1"), name="h1")
-    images: object = None
-    agent = Agent(identity, connect, runtime, images, Custom(sweep=0.05))  # type: ignore[arg-type]
+    agent = Agent(identity, connect, runtime, Shelf(FakeImages(present=("busybox",))), Custom(sweep=0.05))  # type: ignore[arg-type]
     talk = Conversation(wire, runtime)
     async with beside() as start:
         start(talk.listen())

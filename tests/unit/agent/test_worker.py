@@ -11,6 +11,7 @@ import pytest
 from higgins import errors
 from higgins.agent.holds import Holds
 from higgins.agent.reporter import Reporter
+from higgins.agent.shelf import Shelf
 from higgins.agent.worker import Worker, Workplace
 from higgins.aio.beside import beside
 from higgins.link.messages import Work
@@ -39,11 +40,12 @@ class Bench:
     def __init__(self, wanted: CapsuleSpec, images: FakeImages | None = None) -> None:
         self.images = images or FakeImages(present=("busybox",))
         self.runtime = FakeRuntime(images=self.images, clock=time.time)
+        self.shelf = Shelf(self.images)
         self.told = Told()
         self.holds = Holds()
         place = Workplace(
             runtime=self.runtime,
-            images=self.images,
+            shelf=self.shelf,
             reporter=self.told,
             clock=time.time,
             holds=self.holds,
@@ -80,7 +82,7 @@ def newer(wanted: CapsuleSpec, **changes: object) -> CapsuleSpec:
 
 @asynccontextmanager
 async def at_work(bench: Bench) -> AsyncIterator[Bench]:
-    async with beside() as start:
+    async with bench.shelf.open(), beside() as start:
         start(bench.worker.run())
         yield bench
 

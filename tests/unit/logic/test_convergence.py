@@ -13,7 +13,7 @@ def test_what_is_frozen_is_let_go_so_that_it_hears_that_it_should_end(desired: D
     one = container()
     wanted = spec(one, desired=desired, stop_timeout=10)
     seen = {one.id: observation(one, Stage.PAUSED)}
-    assert convergence.next_step(wanted, 1, seen, {}, 0.0) == Unpause(container_id=one.id)
+    assert convergence.next_step(wanted, 1, seen, {}, {}) == Unpause(container_id=one.id)
 
 
 @pytest.mark.parametrize(("desired", "step"), [(Desired.STOPPED, Stop), (Desired.DELETED, Remove)])
@@ -21,7 +21,7 @@ def test_what_is_frozen_and_has_no_time_to_end_is_not_let_run(desired: Desired, 
     one = container()
     wanted = spec(one, desired=desired, stop_timeout=0)
     seen = {one.id: observation(one, Stage.PAUSED)}
-    assert isinstance(convergence.next_step(wanted, 1, seen, {}, 0.0), step)
+    assert isinstance(convergence.next_step(wanted, 1, seen, {}, {}), step)
 
 
 def test_a_run_that_vanishes_before_anybody_looked_is_begun_again() -> None:
@@ -30,4 +30,4 @@ def test_a_run_that_vanishes_before_anybody_looked_is_begun_again() -> None:
     ended = {one.id: ContainerStatus(observed=observation(one, Stage.EXITED))}
     known = convergence.taken(Start(container_id=one.id), wanted, ended)
     known = convergence.absorb(wanted, 1, {}, known)
-    assert convergence.next_step(wanted, 1, {}, known, 0.0) == Create(container=one)
+    assert convergence.next_step(wanted, 1, {}, known, {}) == Create(container=one)

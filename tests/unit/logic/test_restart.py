@@ -13,8 +13,7 @@ def after(name: RestartName | None, *, attempts: int = 0, maximum: int = 0, **en
     """Seconds from the end to the next start."""
     policy = RestartPolicy(name=name, maximum=maximum) if name is not None else None
     seen = observation(container(), Stage.EXITED, **({"started_at": 99.0, "finished_at": 100.0} | ended))
-    due = restart.due(policy, seen, ContainerStatus(attempts=attempts))
-    return due - 100.0 if due is not None else None
+    return restart.pause(policy, seen, ContainerStatus(attempts=attempts))
 
 
 @pytest.mark.parametrize(

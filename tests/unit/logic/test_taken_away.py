@@ -24,7 +24,7 @@ def _steps(wanted: CapsuleSpec, *looks: Observation | None) -> list[object]:
     for look in looks:
         seen: dict[ContainerId, Observation] = {} if look is None else {ONE.id: look}
         known = convergence.absorb(wanted, 1, seen, known)
-        steps.append(convergence.next_step(wanted, 1, seen, known, 1_000_000_100.0))
+        steps.append(convergence.next_step(wanted, 1, seen, known, {}))
     return steps
 
 

@@ -1,0 +1,23 @@
+"""Forgetting what was asked to be deleted, as soon as nothing holds it any more."""
+
+from higgins.model.capsule import Capsule, Desired, Provision
+from higgins.store import capsules, hosts
+from higgins.store.database import Connection
+
+
+def due(capsule: Capsule) -> bool:
+    """Whether its host has just said that nothing of it is left, and nothing else has to be given back."""
+    spec, status = capsule.spec, capsule.status
+    return (
+        spec.desired is Desired.DELETED
+        and status.settled
+        and not status.failed
+        and status.generation == spec.generation
+        and capsule.assignment.provision in (Provision.NONE, Provision.RELEASED)
+    )
+
+
+def forget(db: Connection, capsule: Capsule) -> None:
+    """It is gone, and what it had claimed is free. Nothing happens if somebody has changed its assignment meanwhile."""
+    if capsules.delete(db, capsule) and capsule.assignment.host_id is not None:
+        hosts.release(db, capsule.assignment.host_id, capsule.assignment.claim)

@@ -1,0 +1,45 @@
+"""Taking back a change that its host found impossible: what stood before is asked for again, with the reason beside it."""
+
+from dataclasses import replace
+
+from higgins.model.capsule import Capsule, CapsuleSpec, ContainerStatus, Desired
+from higgins.store import capsules, hosts
+from higgins.store.database import Connection
+
+
+def reversible(capsule: Capsule) -> bool:
+    """Whether what is pending can be taken back without a trace: nothing of what was there has been touched for it."""
+    spec = capsule.spec
+    if spec.former is None or spec.desired is Desired.DELETED:
+        return False
+    known = [capsule.status.containers.get(container.id) for container in spec.containers]
+    return spec.former.rebuilds == spec.rebuilds or all(one and _untouched(spec, one) for one in known)
+
+
+def take_back(db: Connection, capsule: Capsule, reason: str, *, deadline: float, now: float) -> Capsule:
+    """The spec as it was before; its claim on its host too, even where others have taken the room meanwhile: what runs has it."""
+    spec, assignment = capsule.spec, capsule.assignment
+    former = spec.former
+    if former is None:
+        return capsule
+    (one,) = spec.containers
+    wanted = replace(
+        spec,
+        containers=(replace(one, image=former.image, limits=former.limits),),
+        desired=former.desired,
+        restarts=former.restarts,
+        waived=spec.rebuilds,
+        former=None,
+        refused=reason,
+    )
+    claim = wanted.claim()
+    if assignment.host_id is not None and claim != assignment.claim:
+        hosts.release(db, assignment.host_id, assignment.claim - claim)
+    back = capsules.write_spec(db, capsule, wanted, deadline=deadline, now=now)
+    if claim == assignment.claim:
+        return back
+    return capsules.write_assignment(db, back, replace(back.assignment, claim=claim))
+
+
+def _untouched(spec: CapsuleSpec, known: ContainerStatus) -> bool:
+    return known.observed is not None and spec.outdates(known.observed) and known.prepared < spec.rebuilds
