@@ -59,11 +59,15 @@ _VERSION = {
     },
 }
 
+_BYTES = {"type": "string", "format": "binary"}
+
 
 def _operation(route: Route, describe: Describe, components: Mapping[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success."}
     if route.gives is not None:
         success["content"] = {"application/json": {"schema": describe(route.gives)}}
+    if route.raw is not None:
+        success["content"][route.raw] = {"schema": _BYTES}
     operation: dict[str, Any] = {
         "operationId": "-".join([route.method.lower(), *re.findall(r"\w+", route.path)]),
         "summary": (route.verb.__doc__ or "").strip(),
@@ -80,6 +84,8 @@ def _operation(route: Route, describe: Describe, components: Mapping[str, Any]) 
     if route.method in parameters.WITH_BODY and route.form.names:
         # The same parameters may stand in the query instead: clients of Zun send either.
         content = {"application/json": {"schema": describe(route.form.params)}}
+        if route.takes is not None:
+            content[route.takes] = {"schema": _BYTES}
         operation["requestBody"] = {"required": route.json_only, "content": content}
     if (route.min, route.max) != (microversion.MIN, microversion.MAX):
         operation["description"] = f"From version {route.min} to {route.max}."

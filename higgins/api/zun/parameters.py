@@ -14,7 +14,6 @@ from higgins.api.zun.routes import Route
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-TAR = "application/x-tar"
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 """Methods whose parameters may stand in the query or in a body."""
 _DEEPEST = 32
@@ -22,15 +21,15 @@ _DEEPEST = 32
 
 
 async def given(
-    request: web.Request, route: Route, *, unread: bool = False
+    request: web.Request, route: Route, *, most: int | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """What the query says and, where there can be one, the body; `unread` leaves that where it is."""
+    """What the query says and, where there can be one, the body of `most` bytes; None: as the server is set. 0 leaves it where it is."""
     if not route.form.names and not route.form.strict:
         return {}, {}
-    with_body = request.method in WITH_BODY and request.body_exists and not unread
+    with_body = request.method in WITH_BODY and request.body_exists and most != 0
     opaque = route.form.opaque
     query = _pairs(request.rel_url.raw_query_string, opaque)
-    return query, await _body(request, opaque) if with_body else {}
+    return query, await _body(request, opaque, most) if with_body else {}
 
 
 async def pieces(request: web.Request, within: float) -> AsyncGenerator[bytes, None]:
@@ -48,9 +47,9 @@ async def pieces(request: web.Request, within: float) -> AsyncGenerator[bytes, N
         raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
 
 
-async def _body(request: web.Request, opaque: Sequence[str]) -> dict[str, Any]:
+async def _body(request: web.Request, opaque: Sequence[str], most: int | None) -> dict[str, Any]:
     try:
-        raw = await request.read()
+        raw = await (request if most is None else request.clone(client_max_size=most)).read()
     except (ConnectionError, web.RequestPayloadError) as error:
         raise errors.Invalid(f"The body cannot be read: {error}", code="invalid") from error
     if request.content_type == FORM:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from higgins.api.zun import discovery, events, forms, hosts, live, verbs, views
+from higgins.api.zun import discovery, events, forms, hosts, images, live, registries, verbs, views
 from higgins.api.zun.forms import Form
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
 from higgins.api.zun.verbs import Answer, Ask, Door, Stream
@@ -32,6 +32,8 @@ class Route:
     """Needs no token."""
     versioned: bool = True
     """Is answered in a microversion."""
+    deep: bool = False
+    """The name in its path may have slashes in it: some clients do not encode them."""
     raw: str | None = None
     """The content type of the answer where, from 1.41 on, raw bytes are asked for."""
     takes: str | None = None
@@ -74,8 +76,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST",   _C + "/resize",                         live.resize,       live.RESIZE,   200, None),
     Route("GET",    _C + "/top",                            live.top,          live.TOP,      200, live.ProcessTable),
     Route("GET",    _C + "/stats",                          live.stats,        forms.NOTHING, 200, live.Stats),
-    Route("GET",    _C + "/get_archive",                    live.get_archive,  live.GET_ARCHIVE, 200, live.Archive, raw=parameters.TAR),
-    Route("POST",   _C + "/put_archive",                    live.put_archive,  live.PUT_ARCHIVE, 200, None, takes=parameters.TAR),
+    Route("GET",    _C + "/get_archive",                    live.get_archive,  live.GET_ARCHIVE, 200, live.Archive, raw=live.TAR),
+    Route("POST",   _C + "/put_archive",                    live.put_archive,  live.PUT_ARCHIVE, 200, None, takes=live.TAR),
     Route("POST",   _C + "/commit",                         live.commit,       live.COMMIT,   202, live.Committed),
     Route("GET",    _C + "/container_actions",              verbs.actions,     forms.NOTHING, 200, views.ActionList),
     Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
@@ -85,6 +87,16 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT",    "/services/enable",                     hosts.enable,      hosts.SERVICE, 200, hosts.EnabledService),
     Route("PUT",    "/services/disable",                    hosts.disable,     hosts.DISABLE, 200, hosts.EnabledService),
     Route("PUT",    "/services/force_down",                 hosts.force_down,  hosts.FORCE_DOWN, 200, hosts.ForcedService),
+    Route("POST",   "/images",                              images.pull,       images.PULL,   202, images.Image, json_only=True),
+    Route("GET",    "/images",                              images.list_,      images.LIST,   200, images.ImageList),
+    Route("GET",    "/images/{image}",                      images.show,       forms.NOTHING, 200, images.Image),
+    Route("DELETE", "/images/{image}",                      images.delete,     forms.NOTHING, 200, None),
+    Route("GET",    "/images/{name}/search",                images.search,     images.SEARCH, 200, list[images.Match], deep=True),
+    Route("POST",   "/registries",                          registries.create, registries.CREATE, 201, registries.RegistryShown, json_only=True),
+    Route("GET",    "/registries",                          registries.list_,  registries.LIST, 200, registries.RegistryList),
+    Route("GET",    "/registries/{registry}",               registries.show,   forms.NOTHING, 200, registries.RegistryShown),
+    Route("PATCH",  "/registries/{registry}",               registries.update, registries.UPDATE, 200, registries.RegistryShown),
+    Route("DELETE", "/registries/{registry}",               registries.delete, forms.NOTHING, 204, None),
     Route("GET",    "/hosts",                               hosts.list_,       hosts.PAGING,  200, hosts.HostList, min=Version(1, 4)),
     Route("GET",    "/hosts/{host}",                        hosts.show,        forms.NOTHING, 200, hosts.Host, min=Version(1, 4)),
     Route("GET",    "/availability_zones",                  hosts.zones,       hosts.PAGING,  200, hosts.ZoneList),
@@ -141,6 +153,8 @@ def _lookup(segments: Sequence[str]) -> tuple[Mapping[str, Route], tuple[str, ..
     # A caller who writes "{}" must not meet the table's own sign for a name.
     if "{}" not in segments and (exact := _BY_SHAPE.get(tuple(segments))):
         return exact, ()
+    if len(segments) > _DEEP and (deep := _DEEP_BY_ENDS.get((segments[0], segments[-1]))):
+        return deep, ("/".join(segments[1:-1]),)
     names = tuple(segments[1::2])
     shape = tuple(segment if place % 2 == 0 else "{}" for place, segment in enumerate(segments))
     # A name with NUL is nobody's, and some databases cannot even look for it.
@@ -159,3 +173,8 @@ def _by_shape() -> Mapping[tuple[str, ...], Mapping[str, Route]]:
 
 
 _BY_SHAPE = _by_shape()
+_DEEP = 3
+"""Segments of those routes whose name has slashes, if it had none."""
+_DEEP_BY_ENDS = {
+    (shape[0], shape[-1]): routes for shape, routes in _BY_SHAPE.items() if any(route.deep for route in routes.values())
+}

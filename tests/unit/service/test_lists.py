@@ -26,7 +26,7 @@ async def test_what_a_caller_may_not_see_is_not_found_out_by_filters_or_order(tm
     schema.upgrade(database)
     try:
         for policy, refused in ((Policy(), False), (Policy(rules), True)):
-            containers = Containers(database, policy, None, Hints())  # type: ignore[arg-type]
+            containers = Containers(database, policy, Hints())
             if refused:
                 with pytest.raises(errors.Forbidden, match="container:get_one:image"):
                     await containers.list(ME, query)

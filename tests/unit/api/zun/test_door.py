@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -22,10 +23,11 @@ from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
+from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.repeats import Repeats
 from higgins.store.database import Database
 
-from higgins.service.repeats import Repeats
 VERSION = "OpenStack-API-Version"
 PIECES = [b'one "', b"caf\xc3", b"\xa9\n\xff\x00", b"end"]
 
@@ -43,8 +45,9 @@ class Moods(Containers):
     """A service that answers as the name of the container says; the rest of it has flow tests of its own."""
 
     def __init__(self) -> None:
-        self.closed = asyncio.Event()
         self.started: list[str] = []
+        self.live = LiveMoods()
+        self.closed = self.live.closed
 
     async def start(self, caller: Caller, request: RequestId, ref: str) -> None:
         self.started.append(request)
@@ -56,32 +59,42 @@ class Moods(Containers):
             case "broken":
                 raise RuntimeError("secret of the house")
 
-    async def logs(self, caller: Caller, ref: str, **how) -> AsyncIterator[bytes]:
-        async def pieces() -> AsyncIterator[bytes]:
-            try:
-                if ref == "silent":
-                    return
-                if ref == "absent":
-                    raise errors.Unavailable("its host is silent")
-                for piece in PIECES:
-                    yield piece
-                if ref == "cut":
-                    raise errors.Unavailable("its host fell silent")
-                while ref == "endless":
-                    yield b"x" * 65536
-            finally:
-                self.closed.set()
-
-        return pieces()
-
-    async def execute(self, caller: Caller, ref: str, command, *, interactive: bool = False) -> ExecResult:
-        return ExecResult(output=json.dumps(list(command)).encode(), exit_code=int(interactive))
-
     async def delete(self, caller: Caller, request: RequestId, ref: str, **how) -> None:
         pass
 
     async def actions(self, caller: Caller, ref: str) -> list[Action]:
         return []
+
+
+class LiveMoods(LiveVerbs):
+    """The same for what hosts answer."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    @asynccontextmanager
+    async def logs(self, caller: Caller, ref: str, *, follow: bool = False, **how) -> AsyncIterator[AsyncIterator[bytes]]:
+        try:
+            yield self._pieces(ref)
+        finally:
+            self.closed.set()
+
+    async def _pieces(self, ref: str) -> AsyncIterator[bytes]:
+        if ref == "silent":
+            return
+        if ref == "absent":
+            raise errors.Unavailable("its host is silent")
+        for piece in PIECES:
+            yield piece
+        if ref == "cut":
+            raise errors.Unavailable("its host fell silent")
+        while ref == "endless":
+            yield b"x" * 65536
+        while ref == "waiting":
+            await asyncio.sleep(3600)
+
+    async def execute(self, caller: Caller, ref: str, command, *, interactive: bool = False) -> ExecResult:
+        return ExecResult(output=json.dumps(list(command)).encode(), exit_code=int(interactive))
 
 
 class Client:
@@ -99,13 +112,15 @@ class Client:
             return answer
 
 
-def services(containers: Containers) -> Services:
+def services(containers: Moods) -> Services:
     """The rest of them is never asked: its database was never opened."""
     database = Database("sqlite:////nowhere/at/all.sqlite")
     return Services(
         containers=containers,
         fleet=Fleet(database, Policy(), Hosts(database, Hints())),
         events=Events(database, Policy(), Hints()),
+        repeats=Repeats(database),
+        live=containers.live,
     )
 
 
@@ -119,8 +134,6 @@ async def client():
 
     other.router.add_get("/v3", login)
     app = application(services(service), Porter(), Policy(), max_body=1000, others={"/identity": other})
-        repeats=Repeats(database),
-        live=containers.live,
     async with serving(app, host="127.0.0.1", port=0, grace=0.1) as listening, aiohttp.ClientSession() as session:
         yield Client(session, listening.url, service)
 
