@@ -32,7 +32,7 @@ class Repeats:
     """
 
     def __init__(
-        self, database: Database, *, keep: float = _DAY, hold: float = 30.0, clock: Callable[[], float] = time.time
+        self, database: Database, *, keep: float = _DAY, hold: float = 10.0, clock: Callable[[], float] = time.time
     ) -> None:
         """`keep` is how many seconds an answer is kept."""
         self._database = database
