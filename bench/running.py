@@ -52,9 +52,11 @@ class Client:
     http: aiohttp.ClientSession
     token: str = ""
 
-    async def call(self, method: str, path: str, body: object = None, **query: str) -> tuple[int, Any]:
+    async def call(
+        self, method: str, path: str, body: object = None, *, microversion: str = "1.40", **query: str
+    ) -> tuple[int, Any]:
         """The status and the decoded answer."""
-        headers = {"X-Auth-Token": self.token, "OpenStack-API-Version": "container 1.40"}
+        headers = {"X-Auth-Token": self.token, "OpenStack-API-Version": f"container {microversion}"}
         async with self.http.request(method, f"{self.url}{path}", json=body, headers=headers, params=query) as answer:
             content = await answer.read()
             self.token = answer.headers.get("X-Subject-Token", self.token)

@@ -7,6 +7,8 @@ from typing import Any
 FRAME = 256 * 1024
 """Bytes in one message at most; so many again wait to be sent, and so what is on the way stays small."""
 
+_SMALL = 4096
+"""Bytes; what has fewer is joined at once, so that what waits takes no more memory than its bytes."""
 _ENTRIES = 1024
 """Contents that wait at most when they cannot be joined."""
 
@@ -23,7 +25,8 @@ class Frames:
         self._capacity = room
         self._window = window
         self._unconfirmed = 0
-        self._waiting: deque[tuple[str, Any]] = deque()
+        self._waiting: deque[tuple[str, Any, bool]] = deque()
+        """Kind, content, and whether what comes next of the kind may be joined to it."""
         self._size = 0
         self._closed = False
         self._filled = asyncio.Event()
@@ -35,12 +38,7 @@ class Frames:
             await self._has_room()
             if self._closed:
                 return
-            if not self._waiting or self._waiting[-1][0] != kind or not isinstance(self._waiting[-1][1], bytearray):
-                self._waiting.append((kind, bytearray()))
-            part = content[start : start + FRAME]
-            self._waiting[-1][1].extend(part)
-            self._size += len(part)
-            self._filled.set()
+            self._append(kind, content[start : start + FRAME])
 
     async def put_whole(self, kind: str, content: bytes) -> None:
         """The same, but it is neither joined nor cut."""
@@ -50,7 +48,7 @@ class Frames:
     def add(self, kind: str, value: object, *, first: bool = False) -> None:
         """Something small that stands for itself, at once; `first`: before all that waits."""
         if not self._closed:
-            (self._waiting.appendleft if first else self._waiting.append)((kind, value))
+            (self._waiting.appendleft if first else self._waiting.append)((kind, value, False))
             self._filled.set()
 
     def close(self) -> None:
@@ -69,11 +67,6 @@ class Frames:
         self._unconfirmed -= taken
         self._filled.set()
 
-    async def _has_room(self) -> None:
-        while (self._size >= self._capacity or len(self._waiting) > _ENTRIES) and not self._closed:
-            self._room.clear()
-            await self._room.wait()
-
     async def take(self) -> tuple[str, Any] | None:
         """A kind, and a value or a frame of bytes; None when it is closed and empty."""
         while not self._waiting or self._hindered():
@@ -81,18 +74,37 @@ class Frames:
                 return None
             self._filled.clear()
             await self._filled.wait()
-        kind, value = self._waiting[0]
-        if not isinstance(value, bytearray):
-            return self._waiting.popleft()
-        frame = bytes(value[:FRAME])
-        if len(value) > FRAME:
-            del value[:FRAME]
-        else:
-            self._waiting.popleft()
+        kind, value, joined = self._waiting.popleft()
+        if not joined:
+            return kind, value
+        parts, size = [value], len(value)
+        while self._waiting and self._waiting[0][0] == kind and self._waiting[0][2]:
+            size += len(self._waiting[0][1])
+            if size > FRAME:
+                break
+            parts.append(self._waiting.popleft()[1])
+        frame = b"".join(parts)
         self._size -= len(frame)
         self._unconfirmed += len(frame)
         self._room.set()
         return kind, frame
+
+    def _append(self, kind: str, content: bytes) -> None:
+        if len(content) >= _SMALL:
+            self._waiting.append((kind, content, True))
+        elif self._waiting and self._waiting[-1][0] == kind and isinstance(self._waiting[-1][1], bytearray):
+            self._waiting[-1][1].extend(content)
+            if len(self._waiting[-1][1]) >= _SMALL:
+                self._waiting[-1] = (kind, bytes(self._waiting[-1][1]), True)
+        else:
+            self._waiting.append((kind, bytearray(content), True))
+        self._size += len(content)
+        self._filled.set()
+
+    async def _has_room(self) -> None:
+        while (self._size >= self._capacity or len(self._waiting) > _ENTRIES) and not self._closed:
+            self._room.clear()
+            await self._room.wait()
 
     def _hindered(self) -> bool:
         return self._window is not None and self._unconfirmed >= self._window
