@@ -271,10 +271,9 @@ class LiveVerbs:
     async def put_archive(self, caller: Caller, ref: str, path: str, pieces: AsyncIterator[bytes]) -> None:
         """Unpack a tar archive into a directory. NotFound if there is no such directory, Invalid for what is no archive or breaks off."""
         capsule = await self._ready(caller, ref, "put_archive")
-        checked = await pouring.checked(pieces)
         wanted = PutArchive(container_id=_container(capsule), path=path)
         async with self._open(caller.project_id, capsule, wanted, Done) as exchange:
-            await pouring.pour(checked, exchange)
+            await pouring.pour(pieces, exchange)
 
     async def commit(
         self, caller: Caller, request: RequestId, ref: str, *, repository: str, tag: str = "latest"

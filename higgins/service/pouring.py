@@ -6,22 +6,8 @@ from higgins import errors
 from higgins.aio.bell import Bell
 from higgins.aio.beside import beside
 from higgins.aio.race import unless
-from higgins.logic import tar
 from higgins.model.live import Done
 from higgins.protocols.live import Exchange
-
-
-async def checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same pieces, once enough of them has come to know that they are an archive. Raises Invalid if they are none."""
-    first = b""
-    while len(first) < tar.BLOCK:
-        more = await anext(pieces, None)
-        if more is None:
-            break
-        first += more
-    if not tar.begins(first):
-        raise errors.Invalid("What was sent is not a tar archive; send one that is not compressed.")
-    return _again(first, pieces)
 
 
 async def pour(pieces: AsyncIterator[bytes], exchange: Exchange[Done]) -> None:
@@ -48,9 +34,3 @@ async def pour(pieces: AsyncIterator[bytes], exchange: Exchange[Done]) -> None:
         await unless(broke, taken())
     if broken is not None:
         raise broken
-
-
-async def _again(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in pieces:
-        yield piece
