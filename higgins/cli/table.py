@@ -1,13 +1,97 @@
 """Columns of text for a terminal or a pipe."""
 
+import os
+import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
+from higgins.cli import plain
 
-def show(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows under their titles, aligned; nothing but the titles if there are none."""
-    lines = [[title.upper() for title in titles], *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+NARROWEST = 8
+"""Columns below which a column is not made narrower for the sake of others."""
+_GAP = "  "
+
+
+class Coloured(NamedTuple):
+    """A cell that stands out where there are colours."""
+
+    text: str
+    colour: str
+
+
+Cell = str | Coloured
+
+
+def show(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, whole: bool = False) -> None:
+    """Print the rows under their titles, aligned; nothing but the titles if there are none.
+
+    On a terminal the widest columns give way until a line fits, unless it is to be `whole`.
+    """
+    room = None if whole else terminal_width()
+    for line in lines(titles, rows, room=room, colours=has_colours()):
+        click.echo(line, color=True)
+
+
+def lines(
+    titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, room: int | None = None, colours: bool = False
+) -> list[str]:
+    """The table; no line is wider than `room`, unless there is not even room for narrow columns."""
+    cells: list[list[Cell]] = [[title.upper() for title in titles], *([_plain(cell) for cell in row] for row in rows)]
+    widths = [max(plain.width(_text(line[column])) for line in cells) for column in range(len(titles))]
+    if room is not None:
+        widths = _narrowed(widths, room - len(_GAP) * (len(titles) - 1))
+    return [_line(line, widths, colours=colours) for line in cells]
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that is written to; None if it is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def terminal_height() -> int | None:
+    """Lines of it."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).lines or None
+    except (OSError, ValueError):
+        return None
+
+
+def has_colours() -> bool:
+    """Whether what is written is looked at by a person who wants colours."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout.isatty()
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """The widest give way first, so that what is short stays whole."""
+    left = list(widths)
+    while (excess := sum(left) - room) > 0:
+        widest = max(left)
+        if widest <= NARROWEST:
+            return left
+        first = left.index(widest)
+        second = max((width for width in left if width < widest), default=NARROWEST)
+        left[first] -= min(excess, max(1, widest - max(second, NARROWEST)))
+    return left
+
+
+def _line(cells: Sequence[Cell], widths: Sequence[int], *, colours: bool) -> str:
+    last = len(widths) - 1
+    parts = []
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        text = plain.fitted(_text(cell), width)
+        shown = click.style(text, fg=cell.colour) if colours and isinstance(cell, Coloured) and text else text
+        parts.append(shown if place == last else shown + " " * (width - plain.width(text)))
+    return _GAP.join(parts).rstrip()
+
+
+def _plain(cell: Cell) -> Cell:
+    return cell._replace(text=plain.line(cell.text)) if isinstance(cell, Coloured) else plain.line(cell)
+
+
+def _text(cell: Cell) -> str:
+    return cell.text if isinstance(cell, Coloured) else cell

@@ -1,0 +1,1 @@
+"""The commands for tenants: docker's habits over the public API."""

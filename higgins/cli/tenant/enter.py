@@ -1,0 +1,114 @@
+"""`higgins exec` and `attach`: sessions in containers that run."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from higgins import errors
+from higgins.cli import trouble
+from higgins.cli.tenant import completion, names, session, terminal
+from higgins.cli.tenant.console import Console, Detached, Ended, Manner
+from higgins.client.cloud import Cloud, Document, path
+from higgins.client.connection import Lost
+
+_WORDS = {"ignore_unknown_options": False, "allow_interspersed_args": False}
+detach_keys = click.option(
+    "--detach-keys", default=terminal.DETACH, show_default=True, help="The keys that leave a session and let it go on."
+)
+
+
+def refused(*flags: str, why: str) -> Callable[[Any], Any]:
+    """An option that docker has and that cannot be had here; it says why."""
+
+    def refuse(_: click.Context, parameter: click.Parameter, value: object) -> None:
+        if value not in (None, (), False):
+            raise click.UsageError(f"{parameter.opts[-1]} cannot be had: {why}")
+
+    return click.option(*flags, hidden=True, expose_value=False, multiple=True, callback=refuse)
+
+
+@click.command("exec", context_settings=_WORDS)
+@click.option("-i", "--interactive", is_flag=True, help="Give the command this standard input.")
+@click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
+@detach_keys
+@refused("-e", "--env", why="the API has no word for it; begin the command with: env NAME=VALUE")
+@refused("-w", "--workdir", why="the API has no word for it; use: sh -c 'cd DIRECTORY && COMMAND'")
+@refused("-u", "--user", why="the API has no word for it; use: su USER -c COMMAND")
+@click.argument("container", shell_complete=completion.containers)
+@click.argument("command", nargs=-1, required=True)
+def exec_(container: str, command: Sequence[str], *, interactive: bool, tty: bool, detach_keys: str) -> None:
+    """Run a command in a container that runs; its exit code is the exit status."""
+    check_terminal(interactive=interactive, tty=tty)
+    manner = Manner(stdin=interactive, tty=tty, detach_keys=terminal.keys(detach_keys))
+    with trouble.ending_with(trouble.OURS):
+        cloud = session.cloud()
+        body = {"command": shlex.join(command), "run": False, "interactive": True, "tty": tty, "stdin": interactive}
+        opened = names.act(cloud, container, lambda name: cloud.post(path("containers", name, "execute"), None, body))
+        match Console(cloud, opened["proxy_url"], manner).hold():
+            case Ended(exit_code=None):
+                raise Lost(f"the session in {container} ended, and how the command ended is not known")
+            case Ended(exit_code=code):
+                sys.exit(code)
+
+
+@click.command()
+@click.option("--no-stdin", is_flag=True, help="Only watch.")
+@click.option("--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on to the container.  [default: on]")
+@detach_keys
+@click.argument("container", shell_complete=completion.containers)
+def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str) -> None:
+    """Be at the input and output of a container that runs; leave with Ctrl-P Ctrl-Q."""
+    with trouble.ending_with(trouble.OURS):
+        cloud = session.cloud()
+        shown = names.act(cloud, container, lambda name: cloud.get(path("containers", name)))
+        if shown["status"] not in ("Running", "Paused"):
+            failure = errors.Conflict(f"{container} does not run: it is {shown['status']}")
+            failure.add_note(f"Start it: higgins start {container}   What it printed: higgins logs {container}")
+            raise failure
+        manner = Manner(
+            stdin=bool(shown["interactive"]) and not no_stdin,
+            tty=bool(shown["tty"]),
+            detach_keys=terminal.keys(detach_keys),
+        )
+        held = console(cloud, shown, manner)
+        finish(cloud, shown, held.hold(proxy(cloud, shown) if sig_proxy else None))
+
+
+def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:
+    """A session at a container itself."""
+    url = cloud.get(path("containers", shown["uuid"], "attach"), {"stdin": manner.stdin, "logs": False})
+    return Console(cloud, url, manner)
+
+
+def proxy(cloud: Cloud, shown: Document) -> Callable[[str], None]:
+    """Passes signals on; one that comes too late is of no use to anybody."""
+
+    def send(name: str) -> None:
+        try:
+            cloud.post(path("containers", shown["uuid"], "kill"), {"signal": name})
+        except (errors.Conflict, errors.NotFound):
+            return
+
+    return send
+
+
+def finish(cloud: Cloud, shown: Document, outcome: Ended | Detached) -> None:
+    """End with the exit code of the container; with 0 if it goes on."""
+    match outcome:
+        case Detached():
+            click.echo(f"\r\n{shown['name']} goes on; back to it: higgins attach {shown['name']}", err=True)
+        case Ended(exit_code=None):
+            found = cloud.get(path("containers", shown["uuid"]))
+            if found.get("exit_code") is None:
+                raise Lost(f"the session at {shown['name']} ended, and the container is {found['status']}")
+            sys.exit(found["exit_code"])
+        case Ended(exit_code=code):
+            sys.exit(code)
+
+
+def check_terminal(*, interactive: bool, tty: bool) -> None:
+    if interactive and tty and not sys.stdin.isatty():
+        raise click.UsageError("Standard input is no terminal: leave out -t.")

@@ -1,0 +1,152 @@
+"""`higgins images`, `pull`, `rmi`, `search` and `commit`."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from higgins import errors
+from higgins.cli import trouble
+from higgins.cli.table import Coloured
+from higgins.cli.tenant import completion, names, output, progress, session, sizes
+from higgins.client.cloud import Cloud, Document, path
+
+TITLES = ("image", "id", "size", "host", "state")
+_COLOURS = {"failed": "red", "wanted": "yellow"}
+_OFTEN = 0.5
+
+
+@click.command()
+@click.option("-q", "--quiet", is_flag=True, help="Only ids.")
+@click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
+@output.option()
+def images(*, quiet: bool, no_trunc: bool, output_as: str) -> None:
+    """List the images that were pulled or made here."""
+    found = every(session.cloud())
+    if quiet:
+        for one in found:
+            click.echo(one["uuid"] if no_trunc else names.short(one))
+        return
+
+    def row(one: Document) -> Sequence[Any]:
+        state = _state(one)
+        return (
+            reference(one),
+            one["uuid"] if no_trunc else names.short(one),
+            sizes.decimal(int(one["size"])) if one.get("size") else "",
+            one.get("host") or "",
+            Coloured(state, _COLOURS[one["state"]]) if one.get("state") in _COLOURS else state,
+        )
+
+    output.many(output_as, found, TITLES, row, name=reference, whole=no_trunc)
+
+
+@click.command()
+@click.option("--host", help="To which host; needed where there are several.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on the way.")
+@click.argument("image")
+def pull(image: str, *, host: str | None, quiet: bool) -> None:
+    """Fetch an image, before a container needs it."""
+    cloud = session.cloud()
+    asked = {"repo": image, **({"host": host} if host else {})}
+    wanted = cloud.post("/images", None, asked)
+    with progress.Line(f"{image}:") as line:
+        while (found := cloud.get(path("images", wanted["uuid"]))).get("state") == "wanted":
+            if not quiet:
+                line.fetching(found)
+            time.sleep(_OFTEN)
+    if found.get("state") == "failed":
+        failure = errors.Unavailable(f"{image} was not fetched: {str(found.get('reason') or '').removesuffix('.')}")
+        failure.add_note(
+            "Look at its name, and at the registry: `higgins registry list` shows those with stored passwords."
+        )
+        raise failure
+    click.echo(reference(found))
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+def rmi(images: Sequence[str]) -> None:
+    """Remove images from their hosts."""
+    cloud = session.cloud()
+    failed = False
+    for given in images:
+        try:
+            for one in _named(cloud, given):
+                cloud.delete(path("images", one["uuid"]))
+            click.echo(given)
+        except errors.Failure as failure:
+            trouble.tell(failure)
+            failed = True
+    if failed:
+        sys.exit(1)
+
+
+@click.command()
+@click.option("--exact", is_flag=True, help="Only the image of this very name.")
+@click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
+@output.option()
+@click.argument("term")
+def search(term: str, *, exact: bool, no_trunc: bool, output_as: str) -> None:
+    """Look for images in a registry; REGISTRY/WORD asks another than the usual one."""
+    cloud = session.cloud()
+    found = cloud.get(path("images", term, "search"), {"exact_match": exact or None})
+
+    def row(one: Document) -> Sequence[Any]:
+        told = one.get("metadata") or {}
+        return (
+            one["name"],
+            one.get("description") or "",
+            str(told.get("star_count", "")),
+            "yes" if told.get("is_official") else "",
+        )
+
+    output.many(output_as, found, ("name", "description", "stars", "official"), row, whole=no_trunc)
+
+
+@click.command()
+@click.argument("container", shell_complete=completion.containers)
+@click.argument("image")
+def commit(container: str, image: str) -> None:
+    """Make an image of what a container is now. Prints the image's id."""
+    repository, colon, tag = image.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = image, "latest"
+    cloud = session.cloud()
+    query = {"repository": repository, "tag": tag}
+    made = names.act(cloud, container, lambda name: cloud.post(path("containers", name, "commit"), query))
+    click.echo(made["uuid"])
+
+
+def every(cloud: Cloud) -> Sequence[Document]:
+    """All images of the project."""
+    return list(cloud.pages("/images", "images", {}))
+
+
+def reference(one: Document) -> str:
+    """What it is called in `run`."""
+    return f"{one['repo']}:{one['tag']}" if one.get("tag") else str(one["repo"])
+
+
+def _named(cloud: Cloud, given: str) -> Sequence[Document]:
+    """Those of that name, on every host, or the one whose id begins so. Raises NotFound."""
+    found = every(cloud)
+    called = [one for one in found if given in (reference(one), one["repo"] if one.get("tag") == "latest" else None)]
+    if called:
+        return called
+    if one := names.beginning(given, found):
+        return [one]
+    raise names.near(given, [reference(one) for one in found])
+
+
+def _state(one: Document) -> str:
+    match one.get("state"):
+        case "wanted":
+            told = one.get("progress") or {}
+            return f"fetching, {told['layers_done']} of {told['layers']} layers" if told.get("layers") else "fetching"
+        case "failed":
+            return f"failed: {one['reason']}" if one.get("reason") else "failed"
+        case word:
+            return str(word or "")

@@ -1,0 +1,68 @@
+"""From what people type to a container: its name, its id, or the beginning of its id."""
+
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from higgins import errors
+from higgins.client.cloud import Cloud, Document
+
+Result = TypeVar("Result")
+
+SHORT = 8
+"""Characters of an id that are shown: up to its first dash."""
+_BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
+
+
+def short(one: Document) -> str:
+    """The beginning of an id."""
+    return str(one["uuid"])[:SHORT]
+
+
+def act(cloud: Cloud, given: str, ask: Callable[[str], Result]) -> Result:
+    """Ask for something of the container that is meant: by the word as it was given, and if nobody is called so by the id that begins with it.
+
+    Raises NotFound, with names that are near, and Conflict if it could be several.
+    """
+    try:
+        return ask(given)
+    except errors.NotFound as missing:
+        known = every(cloud)
+        found = beginning(given, known)
+        if found is None:
+            raise _unknown(given, [str(one["name"]) for one in known], missing) from missing
+        return ask(str(found["uuid"]))
+
+
+def every(cloud: Cloud) -> Sequence[Document]:
+    """All containers of the project."""
+    return list(cloud.pages("/containers", "containers", {}))
+
+
+def beginning(given: str, among: Sequence[Document]) -> Document | None:
+    """The only one whose id begins so. Raises Conflict, with a list, if there are several."""
+    if not _BEGINNING.fullmatch(given.lower()):
+        return None
+    found = [one for one in among if str(one["uuid"]).startswith(given.lower())]
+    if len(found) > 1:
+        failure = errors.Conflict(f"{given} could be each of {len(found)}: give more of the id, or the name")
+        for one in found[:20]:
+            failure.add_note(f"  {one['uuid']}  {one.get('name', '')}".rstrip())
+        raise failure
+    return found[0] if found else None
+
+
+def near(given: str, names: Sequence[str]) -> errors.NotFound:
+    """There is nothing of that name; perhaps one of these was meant."""
+    return _unknown(given, names, errors.NotFound(""))
+
+
+def _unknown(given: str, names: Sequence[str], missing: errors.NotFound) -> errors.NotFound:
+    failure = errors.NotFound(missing.message or f"there is no {given}")
+    close = get_close_matches(given, names, n=3, cutoff=0.6)
+    if close:
+        failure.add_note(f"Did you mean {' or '.join(close)}?")
+    else:
+        failure.add_note("`higgins ps -a` lists all that there are.")
+    return failure

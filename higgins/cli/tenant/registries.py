@@ -1,0 +1,79 @@
+"""`higgins registry`: where images come from, and the passwords for it."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from higgins import errors
+from higgins.cli import trouble
+from higgins.cli.tenant import names, output, session
+from higgins.client.cloud import Document, path
+
+
+@click.group()
+def registry() -> None:
+    """Registries with stored passwords, for images that not everybody may fetch. Nobody gets a password back."""
+
+
+@registry.command("add")
+@click.option("--name", help="What it is called; its address by default.")
+@click.option("-u", "--username", help="Who logs in there.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+@click.argument("domain")
+def add(domain: str, *, name: str | None, username: str | None, password_stdin: bool) -> None:
+    """Store the login to the registry at DOMAIN, such as registry.example.org:5000."""
+    password = None
+    if username is not None:
+        password = _password(from_stdin=password_stdin)
+    elif password_stdin:
+        raise click.UsageError("A password needs a --username.")
+    asked = {"domain": domain, "name": name or _name(domain), "username": username, "password": password}
+    body = {"registry": {key: value for key, value in asked.items() if value is not None}}
+    made = session.cloud().post("/registries", None, body)["registry"]
+    click.echo(made["name"])
+
+
+@registry.command("list")
+@output.option()
+def list_registries(output_as: str) -> None:
+    """Show the stored logins, without passwords."""
+    found = list(session.cloud().pages("/registries", "registries", {}))
+    output.many(output_as, found, ("name", "domain", "username", "id"), _row)
+
+
+@registry.command("rm")
+@click.argument("registries", metavar="REGISTRY...", nargs=-1, required=True)
+def rm(registries: Sequence[str]) -> None:
+    """Forget stored logins."""
+    cloud = session.cloud()
+    failed = False
+    for given in registries:
+        try:
+            cloud.delete(path("registries", given))
+            click.echo(given)
+        except errors.NotFound:
+            known = cloud.get("/registries")["registries"]
+            trouble.tell(names.near(given, [one["name"] for one in known]))
+            failed = True
+        except errors.Failure as failure:
+            trouble.tell(failure)
+            failed = True
+    if failed:
+        sys.exit(1)
+
+
+def _row(one: Document) -> Sequence[str]:
+    return (str(one["name"]), str(one["domain"]), one.get("username") or "", names.short(one))
+
+
+def _name(domain: str) -> str:
+    return "".join(char if char.isalnum() or char in "._-" else "-" for char in domain)
+
+
+def _password(*, from_stdin: bool) -> str:
+    if sys.stdin.isatty() and not from_stdin:
+        return str(click.prompt("Password", hide_input=True, err=True))
+    if password := sys.stdin.readline().rstrip("\r\n"):
+        return password
+    raise click.UsageError("There is no password on standard input.")

@@ -1,0 +1,203 @@
+"""The commands that change a container's state, each for several at once: `start`, `stop`, `restart`, `kill`, `pause`, `unpause`, `rm`, `wait`."""
+
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import click
+
+from higgins import errors
+from higgins.cli import trouble
+from higgins.cli.tenant import completion, names, session, waiting
+from higgins.client.cloud import Cloud, Document, path
+
+_several = click.argument(
+    "containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=completion.containers
+)
+_timeout = click.option(
+    "-t", "--time", "timeout", type=click.IntRange(min=0), metavar="SECONDS",
+    help="How long it may take to end by itself before it is killed.  [default: 10]",
+)  # fmt: skip
+ENDED = ("Stopped",)
+
+
+@click.command()
+@_several
+def start(containers: Sequence[str]) -> None:
+    """Start containers that do not run."""
+    _change(containers, "start", {}, ("Running", *ENDED), already=("Running",))
+
+
+@click.command()
+@_timeout
+@_several
+def stop(containers: Sequence[str], timeout: int | None) -> None:
+    """Stop containers: ask them to end, and kill them if they do not."""
+    _change(containers, "stop", {"timeout": timeout}, ENDED, already=(*ENDED, "Created"))
+
+
+@click.command()
+@_timeout
+@_several
+def restart(containers: Sequence[str], timeout: int | None) -> None:
+    """Stop containers and start them again."""
+    _change(containers, "reboot", {"timeout": timeout}, ("Running", *ENDED))
+
+
+@click.command()
+@click.option("-s", "--signal", default="SIGKILL", show_default=True, help="A name such as HUP or SIGHUP, or a number.")
+@_several
+def kill(containers: Sequence[str], signal: str) -> None:
+    """Send a signal to the first process of containers."""
+    deadly = signal.upper() in ("SIGKILL", "KILL", "9")
+    _change(containers, "kill", {"signal": signal.upper()}, ENDED if deadly else None)
+
+
+@click.command()
+@_several
+def pause(containers: Sequence[str]) -> None:
+    """Freeze containers: their processes stand still."""
+    _change(containers, "pause", {}, ("Paused", *ENDED), already=("Paused",))
+
+
+@click.command()
+@_several
+def unpause(containers: Sequence[str]) -> None:
+    """Let frozen containers go on."""
+    _change(containers, "unpause", {}, ("Running", *ENDED), already=("Running",))
+
+
+@click.command()
+@click.option("-f", "--force", is_flag=True, help="Those too that run: they are killed.")
+@_several
+def rm(containers: Sequence[str], *, force: bool) -> None:
+    """Remove containers that do not run."""
+    cloud = session.cloud()
+
+    def remove(name: str) -> str:
+        if force:
+            _forced(cloud, name)
+        else:
+            _removed(cloud, name)
+        return name
+
+    _each(containers, lambda given: names.act(cloud, given, remove), lambda name: _gone(cloud, name))
+
+
+@click.command()
+@_several
+def wait(containers: Sequence[str]) -> None:
+    """Wait until containers have ended, and print the exit code of each.
+
+    The exit status is that of the first that did not end with 0.
+    """
+    cloud = session.cloud()
+    status = 0
+    with trouble.ending_with(trouble.OURS):
+        for given in containers:
+            shown = names.act(cloud, given, lambda name: cloud.get(path("containers", name)))
+            code = ended(cloud, shown)
+            click.echo(code)
+            status = status or code
+    sys.exit(status)
+
+
+def ended(cloud: Cloud, shown: Document) -> int:
+    """The exit code with which it ends; 0 for one that never ran. Raises Conflict if that cannot be known."""
+    found = waiting.until(cloud, shown["uuid"], (*ENDED, "Created"), every=600)
+    if found is None:
+        raise errors.Conflict(f"{shown['name']} was removed while it was waited for: how it ended is not known")
+    code = found.get("exit_code")
+    if code is not None:
+        return int(code)
+    if found["status"] == "Error":
+        raise waiting.failure(found)
+    return 0
+
+
+def _change(
+    containers: Sequence[str],
+    verb: str,
+    query: Mapping[str, object],
+    goals: Collection[str] | None,
+    *,
+    already: Collection[str] = (),
+) -> None:
+    """Ask all of them first, then wait for each; a state in which there is nothing to do is fine."""
+    cloud = session.cloud()
+
+    def ask(name: str) -> str:
+        asked(cloud, name, verb, query, already)
+        return name
+
+    def settle(name: str) -> None:
+        if goals is not None:
+            _settled(cloud, name, goals)
+
+    _each(containers, lambda given: names.act(cloud, given, ask), settle)
+
+
+def asked(
+    cloud: Cloud, name: str, verb: str, query: Mapping[str, object] | None = None, already: Collection[str] = ()
+) -> None:
+    """Ask for a verb; succeeds where it is `already` so."""
+    try:
+        cloud.post(path("containers", name, verb), query)
+    except errors.Conflict:
+        if cloud.get(path("containers", name))["status"] not in already:
+            raise
+
+
+def _settled(cloud: Cloud, name: str, goals: Collection[str]) -> None:
+    found = waiting.until(cloud, name, goals)
+    if found is not None and found["status"] == "Error":
+        raise waiting.failure(found)
+
+
+def _removed(cloud: Cloud, name: str) -> None:
+    try:
+        cloud.delete(path("containers", name))
+    except errors.Conflict as refusal:
+        refusal.add_note(f"Stop it first (higgins stop {name}), or kill and remove it: higgins rm -f {name}")
+        raise
+
+
+def _gone(cloud: Cloud, given: str) -> None:
+    """Return when its name is free again."""
+    found = waiting.until(cloud, given, ("Deleted",))
+    if found is not None:
+        raise waiting.failure(found)
+
+
+def _forced(cloud: Cloud, name: str) -> None:
+    """Whatever it is at."""
+    shown = cloud.get(path("containers", name))
+    if shown["status"] == "Paused":
+        asked(cloud, name, "unpause", already=("Running",))
+        waiting.until(cloud, name, ("Running", *ENDED))
+    if shown["status"] in ("Running", "Paused"):
+        asked(cloud, name, "kill", {"signal": "SIGKILL"}, already=ENDED)
+    cloud.delete(path("containers", name), {"stop": True})
+
+
+def _each(containers: Sequence[str], ask: Callable[[str], str], then: Callable[[str], None]) -> None:
+    """All are asked before any is waited for. One that fails does not keep the others; the exit status tells.
+
+    `ask` returns the name by which the API found it.
+    """
+    failed = False
+    underway = []
+    for given in dict.fromkeys(containers):
+        try:
+            underway.append((given, ask(given)))
+        except errors.Failure as failure:
+            trouble.tell(failure)
+            failed = True
+    for given, name in underway:
+        try:
+            then(name)
+            click.echo(given)
+        except errors.Failure as failure:
+            trouble.tell(failure)
+            failed = True
+    if failed:
+        sys.exit(1)

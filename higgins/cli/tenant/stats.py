@@ -1,0 +1,145 @@
+"""`higgins stats` and `top`: what containers use, and what runs in them."""
+
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import click
+
+from higgins import errors
+from higgins.cli import table, trouble
+from higgins.cli.table import Cell
+from higgins.cli.tenant import completion, names, output, session, sizes
+from higgins.client.cloud import Cloud, Document, path
+
+TITLES = ("id", "name", "cpu", "memory", "limit", "mem", "net in", "net out", "read", "written", "pids")
+_EVERY = 1.0
+_AT_ONCE = 8
+Reading = Document | errors.Failure
+
+
+@click.command()
+@click.option("-a", "--all", "everything", is_flag=True, help="Those too that do not run.")
+@click.option("--no-stream", is_flag=True, help="Look once.")
+@click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
+@output.option()
+@click.argument("containers", nargs=-1, shell_complete=completion.containers)
+def stats(containers: Sequence[str], *, everything: bool, no_stream: bool, no_trunc: bool, output_as: str) -> None:
+    """Watch what containers use, until Ctrl-C; all that run, if none is named. 100 % of CPU is one core."""
+    cloud = session.cloud()
+    if output_as != "table" or no_stream:
+        found = _looked(cloud, _chosen(cloud, containers, everything=everything))
+        if output_as == "table":
+            _print(found, whole=no_trunc)
+        else:
+            output.many(
+                output_as,
+                [told for _, told in found if isinstance(told, dict)],
+                (),
+                lambda _: (),
+                name=lambda one: str(one["CONTAINER"]),
+            )
+        _complain(containers, found)
+        return
+    try:
+        _live(cloud, containers, everything=everything, whole=no_trunc)
+    except KeyboardInterrupt:
+        click.echo()
+
+
+@click.command()
+@click.argument("container", shell_complete=completion.containers)
+@click.argument("ps_options", nargs=-1)
+@output.option()
+def top(container: str, ps_options: Sequence[str], output_as: str) -> None:
+    """Show the processes of a container, as `ps` with these options does."""
+    cloud = session.cloud()
+    query = {"ps_args": " ".join(ps_options) or None}
+    found = names.act(cloud, container, lambda name: cloud.get(path("containers", name, "top"), query))
+    titles: list[str] = found["Titles"]
+    if output_as == "table":
+        table.show(titles, found["Processes"])
+    else:
+        rows = [dict(zip(titles, row, strict=False)) for row in found["Processes"]]
+        output.many(output_as, rows, (), lambda _: (), name=lambda one: str(one.get("PID") or one.get("CMD")))
+
+
+def _chosen(cloud: Cloud, given: Sequence[str], *, everything: bool) -> Sequence[Document]:
+    if given:
+        return [names.act(cloud, each, lambda name: cloud.get(path("containers", name))) for each in given]
+    query = {} if everything else {"status": "Running"}
+    return list(cloud.pages("/containers", "containers", {**query, "sort_key": "created_at"}))
+
+
+def _looked(cloud: Cloud, chosen: Sequence[Document]) -> Sequence[tuple[Document, Reading]]:
+    """All at the same time: a host takes a moment to find out a rate."""
+
+    def look(one: Document) -> Reading:
+        if one["status"] != "Running":
+            return errors.Conflict(f"{one['name']} does not run: it is {one['status']}")
+        try:
+            found: Document = cloud.apart().get(path("containers", one["uuid"], "stats"))
+        except errors.Failure as failure:
+            return failure
+        return found
+
+    if len(chosen) < 2:
+        return [(one, look(one)) for one in chosen]
+    with ThreadPoolExecutor(min(_AT_ONCE, len(chosen))) as threads:
+        return list(zip(chosen, threads.map(look, chosen), strict=True))
+
+
+def _live(cloud: Cloud, containers: Sequence[str], *, everything: bool, whole: bool) -> None:
+    """In place on a terminal; one table after the other elsewhere."""
+    in_place = sys.stdout.isatty()
+    fresh = True
+    while True:
+        began = time.monotonic()
+        found = _looked(cloud, _chosen(cloud, containers, everything=everything))
+        room = None if whole else table.terminal_width()
+        lines = table.lines(TITLES, [_row(one, told) for one, told in found], room=room)
+        if in_place:
+            shown = "".join(f"{line}\x1b[K\n" for line in lines[: _height() - 1])
+            sys.stdout.write(("\x1b[2J" if fresh else "") + f"\x1b[H{shown}\x1b[J")
+        else:
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        if containers and all(isinstance(told, errors.Failure) for _, told in found):
+            _complain(containers, found)
+            return
+        fresh = False
+        time.sleep(max(0.0, _EVERY - (time.monotonic() - began)))
+
+
+def _height() -> int:
+    return max(2, table.terminal_height() or 24)
+
+
+def _print(found: Sequence[tuple[Document, Reading]], *, whole: bool) -> None:
+    table.show(TITLES, [_row(one, told) for one, told in found], whole=whole)
+
+
+def _complain(containers: Sequence[str], found: Sequence[tuple[Document, Reading]]) -> None:
+    """What was asked for by name and cannot be told is a failure."""
+    failures = [told for _, told in found if isinstance(told, errors.Failure)]
+    for failure in failures if containers else ():
+        trouble.tell(failure)
+    if failures and containers:
+        sys.exit(1)
+
+
+def _row(one: Document, told: Reading) -> Sequence[Cell]:
+    start = (names.short(one), str(one["name"]))
+    if isinstance(told, errors.Failure):
+        return (*start, *("-" for _ in TITLES[2:]))
+    return (
+        *start,
+        f"{told['CPU %']:.1f}%",
+        sizes.binary(told.get("memory_bytes", told["MEM USAGE(MiB)"] * 2**20)),
+        sizes.binary(told.get("memory_limit_bytes", told["MEM LIMIT(MiB)"] * 2**20)),
+        f"{told['MEM %']:.1f}%",
+        *(sizes.decimal(float(each)) for each in told["NET I/O(B)"].split("/")),
+        *(sizes.decimal(float(each)) for each in told["BLOCK I/O(B)"].split("/")),
+        str(told.get("pids", "")),
+    )
