@@ -59,7 +59,7 @@ class Files:
         scrutiny.end()
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             for entry in archive:
-                target = posixpath.normpath(f"{place}/{entry.name}")
+                target = posixpath.normpath(f"{place.rstrip('/')}/{entry.name}")
                 if ".." in posixpath.normpath(entry.name).split("/"):
                     raise errors.Invalid(f"Files cannot be moved at {path}: {entry.name!r} is outside of it")
                 if target in self._entries and self._entries[target][0].isdir() and not entry.isdir():
@@ -71,7 +71,7 @@ class Files:
     def _place(self, path: str) -> str:
         if not path or "\0" in path:
             raise errors.Invalid("A path in the container is needed.")
-        place = posixpath.normpath(f"//{path}".replace("//", "/"))
+        place = posixpath.normpath("/" + path.lstrip("/"))
         if place not in self._entries:
             raise errors.NotFound(f"There is nothing at {path} in the container.")
         return place

@@ -136,6 +136,11 @@ class FakeRuntime(Mischief):
         """It prints, to standard output or standard error."""
         self._kept[container_id].program.say(text, aside=error)
 
+    def size(self, container_id: ContainerId, exec_id: ExecId | None = None) -> tuple[int, int] | None:
+        """Width and height of a terminal; None: it was never given one."""
+        program = self._kept[container_id].program if exec_id is None else self.entered[container_id, exec_id]
+        return program.size
+
     def check(self, container_id: ContainerId, condition: Condition, *, failures: int = 0, output: str = "") -> None:
         """A health check has this result."""
         self._change(container_id, health=Health(condition=condition, failures=failures, output=output))

@@ -15,14 +15,27 @@ import pytest
 from higgins import errors
 from higgins.model.capsule import Condition, Container, Healthcheck, Observation, Resources, Stage
 from higgins.model.ids import CapsuleId, ContainerId
-from higgins.protocols.runtime import CAPABILITIES, Executes, Logs, Origin, Pauses, Runtime, Signals, Updates
+from higgins.protocols.runtime import (
+    CAPABILITIES,
+    Archives,
+    Commits,
+    Executes,
+    Logs,
+    Measures,
+    Origin,
+    Pauses,
+    Runtime,
+    Signals,
+    Talks,
+    Updates,
+)
 from higgins.testing.runtime import Behaviour
 
 PATIENCE = 20.0
 """Seconds in which whatever is to happen has happened."""
 
 
-class Capable(Runtime, Pauses, Signals, Executes, Logs, Updates, Protocol):
+class Capable(Runtime, Pauses, Signals, Executes, Logs, Talks, Measures, Archives, Updates, Commits, Protocol):
     """A runtime that can do all there is."""
 
 
@@ -69,7 +82,7 @@ class RuntimeContract:
         made: list[ContainerId] = []
 
         async def create(*command: str, **fields: Any) -> Container:
-            container = a_container(image, *command, **fields)
+            container = a_container(fields.pop("image", image), *command, **fields)
             made.append(container.id)
             await runtime.create(origin_of(container), container)
             return container

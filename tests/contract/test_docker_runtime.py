@@ -1,6 +1,8 @@
 """The Docker drivers keep the contracts, on a real engine and a real registry."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -11,8 +13,10 @@ from higgins import errors
 from higgins.drivers.engine import Engine
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
-from higgins.model.capsule import Resources, Stage
-from higgins.model.ids import ContainerId
+from higgins.model.capsule import Container, Resources, Stage
+from higgins.model.ids import ContainerId, ExecId
+from higgins.protocols.runtime import Talk
+from higgins.testing.live_contract import LiveContract, SizeOf, heard
 from higgins.testing.runtime_contract import (
     Make,
     RuntimeContract,
@@ -29,7 +33,7 @@ __all__ = ["docker_url"]
 pytestmark = pytest.mark.docker
 
 
-class TestDockerRuntime(RuntimeContract):
+class TestDockerRuntime(RuntimeContract, LiveContract):
     @pytest.fixture
     def image(self) -> str:
         return BUSYBOX
@@ -47,6 +51,27 @@ class TestDockerRuntime(RuntimeContract):
                 await engine.call("DELETE", f"containers/higgins-{container_id}", {"force": True})
 
         return vanish
+
+    @pytest.fixture
+    def unmake(self, docker_url: str) -> Callable[[str], Awaitable[None]]:
+        async def unmake(reference: str) -> None:
+            async with Engine(docker_url) as engine:
+                await engine.call("DELETE", f"images/{reference}", {"force": True})
+
+        return unmake
+
+    @pytest.fixture
+    def size_of(self, runtime: DockerRuntime) -> SizeOf:
+        async def size_of(container: Container, command: tuple[ExecId, Talk] | None) -> tuple[int, int]:
+            async with AsyncExitStack() as stack:
+                attached = runtime.attach(container.id, stdin=True, logs=False)
+                talk = command[1] if command else await stack.enter_async_context(attached)
+                await talk.write(b"stty size; exit\n")
+                found = re.search(rb"(\d+) (\d+)\r\n", await heard(talk))
+            assert found is not None
+            return int(found[2]), int(found[1])
+
+        return size_of
 
     # What only a real engine can show
 

@@ -4,16 +4,18 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from higgins.model.capsule import Condition
-from higgins.model.ids import ContainerId
+from higgins.model.capsule import Condition, Container
+from higgins.model.ids import ContainerId, ExecId
+from higgins.protocols.runtime import Talk
 from higgins.testing.images import FakeImages
+from higgins.testing.live_contract import LiveContract, SizeOf
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.runtime_contract import Behave, Checked, RuntimeContract
 
 IMAGE = "higgins-test/busybox:latest"
 
 
-class TestFakeRuntime(RuntimeContract):
+class TestFakeRuntime(RuntimeContract, LiveContract):
     @pytest.fixture
     def image(self) -> str:
         return IMAGE
@@ -39,3 +41,12 @@ class TestFakeRuntime(RuntimeContract):
             runtime.forget(container_id)
 
         return vanish
+
+    @pytest.fixture
+    def size_of(self, runtime: FakeRuntime) -> SizeOf:
+        async def size_of(container: Container, command: tuple[ExecId, Talk] | None) -> tuple[int, int]:
+            size = runtime.size(container.id, command[0] if command else None)
+            assert size is not None
+            return size
+
+        return size_of
