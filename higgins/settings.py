@@ -131,6 +131,7 @@ class Deadlines:
     delete: float = option(300.0, "For a delete.", minimum=1)
     force_delete: float = option(60.0, "For a delete by force.", minimum=1)
     commit: float = option(600.0, "For an image to be made of a container.", minimum=1)
+    fetch: float = option(1800.0, "For an image that was asked for by itself to be fetched.", minimum=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,36 @@ class Events:
 
     keep_days: float = option(7.0, "Days after which an event is forgotten.", minimum=0.01)
     keep_rows: int = option(1_000_000, "The most events that are kept, of all projects together.", minimum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Where images come from, and when they go."""
+
+    registries: str = option(
+        "",
+        "The registries that images may come from, separated by commas, with * and ? for what may vary; Docker Hub is docker.io. Empty: all.",
+    )
+    collect_above: float = option(
+        0.85,
+        "On a host: how full the disk of the images has to be, as a part of 1, for unused ones to be removed; 1: never. Only those go that were "
+        "fetched for containers, the least recently used first.",
+        minimum=0.01,
+        maximum=1,
+    )
+    collect_below: float = option(0.80, "How full it may still be when that ends.", minimum=0, maximum=1)
+    collect_period: float = option(60.0, "Seconds between two looks at the disk.", minimum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """The passwords of registries, which are stored encrypted."""
+
+    key_file: Path | None = option(
+        None,
+        "Fernet keys, one a line: the first encrypts, all decrypt, and what an older one encrypted is encrypted anew at the start. Empty: "
+        "secrets.key in state_dir, made when it is first needed. Replicas need the same.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +244,8 @@ class Settings:
     deadlines: Deadlines = _group(Deadlines)
     containers: Containers = _group(Containers)
     events: Events = _group(Events)
+    images: Images = _group(Images)
+    secrets: Secrets = _group(Secrets)
     agent: Agent = _group(Agent)
     docker: Docker = _group(Docker)
 
@@ -398,6 +431,8 @@ def _coherent(settings: Settings) -> Settings:
         raise errors.Invalid("configuration: [hosts] lease must be at least twice [hosts] heartbeat")
     if settings.console.public_url and not settings.console.public_url.startswith(("ws://", "wss://")):
         raise errors.Invalid("configuration: [console] public_url must begin with ws:// or wss://")
+    if settings.images.collect_below > settings.images.collect_above:
+        raise errors.Invalid("configuration: [images] collect_below is above collect_above")
     containers = settings.containers
     for name in ("cpu", "memory", "disk"):
         least, most = getattr(containers, f"minimum_{name}"), getattr(containers, f"maximum_{name}")

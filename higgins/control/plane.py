@@ -10,6 +10,7 @@ from higgins import errors
 from higgins.aio.bell import Bell
 from higgins.aio.patrol import patrol
 from higgins.control.deadlines import DeadlineWatch
+from higgins.control.fetcher import Fetcher
 from higgins.control.host_watch import HostWatch
 from higgins.control.placer import Custom, Placer
 from higgins.control.provisioner import Provisioner
@@ -41,9 +42,10 @@ async def run(
     *,
     networks: NetworkProvider | None = None,
     keeping: Keeping | None = None,
+    fetcher: Fetcher | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Run all loops until cancelled. Without `networks` there is nothing to provide, and nobody can ask for it."""
+    """Run all loops until cancelled. Without `networks` there is nothing to provide, and without `fetcher` nothing to fetch."""
     rhythm = rhythm or Rhythm()
     placer = Placer(database, hints, placing or Custom(), clock)
     watch = HostWatch(database, hints, rhythm.lease, clock)
@@ -59,5 +61,7 @@ async def run(
         group.create_task(loop("deadlines", deadlines.visit, hints.deadlines, min(rhythm.patrol, 1.0)))
         group.create_task(loop("reaper", reaper.visit, hints.reaper, rhythm.patrol))
         group.create_task(loop("pruner", pruner.visit, Bell(), rhythm.prune))
+        if fetcher is not None:
+            group.create_task(fetcher.run(rhythm.patrol))
         if provisioner is not None:
             group.create_task(loop("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))

@@ -6,6 +6,9 @@ from enum import StrEnum
 from higgins.model.capsule import Progress
 from higgins.model.ids import HostId, ImageId, ProjectId
 
+SORT_KEYS = ("id", "uuid", "repo", "tag", "image_id", "size", "project_id", "host", "state", "created_at")
+"""What a list of images can be sorted by. `id` is the order of creation."""
+
 
 class ImageState(StrEnum):
     """Where an image that was asked for stands."""

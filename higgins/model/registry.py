@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 from higgins.model.ids import ProjectId, RegistryId, UserId
 
+SORT_KEYS = ("id", "uuid", "name", "domain", "username", "project_id", "user_id", "created_at", "updated_at")
+"""What a list of registries can be sorted by. `id` is the order of creation."""
+FILTERS = ("name", "domain", "username", "project_id", "user_id")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:

@@ -24,13 +24,14 @@ from higgins.model.capsule import (
 from higgins.model.event import Filter
 from higgins.model.host import Host
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, ProjectId, RequestId
+from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
 from higgins.model.query import Page, Query
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
 from higgins.service.policy import Policy
-from higgins.store import actions, capsules, events, hosts
+from higgins.service.registries import Sources
+from higgins.store import actions, capsules, events, hosts, registries
 from higgins.store.database import Connection, Database
 
 _PATROL = 3.0
@@ -90,6 +91,8 @@ class Customs:
     """For containers that do not say when their image is fetched."""
     unique_names: str = ""
     """Within what a name may be used once: `project`, `global`, or nothing."""
+    sources: Sources = field(default_factory=Sources)
+    """From which registries images may come."""
     ratios: Ratios = field(default_factory=Ratios)
     """How much more than it has a host may be asked for."""
 
@@ -153,6 +156,8 @@ class Containers:
                 capsule, name=capsule.name or self._generated(db, caller.project_id), deadline=deadline
             )
             capsules.insert(db, created, deadline)
+            registries.use(db, created.id, _named_by(created.spec))
+            self._check_sources(db, created.spec)
             actions.insert(db, _opened(caller, request, created, "create", now))
             return created
 
@@ -358,10 +363,10 @@ class Containers:
             if actions.known(db, capsule.id, request):
                 return capsule
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
-            asked = record or verb
-            wanted = capsules.write_spec(
-                db, capsule, _changed(capsule, change), deadline=now + allowance, now=now, verb=asked
-            )
+            asked, spec = record or verb, _changed(capsule, change)
+            if spec.containers != capsule.spec.containers:
+                self._check_sources(db, spec)
+            wanted = capsules.write_spec(db, capsule, spec, deadline=now + allowance, now=now, verb=asked)
             actions.insert(db, _opened(caller, request, wanted, asked, now))
             return wanted
 
@@ -417,6 +422,12 @@ class Containers:
         ):
             if asked:
                 self._lookup.allow(caller, rule)
+
+    def _check_sources(self, db: Connection, spec: CapsuleSpec) -> None:
+        """Raises Forbidden for an image from where none may come."""
+        known = {stored.registry.id: stored.registry for stored in registries.every(db, _named_by(spec))}
+        for one in spec.all():
+            self._customs.sources.check(one.image, known.get(one.registry) if one.registry else None)
 
     def _check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
         if name and self._is_taken(db, project, name, besides):
@@ -496,6 +507,10 @@ def _awaited(capsule: Capsule, statuses: Collection[Status]) -> bool:
         return True
     # What is still shown while something else is under way has not come about: it is about to end.
     return word.status in statuses and (word.task is None or word.status in _PASSING)
+
+
+def _named_by(spec: CapsuleSpec) -> Sequence[RegistryId]:
+    return [one.registry for one in spec.all() if one.registry is not None]
 
 
 def _fresh_start(capsule: Capsule) -> CapsuleSpec:

@@ -19,3 +19,5 @@ class Deadlines:
     """A command run to its end for a caller who waits."""
     commit: float = 600.0
     """For an image made of a container."""
+    fetch: float = 1800.0
+    """An image that was asked for by itself."""

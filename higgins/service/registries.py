@@ -3,16 +3,16 @@
 import fnmatch
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from higgins import errors
 from higgins.drivers.reference import DEFAULT_REGISTRY, Reference
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, ProjectId, RegistryId
+from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId
 from higgins.model.query import Listing, Part
 from higgins.model.registry import Login, Registry
+from higgins.service.hints import Hints
 from higgins.service.policy import Policy
 from higgins.service.secrets import Secrets
 from higgins.store import registries
@@ -30,7 +30,9 @@ class Sources:
     """Domains, with `*` and `?` for what may vary; empty: all. Docker Hub is docker.io."""
 
     def check(self, image: str, registry: Registry | None = None) -> None:
-        """Raises Invalid for a malformed name, Forbidden for an image from elsewhere. `registry` counts where the name says none."""
+        """Raises Forbidden for an image from elsewhere, Invalid for a malformed name where that cannot be told. `registry` counts where the name says none."""
+        if not self.allowed:
+            return
         parsed = Reference.parse(image)
         if parsed.registry is None and registry is not None:
             self.check_domain(registry.domain)
@@ -72,6 +74,7 @@ class Registries:
         database: Database,
         policy: Policy,
         secrets: Secrets,
+        hints: Hints,
         sources: Sources | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -79,15 +82,17 @@ class Registries:
         self._database = database
         self._policy = policy
         self._secrets = secrets
+        self._hints = hints
         self._sources = sources or Sources()
         self._clock = clock
 
-    async def create(self, caller: Caller, given: Given) -> Registry:
-        """Raises Invalid for a domain that cannot stand in front of an image's name, Unavailable if passwords cannot be stored now."""
+    async def create(self, caller: Caller, registry_id: RegistryId, given: Given) -> Registry:
+        """`registry_id` is a new one; the same request, sent again, gives what it made the first time.
+
+        Raises Invalid for a domain that cannot stand in front of an image's name, Unavailable if passwords cannot be stored now."""
         self._allow(caller, "registry:create")
         domain = given.domain or ""
         self._check_domain(domain)
-        registry_id = RegistryId(str(uuid.uuid4()))
         registry = Registry(
             id=registry_id,
             project_id=caller.project_id,
@@ -98,8 +103,14 @@ class Registries:
             created_at=self._clock(),
         )
         password = self._secrets.encrypt(given.password) if given.password else None
-        await self._database.write(lambda db: registries.insert(db, registry, password))
-        return registry
+
+        def work(db: Connection) -> Registry:
+            made = registries.find(db, caller.project_id, registry_id)
+            if not made:
+                registries.insert(db, registry, password)
+            return made[0].registry if made else registry
+
+        return await self._database.write(work)
 
     async def list(self, caller: Caller, listing: Listing) -> Part[Registry]:
         """The caller's; NotFound for an unknown marker."""
@@ -122,7 +133,7 @@ class Registries:
         password = self._secrets.encrypt(given.password) if given.password else None
         now = self._clock()
 
-        def work(db: Connection) -> Registry:
+        def work(db: Connection) -> tuple[Registry, Sequence[tuple[CapsuleId, HostId]]]:
             registry, stored = self._found(db, caller, ref, "registry:update")
             if stored and given.password is None and given.domain not in (None, registry.domain):
                 raise errors.Invalid(
@@ -135,9 +146,14 @@ class Registries:
                 domain=given.domain or registry.domain,
                 username=registry.username if given.username is None else given.username or None,
             )
-            return registries.write(db, changed, stored if given.password is None else password, now)
+            written = registries.write(db, changed, stored if given.password is None else password, now)
+            return written, registries.users(db, registry.id)
 
-        return await self._database.write(work)
+        updated, users = await self._database.write(work)
+        for capsule_id, host_id in users:
+            # Its host is told what it has to log in with from now on.
+            self._hints.hosts.hint(host_id, capsule_id)
+        return updated
 
     async def delete(self, caller: Caller, ref: str) -> None:
         """Raises Conflict while a container uses it."""
@@ -224,9 +240,3 @@ class Registries:
     def _sees_all(self, caller: Caller) -> bool:
         rule = "registry:get_all_all_projects"
         return self._policy.allows(caller, rule, project_id=caller.project_id, user_id=caller.user_id)
-
-
-def use(db: Connection, capsule_id: CapsuleId, registry: Registry | None) -> None:
-    """A capsule's containers name this registry, which cannot be deleted while they are there. Raises NotFound if it is gone by now."""
-    if registry is not None:
-        registries.use(db, capsule_id, [registry.id])

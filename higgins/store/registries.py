@@ -8,19 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from higgins import errors
-from higgins.model.ids import CapsuleId, ProjectId, RegistryId, UserId
+from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId, UserId
 from higgins.model.query import Listing, Part
 from higgins.model.registry import Registry
 from higgins.store import pages
 from higgins.store.database import Connection
-from higgins.store.tables import registries, registry_uses
+from higgins.store.tables import capsules, registries, registry_uses
 
 _COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {"id": registries.c.number, "uuid": registries.c.id} | {
     name: registries.c[name]
     for name in ("name", "domain", "username", "project_id", "user_id", "created_at", "updated_at")
 }
-SORT_KEYS = tuple(_COLUMNS)
-FILTERS = ("name", "domain", "username", "project_id", "user_id")
+"""By SORT_KEYS and FILTERS of the model."""
 
 
 class Stored(NamedTuple):
@@ -60,7 +59,10 @@ def every(db: Connection, ids: Iterable[RegistryId] | None = None) -> Sequence[S
     """These, or all."""
     statement = registries.select()
     if ids is not None:
-        statement = statement.where(registries.c.id.in_(list(ids)))
+        wanted = list(ids)
+        if not wanted:
+            return ()
+        statement = statement.where(registries.c.id.in_(wanted))
     return tuple(_stored(row) for row in db.execute(statement))
 
 
@@ -90,6 +92,15 @@ def write_password(db: Connection, registry_id: RegistryId, before: str, after: 
     """The same password, encrypted anew; nothing if it has been changed meanwhile."""
     unchanged = sa.and_(registries.c.id == registry_id, registries.c.password == before)
     db.execute(registries.update().where(unchanged).values(password=after))
+
+
+def users(db: Connection, registry_id: RegistryId) -> Sequence[tuple[CapsuleId, HostId]]:
+    """The capsules that are on a host and name it, with their hosts."""
+    on_host = sa.select(capsules.c.id, capsules.c.host_id).join(
+        registry_uses, registry_uses.c.capsule_id == capsules.c.id
+    )
+    found = on_host.where(registry_uses.c.registry_id == registry_id, capsules.c.host_id.is_not(None))
+    return [(CapsuleId(row.id), HostId(row.host_id)) for row in db.execute(found)]
 
 
 def delete(db: Connection, registry_id: RegistryId) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from higgins import errors
 from higgins.api.identity import door as identity_door
 from higgins.api.link.sessions import Session, greeting
 from higgins.api.server import Listening, serving
@@ -14,6 +16,7 @@ from higgins.api.zun import door
 from higgins.api.zun.values import Bounds
 from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
+from higgins.control.fetcher import Fetcher
 from higgins.control.pruner import Keeping
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
@@ -28,10 +31,13 @@ from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.identity import LocalIdentity
+from higgins.service.images import Images
 from higgins.service.limits import Deadlines
-from higgins.service.live import LiveVerbs, unrecorded
+from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.registries import Registries, Sources
 from higgins.service.repeats import Repeats
+from higgins.service.secrets import Secrets
 from higgins.service.turnstile import Turnstile
 from higgins.settings import Settings
 from higgins.store import schema, version
@@ -68,11 +74,14 @@ async def plane_of(settings: Settings, *, embedded: bool) -> AsyncIterator[Liste
 async def _serving(settings: Settings, database: Database) -> AsyncIterator[Listening]:
     hints = Hints()
     limits = Deadlines(**asdict(settings.deadlines), execute=settings.containers.execute_timeout)
-    hosts = Hosts(database, hints, limits)
-    live = Directory(most=settings.link.calls_per_host)
     policy = Policy(settings.oslo_policy.policy_file)
+    sources = Sources(allowed=_listed(settings.images.registries))
+    registries = Registries(database, policy, _secrets(settings), hints, sources)
+    hosts = Hosts(database, hints, limits, registries)
+    live = Directory(most=settings.link.calls_per_host)
+    images = Images(database, policy, live, hints, registries, sources, deadline=limits.fetch)
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
-    containers = Containers(database, policy, hints, _customs(settings, limits))
+    containers = Containers(database, policy, hints, _customs(settings, limits, sources))
     link = LinkServer(
         directory=live,
         authority=Authority.open(settings.state_dir),
@@ -91,10 +100,12 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
                 policy,
                 live,
                 Consoles(database, lifetime=settings.console.token_lifetime),
-                unrecorded,
+                images.record,
                 limits,
                 turnstile=Turnstile(settings.link.calls_per_project),
             ),
+            registries=registries,
+            images=images,
         ),
         identity,
         policy,
@@ -107,7 +118,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         max_limit=settings.api.max_limit,
         max_archive=settings.api.max_archive << 20,
         console_url=settings.console.public_url,
-        origins=[name.strip() for name in settings.console.allowed_origins.split(",") if name.strip()],
+        origins=_listed(settings.console.allowed_origins),
         public_url=settings.api.public_url,
         others={
             "/identity": identity_door.application(
@@ -121,7 +132,11 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         serving(app, host=settings.api.host_ip, port=settings.api.port) as listening,
         asyncio.TaskGroup() as group,
     ):
-        loops = group.create_task(plane.run(database, hints, placer.Custom(), rhythm, keeping=_keeping(settings)))
+        fetcher = Fetcher(database, hints, live, registries, time.time)
+        loops = group.create_task(
+            plane.run(database, hints, placer.Custom(), rhythm, keeping=_keeping(settings), fetcher=fetcher)
+        )
+        group.create_task(_renew(registries))
         try:
             yield listening
         finally:
@@ -171,11 +186,28 @@ def _keeping(settings: Settings) -> Keeping:
     )
 
 
-def _customs(settings: Settings, limits: Deadlines) -> Customs:
+def _secrets(settings: Settings) -> Secrets:
+    given = settings.secrets.key_file
+    return Secrets(given or settings.state_dir / "secrets.key", make=given is None)
+
+
+async def _renew(registries: Registries) -> None:
+    try:
+        await registries.renew()
+    except errors.Failure as failure:
+        log.warning("the passwords of registries are not encrypted anew: %s", failure.message)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _customs(settings: Settings, limits: Deadlines, sources: Sources) -> Customs:
     return Customs(
         deadlines=limits,
         pull=PullPolicy(settings.containers.image_pull_policy),
         unique_names=settings.containers.unique_container_name_scope,
+        sources=sources,
     )
 
 

@@ -13,6 +13,7 @@ from higgins import errors
 from higgins.agent.agent import Agent, Identity
 from higgins.agent.holds import Holds
 from higgins.agent.live import LiveAnswers
+from higgins.agent.shelf import Custom as Collection
 from higgins.agent.shelf import Shelf
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
@@ -67,13 +68,23 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
             )
         )
         images = await stack.enter_async_context(DockerImages(url=docker.api_url))
-        holds, shelf = Holds(), Shelf(images)
+        holds, shelf = Holds(), Shelf(images, settings.state_dir / "agent" / "images.json", _collection(settings))
         answers = LiveAnswers(runtime, images, shelf, holds)
 
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers)
 
         await Agent(me, connect, runtime, shelf, holds=holds).run()
+
+
+def _collection(settings: Settings) -> Collection:
+    images = settings.images
+    return Collection(
+        collect=images.collect_above < 1,
+        above=images.collect_above,
+        below=images.collect_below,
+        period=images.collect_period,
+    )
 
 
 async def _enrolled(settings: Settings, directory: Path, join: str | None) -> Credentials:

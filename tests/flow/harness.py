@@ -18,7 +18,8 @@ from higgins.agent.shelf import Shelf
 from higgins.aio.beside import Start, beside
 from higgins.api.link.sessions import Session, greeting
 from higgins.api.zun.verbs import Services
-from higgins.control import placer, plane
+from higgins.control import fetcher, placer, plane
+from higgins.control.fetcher import Fetcher
 from higgins.link.certificates import Authority
 from higgins.link.client import Answer, connect
 from higgins.link.directory import Directory
@@ -38,10 +39,13 @@ from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
+from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs, unrecorded
 from higgins.service.policy import Policy
+from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
+from higgins.service.secrets import Secrets
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
 from higgins.store.tables import metadata
@@ -213,6 +217,8 @@ class Cloud:
     hints: Hints
     runtime: FakeRuntime
     images: FakeImages
+    registries: Registries
+    calls: Directory
     link: Link
     control: Part
     agent: Part
@@ -327,15 +333,17 @@ async def cloud(
     custom = placer.Custom(patience=patience)
     rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
 
-    def replica() -> tuple[Hints, Hosts, Containers]:
+    def replica() -> tuple[Hints, Hosts, Containers, Registries]:
         hints = Hints()
-        hosts = Hosts(database, hints, deadlines, clock=clock)
+        secrets = Secrets(directory / "secrets.key", make=True)
+        registries = Registries(database, Policy(), secrets, hints, clock=clock)
+        hosts = Hosts(database, hints, deadlines, registries, clock=clock)
         customs = Customs(deadlines=deadlines, unique_names=unique_names)
-        return hints, hosts, Containers(database, Policy(), hints, customs, clock=clock)
+        return hints, hosts, Containers(database, Policy(), hints, customs, clock=clock), registries
 
     async def control_plane() -> None:
         # A new one knows nothing but the rows: not even who was about to be woken.
-        hints, hosts, _ = there.hints, there.hosts, there.containers = replica()
+        hints, hosts, _, registries = there.hints, there.hosts, there.containers, there.registries = replica()
 
         async def serve(channel: ControlChannel) -> None:
             hello = await greeting(channel)
@@ -343,7 +351,9 @@ async def cloud(
 
         link.serve = serve
         try:
-            await plane.run(database, hints, custom, rhythm, networks=networks, clock=clock)
+            fetching = fetcher.Custom(lease=1.0, word=0.05, retry=0.1)
+            images_loop = Fetcher(database, hints, live, registries, clock, fetching)
+            await plane.run(database, hints, custom, rhythm, networks=networks, fetcher=images_loop, clock=clock)
         finally:
             link.serve = None
             link.kill()
@@ -359,7 +369,7 @@ async def cloud(
     verbs = LiveVerbs(database, Policy(), live, consoles, unrecorded, deadlines, clock=clock)
     try:
         async with live_link(live, socket), beside() as begin:
-            hints, hosts, containers = replica()
+            hints, hosts, containers, registries = replica()
             there = Cloud(
                 database=database,
                 containers=containers,
@@ -368,6 +378,8 @@ async def cloud(
                 hints=hints,
                 runtime=runtime,
                 images=images,
+                registries=registries,
+                calls=live,
                 link=link,
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
@@ -394,7 +406,14 @@ def services(there: Cloud) -> Services:
         events=Events(there.database, policy, there.hints, patrol=0.5),
         repeats=Repeats(there.database),
         live=there.live,
+        registries=there.registries,
+        images=library(there),
     )
+
+
+def library(there: Cloud) -> Images:
+    """The verbs of images, of the present control plane."""
+    return Images(there.database, Policy(), there.calls, there.hints, there.registries)
 
 
 Predicate = Callable[[], bool]

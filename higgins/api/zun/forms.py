@@ -214,6 +214,8 @@ class Form(Generic[P]):
     """The only parameters that may stand in the query; None: all of them."""
     opaque: Sequence[str] = ()
     """Parameters that may hold any character whatever."""
+    secret: Sequence[str] = ()
+    """Parameters that no refusal repeats."""
     gates: Sequence[Gate[P]] = ()
     steps: Sequence[Callable[[Version, P], P]] = ()
     """What a version changes about the meaning of parameters."""
@@ -270,7 +272,7 @@ class Form(Generic[P]):
             try:
                 msgspec.convert(raw[name], one.type, dec_hook=hook)
             except msgspec.ValidationError as error:
-                return invalid(name, str(error), value=raw[name])
+                return invalid(name, str(error), value=None if name in self.secret else raw[name])
         return _refused(otherwise)
 
 
@@ -333,7 +335,6 @@ CREATE = Form(
         Unoffered("mounts", "volumes", lambda c: bool(c.mounts)),
         Unoffered("security_groups", "security groups", lambda c: bool(c.security_groups)),
         Unoffered("exposed_ports", "exposed ports", lambda c: bool(c.exposed_ports)),
-        Unoffered("registry", "registries of your own", lambda c: c.registry is not None),
         Unoffered("image_driver", "images from Glance", lambda c: c.image_driver == "glance"),
         Unoffered("cpu_policy", "dedicated CPUs", lambda c: c.cpu_policy == "dedicated"),
     ),

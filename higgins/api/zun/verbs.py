@@ -16,8 +16,10 @@ from higgins.model.ids import ContainerId, RequestId, made_by
 from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
+from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 
 P = TypeVar("P")
@@ -31,6 +33,8 @@ class Services:
     fleet: Fleet
     events: Events
     live: LiveVerbs
+    registries: Registries
+    images: Images
     repeats: Repeats
 
 
@@ -129,7 +133,9 @@ async def document(door: Door, _: Ask[Any]) -> Answer:
 
 async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     """Make a container, and start it if `run` is true."""
-    spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults)
+    named = ask.params.registry
+    registry = None if named is None else (await door.services.registries.find(ask.caller, named)).id
+    spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults, registry)
     capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again)
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)

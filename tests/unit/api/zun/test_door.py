@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,6 +15,7 @@ from higgins import errors
 from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.api.zun.verbs import Services
+from higgins.link.directory import Directory
 from higgins.model.action import Action
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, RequestId, UserId
@@ -23,9 +25,12 @@ from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
+from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
+from higgins.service.secrets import Secrets
 from higgins.store.database import Database
 
 VERSION = "OpenStack-API-Version"
@@ -73,7 +78,9 @@ class LiveMoods(LiveVerbs):
         self.closed = asyncio.Event()
 
     @asynccontextmanager
-    async def logs(self, caller: Caller, ref: str, *, follow: bool = False, **how) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def logs(
+        self, caller: Caller, ref: str, *, follow: bool = False, **how
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
             yield self._pieces(ref)
         finally:
@@ -115,12 +122,15 @@ class Client:
 def services(containers: Moods) -> Services:
     """The rest of them is never asked: its database was never opened."""
     database = Database("sqlite:////nowhere/at/all.sqlite")
+    registries = Registries(database, Policy(), Secrets(Path("/nowhere/at/all.key"), make=False), Hints())
     return Services(
         containers=containers,
         fleet=Fleet(database, Policy(), Hosts(database, Hints())),
         events=Events(database, Policy(), Hints()),
         repeats=Repeats(database),
         live=containers.live,
+        registries=registries,
+        images=Images(database, Policy(), Directory(), Hints(), registries),
     )
 
 

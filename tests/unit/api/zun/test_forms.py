@@ -139,7 +139,6 @@ def test_bad_values_of_a_create_are_refused_by_the_name_of_the_field(field, give
         ("mounts", [{"source": "v", "destination": "/d"}]),
         ("security_groups", ["default"]),
         ("exposed_ports", {"80/tcp": {}}),
-        ("registry", "mine"),
         ("image_driver", "glance"),
         ("cpu_policy", "dedicated"),
     ],
