@@ -53,7 +53,7 @@ class Fleet:
         return await self._hosts.set_enabled(name, enabled=False, reason=reason)
 
     async def force_down(self, caller: Caller, name: str, binary: str, *, forced: bool) -> Host:
-        """It counts as down at once, until this is taken back and it is heard of."""
+        """It counts as down at once, until this is taken back."""
         await self._service(caller, "zun-service:force_down", name, binary)
         return await self._hosts.set_forced_down(name, forced=forced)
 

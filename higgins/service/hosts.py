@@ -195,15 +195,16 @@ class Hosts:
         return host
 
     async def set_forced_down(self, name: str, *, forced: bool) -> Host:
-        """Whether a host counts as down whatever its agent says. Taken back, it is up when it is heard of next."""
+        """Whether a host counts as down whatever its agent says. Taken back, it is up unless it is silent."""
 
         def work(db: Connection) -> Host:
             host = _named(db, name)
             hosts.write_forced_down(db, host.id, forced=forced)
-            return replace(host, forced_down=forced, down=forced or host.down)
+            return replace(host, forced_down=forced, down=forced)
 
         host = await self._database.write(work)
         self._hints.host_watch.ring()
+        self._hints.placer.ring()
         return host
 
     async def remove(self, name: str) -> None:

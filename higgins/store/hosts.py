@@ -131,9 +131,8 @@ def write_enabled(db: Connection, host_id: HostId, *, enabled: bool, reason: str
 
 
 def write_forced_down(db: Connection, host_id: HostId, *, forced: bool) -> None:
-    """The operator's word that a host is down, whatever its agent says. Taken back, the host is up when it is heard of next."""
-    word = {"forced_down": True, "down": True} if forced else {"forced_down": False}
-    db.execute(hosts.update().where(hosts.c.id == host_id).values(**word))
+    """The operator's word that a host is down, whatever its agent says. Taken back, the host is up until it is found silent."""
+    db.execute(hosts.update().where(hosts.c.id == host_id).values(forced_down=forced, down=forced))
 
 
 def zones(db: Connection) -> Sequence[str]:
