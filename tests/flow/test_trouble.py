@@ -397,7 +397,7 @@ async def test_the_whole_service_carries_on_from_its_rows(tmp_path: Path) -> Non
 
 async def test_a_silent_host_is_not_up_because_nobody_forces_it_down_any_more(tmp_path: Path) -> None:
     async with cloud(tmp_path, lease=0.6, heartbeat=0.2, patrol=0.2) as there:
-        await there.until_host(lambda host: not host.down)
+        await there.run("sleep", "inf")
         await there.agent.kill()
         await there.until_host(lambda host: host.down)
         await there.hosts.set_forced_down("here", forced=True)
