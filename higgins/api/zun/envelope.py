@@ -34,10 +34,18 @@ class Refusals(Struct):
     errors: list[Refusal]
 
 
-class _Unauthorized(Struct):
+class Login(Struct):
+    """Why a caller is not known."""
+
     code: int
     title: str
     message: str
+
+
+class Unauthorized(Struct):
+    """What a caller who is not known is answered with, in the words of Keystone's middleware."""
+
+    error: Login
 
 
 def of_failure(failure: errors.Failure, login: str) -> web.Response:
@@ -86,8 +94,8 @@ def refuse(
 
 def _unauthorized(login: str) -> web.Response:
     # Not ours: this is what Keystone's middleware answers, and what clients of every OpenStack service expect.
-    words = _Unauthorized(401, "Unauthorized", "The request you have made requires authentication.")
-    return _respond(HTTPStatus.UNAUTHORIZED, {"error": words}, {"WWW-Authenticate": f'Keystone uri="{login}"'})
+    words = Login(401, "Unauthorized", "The request you have made requires authentication.")
+    return _respond(HTTPStatus.UNAUTHORIZED, Unauthorized(words), {"WWW-Authenticate": f'Keystone uri="{login}"'})
 
 
 def _respond(status: HTTPStatus, body: object, headers: Mapping[str, str] | None) -> web.Response:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from higgins import errors
 from higgins.api.zun import forms, translate, values
 from higgins.api.zun.forms import Form, HostName
+from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS
 from higgins.api.zun.verbs import NULL, Answer, Ask, Door
 from higgins.api.zun.views import Link
@@ -21,15 +22,6 @@ from higgins.service.fleet import BINARY
 _encode = msgspec.json.Encoder().encode
 
 # What is asked.
-
-
-class Paging(Struct, kw_only=True):
-    """Which page of a list, in which order."""
-
-    limit: values.Limit | None = None
-    marker: str | None = None
-    sort_key: str | None = None
-    sort_dir: str | None = None
 
 
 class ServiceName(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -4,7 +4,7 @@ import json
 
 import openapi_spec_validator
 
-from higgins.api.zun import openapi, values
+from higgins.api.zun import openapi, parameters, values
 from higgins.api.zun.routes import ROUTES
 
 DOCUMENT = json.loads(openapi.document(values.Bounds()))
@@ -34,11 +34,59 @@ def test_whatever_the_forms_take_is_in_the_document():
         operation = DOCUMENT["paths"][path][route.method.lower()]
         query = {one["name"] for one in operation["parameters"] if one.get("in") == "query"}
         assert query == set(route.form.names if route.form.query is None else route.form.query)
-        if route.method in ("POST", "PATCH") and route.form.names:
+        if route.method in parameters.WITH_BODY and route.form.names:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             assert schema == {"$ref": f"#/components/schemas/{route.form.params.__name__}"}
 
 
+def operation(method: str, path: str) -> dict:
+    return dict(DOCUMENT["paths"][path][method])
+
+
+def answers(method: str, path: str, status: str = "200") -> dict:
+    """What an answer's body is, by content type."""
+    return {kind: one["schema"] for kind, one in operation(method, path)["responses"][status]["content"].items()}
+
+
+def test_every_answer_says_what_kinds_of_content_it_can_be():
+    assert answers("get", "/v1/containers/{container}/logs") == {
+        "application/json": {"type": "string"},
+        "text/plain": {"type": "string"},
+    }
+    assert answers("get", "/v1/containers/{container}/get_archive")["application/x-tar"]["format"] == "binary"
+    assert answers("get", "/v1/containers/{container}/attach") == {"application/json": {"type": "string"}}
+    assert answers("get", "/v1/events")["text/event-stream"] == {"type": "string"}
+    assert answers("get", "/healthcheck") == {"text/plain": {"type": "string"}}
+    assert answers("post", "/v1/containers/{container}/start", "202") == {"application/json": {"type": "null"}}
+    assert "content" not in operation("delete", "/v1/containers/{container}")["responses"]["204"]
+
+
+def test_an_archive_may_be_sent_as_it_is():
+    taken = operation("post", "/v1/containers/{container}/put_archive")["requestBody"]["content"]
+    assert set(taken) == {"application/json", "application/x-tar"}
+
+
+def test_whoever_needs_a_token_is_told_in_which_words_it_is_asked_for():
+    for path, item in DOCUMENT["paths"].items():
+        for one in item.values():
+            assert ("401" in one["responses"]) is (one["security"] != []), path
+
+
+def test_a_parameter_says_with_which_version_it_came():
+    told = {
+        one.get("name"): one.get("description") for one in operation("get", "/v1/containers/{container}")["parameters"]
+    }
+    assert told["wait"] == "From version 1.41 on."
+    assert told["all_projects"] is None
+
+
+def test_every_post_can_be_given_a_key():
+    for path, item in DOCUMENT["paths"].items():
+        for method, one in item.items():
+            keyed = {"$ref": "#/components/parameters/key"} in one["parameters"]
+            assert keyed is (method == "post"), (method, path)
+
+
 def test_only_the_public_documents_need_no_token():
     free = {path for path, item in DOCUMENT["paths"].items() for one in item.values() if one["security"] == []}
-    assert free == {"/", "/v1", "/healthcheck", "/openapi.json"}
+    assert free == {"/", "/v1", "/healthcheck", "/openapi.json", "/v1/console"}

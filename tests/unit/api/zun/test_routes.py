@@ -95,5 +95,5 @@ def test_no_two_routes_are_the_same():
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
 
 
-def test_only_documents_can_be_read_without_a_token():
-    assert [route.path for route in ROUTES if route.public] == ["/", "/v1", "/healthcheck", "/openapi.json"]
+def test_only_documents_can_be_read_without_a_token_and_a_console_has_one_of_its_own():
+    assert {route.path for route in ROUTES if route.public} == {"/", "/v1", "/healthcheck", "/openapi.json", "/console"}
