@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import shlex
 import subprocess
 import time
 import tty
@@ -210,7 +211,7 @@ class Ours:
     async def _console(
         self, command: Sequence[str], *, terminal: bool, stdin: bool
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        body = {"command": list(command), "run": False, "tty": terminal, "stdin": stdin}
+        body = {"command": shlex.join(command), "run": False, "tty": terminal, "stdin": stdin}
         path = f"/v1/containers/{self._container}/execute"
         status, answer = await self._client.call("POST", path, body, microversion="1.41")
         if status != 200:
