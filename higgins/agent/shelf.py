@@ -60,8 +60,8 @@ class Supply:
 
 def qualified(container: Container, logins: Mapping[RegistryId, Login]) -> Container:
     """The container with its registry's domain in front of an image's name that has none. Raises Invalid for a malformed name."""
-    login = _login(container, logins)
-    if login is None or Reference.parse(container.image).registry is not None:
+    parsed, login = Reference.parse(container.image), _login(container, logins)
+    if login is None or parsed.registry is not None:
         return container
     return replace(container, image=f"{login.domain}/{container.image}")
 

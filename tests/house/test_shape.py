@@ -8,6 +8,7 @@ LONGEST = 400
 """Lines of a file. Above it a file holds two things, or stands here with the reason why it does not."""
 LONGER: dict[str, str] = {
     "higgins/service/containers.py": "the verbs of a container, each a few lines",
+    "higgins/testing/live_contract.py": "a promise is a test, and there are many",
     "higgins/testing/runtime.py": "the runtime in memory, with all that it can be told to do wrong",
     "higgins/testing/runtime_contract.py": "a promise is a test, and there are many",
 }
@@ -19,6 +20,8 @@ MAY_CATCH_EVERYTHING = {
     "higgins/aio/race.py": "raises it again",
     "higgins/agent/agent.py": "the loops of the session and of the watch",
     "higgins/agent/worker.py": "the loop of one capsule",
+    "higgins/agent/shelf.py": "the outermost of a fetch: whoever waits for it is told",
+    "higgins/control/fetcher.py": "the outermost of a fetch: it is tried again",
     "higgins/api/zun/door.py": "the outermost of a request: its caller gets an answer",
     "higgins/api/zun/streams.py": "the outermost of an answer: its caller sees that it broke off",
     "higgins/link/client.py": "the outermost of a live call: its caller gets an answer",
