@@ -320,7 +320,6 @@ async def cloud(
     unique_names: str = "",
     networks: NetworkProvider | None = None,
     clock: Callable[[], float] = time.time,
-    console_lifetime: float = 60.0,
 ) -> AsyncIterator[Cloud]:
     """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there."""
     images = images or FakeImages(present=("busybox",))
@@ -365,7 +364,7 @@ async def cloud(
             await Agent(identity, link.connect, runtime, shelf, custom, holds=holds).run()
 
     live, socket = Directory(), directory / "link.sock"
-    consoles = Consoles(database, lifetime=console_lifetime, clock=clock)
+    consoles = Consoles(database, clock=clock)
     verbs = LiveVerbs(database, Policy(), live, consoles, unrecorded, deadlines, clock=clock)
     try:
         async with live_link(live, socket), beside() as begin:

@@ -14,8 +14,9 @@ from higgins import errors
 from higgins.api import requestid
 from higgins.api.zun import envelope, microversion, openapi, parameters, repeats, routes, streams, values
 from higgins.api.zun.microversion import Version
+from higgins.api.zun.pace import Pace
 from higgins.api.zun.routes import Found, Missed, Route
-from higgins.api.zun.verbs import Answer, Ask, Door, Services, Stream
+from higgins.api.zun.verbs import Answer, Ask, Door, Services, Socket, Stream
 from higgins.model.capsule import Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, UserId
@@ -38,6 +39,7 @@ def application(
     max_archive: int = 32 << 20,
     console_url: str | None = None,
     origins: Collection[str] = (),
+    pace: Pace | None = None,
     public_url: str | None = None,
     login_url: str | None = None,
     others: Mapping[str, web.Application] | None = None,
@@ -62,6 +64,7 @@ def application(
         max_archive=max_archive,
         console_url=console_url.rstrip("/") if console_url else None,
         origins=frozenset(name.lower() for name in origins),
+        pace=pace or Pace(),
     )
     front = _Front(door, identity, values.reader(bounds), public_url=public_url, login_url=login_url)
     app = web.Application(middlewares=[requestid.middleware], client_max_size=max_body)
@@ -173,6 +176,8 @@ class _Front:
                     return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
                 case Stream() as answer:
                     return await streams.respond(request, answer, route.ok, microversion.headers(spoken), self._leaving)
+                case Socket(serve=serve):
+                    return await serve(request, self._leaving)
 
     def _most(self, route: Route, *, raw: bool) -> int | None:
         if route.takes is None:

@@ -326,7 +326,9 @@ async def _text(content: AsyncIterator[bytes], most: int) -> str:
     async for piece in content:
         whole += piece
         if len(whole) > most:
-            raise errors.Invalid(f"The archive is larger than {most >> 20} MiB; ask for it in version {_ENCODED} or later.")
+            raise errors.Invalid(
+                f"The archive is larger than {most >> 20} MiB; ask for it in version {_ENCODED} or later."
+            )
     try:
         return whole.decode()
     except UnicodeDecodeError as error:

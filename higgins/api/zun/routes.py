@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from higgins.api.zun import discovery, events, forms, hosts, images, live, registries, verbs, views
+from higgins.api.zun import console, discovery, events, forms, hosts, images, live, registries, verbs, views
 from higgins.api.zun.forms import Form
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
-from higgins.api.zun.verbs import Answer, Ask, Door, Stream
+from higgins.api.zun.verbs import Answer, Ask, Door, Socket, Stream
 
-Verb = Callable[[Door, Ask[Any]], Awaitable[Answer | Stream]]
+Verb = Callable[[Door, Ask[Any]], Awaitable[Answer | Stream | Socket]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Route:
     deep: bool = False
     """The name in its path may have slashes in it: some clients do not encode them."""
     raw: str | None = None
-    """The content type of the answer where, from 1.41 on, raw bytes are asked for."""
+    """The content type of an answer that is no JSON: what else can be asked for, from 1.41 on, or all that there is."""
     takes: str | None = None
     """The content type of a body that, from 1.41 on, may be raw bytes of any length."""
 
@@ -53,7 +53,7 @@ ROUTES: tuple[Route, ...] = (
     #     method    path                                    verb               form           ok   gives
     Route("GET",    "/",                                    verbs.root,        forms.NOTHING, 200, discovery.Versions, public=True, versioned=False),
     Route("GET",    "/v1",                                  verbs.version,     forms.NOTHING, 200, dict[str, Any], public=True),
-    Route("GET",    "/healthcheck",                         verbs.healthcheck, forms.NOTHING, 200, None, public=True, versioned=False),
+    Route("GET",    "/healthcheck",                         verbs.healthcheck, forms.NOTHING, 200, None, public=True, versioned=False, raw=live.PLAIN),
     Route("GET",    "/openapi.json",                        verbs.document,    forms.NOTHING, 200, dict[str, Any], public=True, versioned=False),
     Route("POST",   "/containers",                          verbs.create,      forms.CREATE,  202, views.Container, json_only=True),
     Route("GET",    "/containers",                          verbs.list_,       forms.LIST,    200, views.ContainerList),
@@ -101,7 +101,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    "/hosts/{host}",                        hosts.show,        forms.NOTHING, 200, hosts.Host, min=Version(1, 4)),
     Route("GET",    "/availability_zones",                  hosts.zones,       hosts.PAGING,  200, hosts.ZoneList),
     Route("GET",    "/capabilities",                        hosts.capabilities, forms.NOTHING, 200, hosts.Capabilities, min=OURS),
-    Route("GET",    "/events",                              events.list_,      events.LIST,   200, events.EventPage, min=OURS),
+    Route("GET",    "/console",                             console.connect,   console.CONSOLE, 101, None, public=True),
+    Route("GET",    "/events",                              events.list_,      events.LIST,   200, events.EventPage, min=OURS, raw=events.SERVER_SENT),
 )
 # fmt: on
 

@@ -1,15 +1,18 @@
 """What each route does: hand the request's parameters to a verb of the service, and show what it returns."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from aiohttp import web
 
 from higgins.api.zun import discovery, forms, translate, views
 from higgins.api.zun.microversion import Version
+from higgins.api.zun.pace import Pace
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId, made_by
@@ -58,6 +61,8 @@ class Door:
     """What addresses of consoles begin with; None: as the request did."""
     origins: frozenset[str]
     """The names of hosts whose pages may open consoles, besides our own."""
+    pace: Pace
+    """How long sessions wait for their clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,14 @@ class Stream:
 
 _USUAL_WAIT = 60.0
 """Seconds that somebody waits who does not say how many."""
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """An answer that is no end: the connection becomes a WebSocket."""
+
+    serve: Callable[[web.Request, asyncio.Event], Awaitable[web.StreamResponse]]
+    """Returns when it is over, soon after the event is set. Raises a Failure as long as nothing has been answered."""
+
 
 _encode = msgspec.json.Encoder().encode
 NULL = Answer()
