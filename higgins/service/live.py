@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule
 from higgins.model.console import Console
 from higgins.model.identity import Caller
-from higgins.model.ids import ContainerId, ExecId, HostId, ImageId, ProjectId, RequestId
-from higgins.model.image import Image, ImageState
+from higgins.model.ids import ContainerId, ExecId, HostId, ProjectId, RequestId
+from higgins.model.image import Image
 from higgins.model.live import (
     Attach,
     Commit,
@@ -44,6 +43,7 @@ from higgins.service.consoles import Consoles, Ticket
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
 from higgins.service.policy import Policy
+from higgins.service.readings import Readings
 from higgins.service.turnstile import Turnstile
 from higgins.store import actions, capsules
 from higgins.store.database import Connection, Database
@@ -59,10 +59,6 @@ _PATIENCE = 60.0
 """Seconds in which a host finds a path, or says that it cannot."""
 _LONGEST_OUTPUT = 16 << 20
 """Bytes of output of a command that is run to its end for a caller who waits."""
-_APART = 1.0
-"""Seconds between two readings that are made for a rate."""
-_RECENT = (0.5, 10.0)
-"""How old, in seconds, a former reading may be for a rate."""
 _SOON = 3.0
 """Seconds after its WebSocket has come in which the terminal of a command may still be missing."""
 
@@ -115,7 +111,7 @@ class LiveVerbs:
         self._deadlines = deadlines or Deadlines()
         self._turnstile = turnstile or Turnstile()
         self._clock = clock
-        self._readings: dict[ContainerId, tuple[float, Usage]] = {}
+        self._readings = Readings(clock)
 
     async def kill(self, caller: Caller, request: RequestId, ref: str, *, signal: str) -> None:
         """`signal` is a name in upper case with SIG. If the container ends by it, its restart policy has the next word."""
@@ -250,11 +246,13 @@ class LiveVerbs:
     async def stats(self, caller: Caller, ref: str) -> Load:
         """Takes a second for a container that nobody has asked about just before."""
         capsule = await self._ready(caller, ref, "stats")
-        former = self._former(_container(capsule))
-        if former is None:
-            former = await self._reading(capsule)
-            await asyncio.sleep(_APART)
-        return Load(name=capsule.name, usage=(now := await self._reading(capsule)), cores=_rate(former, now))
+        wanted = ReadUsage(container_id=_container(capsule))
+
+        async def read() -> Usage:
+            return await self._live.ask(_host(capsule), wanted, Usage)
+
+        usage, cores = await self._readings.rate(wanted.container_id, read)
+        return Load(name=capsule.name, usage=usage, cores=cores)
 
     @asynccontextmanager
     async def get_archive(
@@ -335,20 +333,6 @@ class LiveVerbs:
         wanted = Resize(container_id=_container(capsule), exec_id=exec_id, width=width, height=height)
         await self._live.ask(_host(capsule), wanted, Done)
 
-    def _former(self, container_id: ContainerId) -> Usage | None:
-        """The reading before, if it is neither too young nor too old for a rate."""
-        youngest, oldest = _RECENT
-        now = self._clock()
-        self._readings = {each: kept for each, kept in self._readings.items() if now - kept[0] <= oldest}
-        at, usage = self._readings.get(container_id, (now, None))
-        return usage if now - at >= youngest else None
-
-    async def _reading(self, capsule: Capsule) -> Usage:
-        container_id = _container(capsule)
-        usage = await self._live.ask(_host(capsule), ReadUsage(container_id=container_id), Usage)
-        self._readings[container_id] = self._clock(), usage
-        return usage
-
     @asynccontextmanager
     async def _recorded(self, caller: Caller, request: RequestId, capsule: Capsule, verb: str) -> AsyncIterator[None]:
         """The action, with how the block ended. Written when it is over: an action that nobody lives to close must not exist."""
@@ -377,21 +361,6 @@ class LiveVerbs:
             await self._database.write(lambda db: _insert(db, action))
 
 
-async def unrecorded(capsule: Capsule, host_id: HostId, repository: str, tag: str, facts: ImageFacts) -> Image:
-    """An image that nobody has written down."""
-    return Image(
-        id=ImageId(str(uuid.uuid4())),
-        project_id=capsule.project_id,
-        host_id=host_id,
-        repo=repository,
-        tag=tag,
-        digest=facts.digest,
-        size=facts.size,
-        state=ImageState.PRESENT,
-        created_at=time.time(),
-    )
-
-
 def _container(capsule: Capsule) -> ContainerId:
     return capsule.spec.containers[0].id
 
@@ -405,12 +374,6 @@ def _host(capsule: Capsule) -> HostId:
 def _insert(db: Connection, action: Action) -> None:
     if capsules.get(db, action.capsule_id) is not None:
         actions.insert(db, action)
-
-
-def _rate(former: Usage, now: Usage) -> float:
-    """Cores in use between two readings; none if it was started anew meanwhile."""
-    seconds = now.read_at - former.read_at
-    return max(0.0, now.cpu - former.cpu) / seconds if seconds > 0 else 0.0
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.images import Images
 from higgins.service.limits import Deadlines
-from higgins.service.live import LiveVerbs, unrecorded
+from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
@@ -365,14 +365,14 @@ async def cloud(
 
     live, socket = Directory(), directory / "link.sock"
     consoles = Consoles(database, clock=clock)
-    verbs = LiveVerbs(database, Policy(), live, consoles, unrecorded, deadlines, clock=clock)
     try:
         async with live_link(live, socket), beside() as begin:
             hints, hosts, containers, registries = replica()
+            record = Images(database, Policy(), live, hints, registries).record
             there = Cloud(
                 database=database,
                 containers=containers,
-                live=verbs,
+                live=LiveVerbs(database, Policy(), live, consoles, record, deadlines, clock=clock),
                 hosts=hosts,
                 hints=hints,
                 runtime=runtime,

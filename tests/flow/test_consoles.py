@@ -22,11 +22,11 @@ from higgins.api.zun.door import application
 from higgins.api.zun.pace import Pace
 from higgins.model.ids import ContainerId, ExecId
 from higgins.service.consoles import Consoles
-from higgins.service.live import LiveVerbs, unrecorded
+from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
 from higgins.store.tables import consoles
 from higgins.testing.programs import Program
-from tests.flow.harness import Cloud, cloud, eventually, services
+from tests.flow.harness import Cloud, cloud, eventually, library, services
 from tests.flow.town import Api, Tokens
 
 CHANNELS = "v1.channels.higgins"
@@ -148,7 +148,7 @@ async def desk_at(tmp_path: Path, pace: Pace = PACE, **custom: Any) -> AsyncIter
 async def door_of(running: Cloud, policy: Policy, clock: Clock, **custom: Any) -> AsyncIterator[str]:
     """The API in a process of its own, as it were."""
     consoles = Consoles(running.database, clock=clock)
-    live = LiveVerbs(running.database, policy, running.calls, consoles, unrecorded)
+    live = LiveVerbs(running.database, policy, running.calls, consoles, library(running).record)
     app = application(replace(services(running), live=live), Tokens(), policy, **custom)
     async with serving(app, host="127.0.0.1", port=0, grace=5) as at:
         yield at.url
