@@ -84,16 +84,17 @@ class Scrutiny:
     def _extended(self, said: bytes) -> None:
         while said:
             record = _RECORD.match(said)
-            if record is None or int(record[1]) <= record.end():
+            end = int(record[1]) if record else 0
+            if record is None or end <= record.end() or said[end - 1 : end] != b"\n":
                 raise errors.Invalid("What came is no plain tar archive: an extended header cannot be read.")
-            value = said[record.end() : int(record[1]) - 1]
+            value = said[record.end() : end - 1]
             if record[2].startswith(b"GNU.sparse"):
                 raise _holes()
             if record[2] == b"size":
                 if not value.isdigit():
                     raise errors.Invalid("What came is no plain tar archive: a size cannot be read.")
                 self._size = int(value)
-            said = said[int(record[1]) :]
+            said = said[end:]
 
 
 def _whole(size: int) -> int:

@@ -535,7 +535,8 @@ def packed(files: dict[str, bytes]) -> bytes:
 def unpacked(archive: bytes) -> dict[str, bytes]:
     """The files in it, without directories and links."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        return {entry.name: content.read() for entry in tar if (content := tar.extractfile(entry)) is not None}
+        found = {entry.name: tar.extractfile(entry) for entry in tar if entry.isreg()}
+        return {name: content.read() for name, content in found.items() if content is not None}
 
 
 async def cut(content: bytes, size: int) -> AsyncIterator[bytes]:

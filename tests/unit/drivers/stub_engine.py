@@ -49,6 +49,22 @@ class StubEngine:
         self._answers[method, path] = reply
         return self
 
+    def hand_over(self, method: str, path: str, pieces: Sequence[bytes]) -> Self:
+        """Speak no HTTP any more on that connection: say the pieces, and end it."""
+
+        async def reply(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(status=101, headers={"Connection": "Upgrade", "Upgrade": "tcp"})
+            await response.prepare(request)
+            assert request.transport is not None
+            for piece in pieces:
+                await asyncio.sleep(0.005)
+                request.transport.write(piece)
+            request.transport.close()
+            return response
+
+        self._answers[method, path] = reply
+        return self
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """It answers within the block."""

@@ -13,7 +13,7 @@ from higgins.drivers.runtimes.docker.terms import name
 from higgins.model.ids import ContainerId
 from higgins.model.live import ExecResult
 
-_PAUSES = (0.01, 0.05, 0.2, 1.0, 5.0)
+_PAUSES = (0.01, 0.05, 0.2, 1.0, 2.0)
 
 
 class DockerCommands:

@@ -269,14 +269,12 @@ class _Attached:
     def __init__(
         self, raw: RawConnection, end: _End, *, terminal: bool, enter: "Callable[[], Awaitable[_Input | None]] | None"
     ) -> None:
-        self._raw = raw
         self._end = end
-        self._terminal = terminal
         self._enter = enter
+        self._pieces = _pieces(lambda: end.read(raw), terminal=terminal)
 
-    async def __aiter__(self) -> AsyncIterator[Piece]:
-        async for piece in _pieces(lambda: self._end.read(self._raw), terminal=self._terminal):
-            yield piece
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        return self._pieces
 
     async def write(self, content: bytes) -> None:
         if self._enter and (place := await self._enter()):
@@ -301,12 +299,11 @@ class _Entered:
         self._raw = raw
         self._commands = commands
         self._input = _Input(raw, terminal=terminal) if stdin else None
+        self._pieces = _pieces(self._read, terminal=terminal)
         self._over = False
 
-    async def __aiter__(self) -> AsyncIterator[Piece]:
-        async for piece in _pieces(self._raw.read, terminal=self.terminal):
-            yield piece
-        self._over = True
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        return self._pieces
 
     async def write(self, content: bytes) -> None:
         if self._input:
@@ -318,6 +315,11 @@ class _Entered:
 
     async def exit_code(self) -> int | None:
         return await self._commands.exit_code(self.command)
+
+    async def _read(self) -> bytes:
+        content = await self._raw.read()
+        self._over = not content
+        return content
 
     async def leave(self) -> None:
         """Hang it up if it runs on. Closing the connection ends its input where that is no terminal."""
