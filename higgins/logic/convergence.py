@@ -319,8 +319,11 @@ def _cut_short(found: Observation, last: Observation | None, outage: Outage | No
         return False
     if outage.ended is not None and outage.ended < found.finished_at:
         return False
+    # What seems to have ended before it began has run while the clock was set back: then it began before the outage.
+    if found.started_at <= outage.began or found.started_at > found.finished_at:
+        return True
     # What began during the outage was started between two that look like one; there only the code tells.
-    return found.started_at <= outage.began or found.exit_code == _FOUND_DEAD
+    return found.exit_code == _FOUND_DEAD
 
 
 def _lost(status: ContainerStatus) -> Observation | None:
@@ -394,25 +397,18 @@ def _retried(policy: RestartPolicy | None) -> RestartPolicy | None:
 
 def _regular(spec: CapsuleSpec, case: _Case, *, content: bool) -> Step | Rest | None:
     found = case.found
-    if found is None or content:
-        return _as_asked(spec, case, stale=case.status.restarts < spec.restarts)
-    if spec.outdates(found):
-        return _rebuilt(spec, case)
-    ahead = _as_asked(spec, case, stale=case.status.restarts < spec.restarts)
-    limits = case.container.limits
-    if isinstance(ahead, Rest | None) and not found.leaving and _differ(found.limits, limits):
-        return Update(container_id=found.container_id, limits=limits)
-    return ahead
-
-
-def _rebuilt(spec: CapsuleSpec, case: _Case) -> Step | Rest | None:
-    """The way from what is there to another one made from the image as it is asked for now: nothing is lost before that can be had."""
-    assert case.found is not None
-    if case.status.prepared == spec.rebuilds:
+    outdated = found is not None and spec.outdates(found)
+    if outdated and not content and case.status.prepared == spec.rebuilds:
         return _stopping(spec, case.container.id, case.stage) or Remove(container_id=case.container.id)
-    # The fresh start that is asked for is meant for the new one.
-    ahead = _as_asked(spec, case, stale=False)
-    return Prepare(container=case.container) if isinstance(ahead, Rest | None) else ahead
+    # The fresh start that comes with a rebuild is meant for the new one.
+    ahead = _as_asked(spec, case, stale=case.status.restarts < spec.restarts and not outdated)
+    if found is None or content or found.leaving or not isinstance(ahead, Rest | None):
+        return ahead
+    if outdated:
+        # Nothing is lost before the new one can be made.
+        return Prepare(container=case.container)
+    limits = case.container.limits
+    return Update(container_id=found.container_id, limits=limits) if _differ(found.limits, limits) else ahead
 
 
 def _differ(there: Resources | None, asked: Resources) -> bool:

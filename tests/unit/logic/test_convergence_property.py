@@ -7,13 +7,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from higgins.logic import convergence, restart
-from higgins.logic.convergence import Create, Outage, Pause, Remove, Rest, Start, Step, Stop, Unpause
+from higgins.logic.convergence import (
+    Create,
+    Heal,
+    Outage,
+    Pause,
+    Prepare,
+    Remove,
+    Rest,
+    Start,
+    Step,
+    Stop,
+    Unpause,
+    Update,
+)
 from higgins.model.capsule import (
     CapsuleSpec,
+    Condition,
     Container,
     ContainerStatus,
     Desired,
+    Health,
     Observation,
+    Resources,
     RestartName,
     RestartPolicy,
     Stage,
@@ -24,6 +40,9 @@ from higgins.testing.builders import container, observation, spec
 EPOCH = 3
 CAPSULE = CapsuleId("capsule")
 ALIVE = (Stage.RUNNING, Stage.PAUSED)
+UP = (Desired.RUNNING, Desired.PAUSED)
+ILL = Health(condition=Condition.UNHEALTHY, failures=3)
+SMALL, LARGE = Resources(cpu=0.5, memory=64), Resources(cpu=2.0, memory=512)
 
 
 @dataclass(frozen=True)
@@ -43,18 +62,34 @@ class World:
     there: dict[ContainerId, Observation]
     known: dict[ContainerId, ContainerStatus]
     now: float = 1000.0
+    """The time of day, which may jump."""
+    steady: float = 0.0
+    since: dict[ContainerId, tuple[object, float]] = field(default_factory=dict)
+    content: bool = False
     outage: Outage | None = None
     unwatched: bool = True
     fresh: set[ContainerId] = field(default_factory=set)
     """Started, as far as the runtime is concerned, since the world began."""
     lost: set[ContainerId] = field(default_factory=set)
     """The last run did not end by itself, and the host had a chance to know that."""
+    ended: set[ContainerId] = field(default_factory=set)
+    """The host itself ended the last run, to begin another."""
     reported: dict[ContainerId, ContainerStatus] = field(default_factory=dict)
 
     def look(self) -> Step | Rest:
         self.known = convergence.absorb(self.spec, EPOCH, self.there, self.known, self.outage, unwatched=self.unwatched)
         self.unwatched = False
-        return convergence.next_step(self.spec, EPOCH, self.there, self.known, self.now)
+        return convergence.next_step(self.spec, EPOCH, self.there, self.known, self.waited(), content=self.content)
+
+    def waited(self) -> dict[ContainerId, float]:
+        states = {each: (seen.stage, seen.started_at, seen.finished_at) for each, seen in self.there.items()}
+        known = {each: state for each, state in self.since.items() if states.get(each) == state[0]}
+        self.since = {each: known.get(each, (state, self.steady)) for each, state in states.items()}
+        return {each: self.steady - began for each, (_, began) in self.since.items()}
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.steady += seconds
 
     def take(self, step: Step) -> bool:
         """Whether the runtime did it."""
@@ -62,7 +97,13 @@ class World:
             case Create(container=made):
                 if made.id not in self.there:
                     self.there[made.id] = observation(
-                        made, Stage.CREATED, capsule_id=CAPSULE, epoch=EPOCH, restarts=self.spec.restarts
+                        made,
+                        Stage.CREATED,
+                        capsule_id=CAPSULE,
+                        epoch=EPOCH,
+                        restarts=self.spec.restarts,
+                        rebuilds=self.spec.rebuilds,
+                        limits=made.limits,
                     )
             case Start(container_id=which):
                 if which not in self.there or self.there[which].stage is Stage.PAUSED:
@@ -70,13 +111,31 @@ class World:
                 if self.there[which].stage is not Stage.RUNNING:
                     self.fresh.add(which)
                     self.lost.discard(which)
+                    self.ended.discard(which)
                     self.there[which] = replace(
-                        self.there[which], stage=Stage.RUNNING, started_at=self.now, finished_at=None, exit_code=None
+                        self.there[which],
+                        stage=Stage.RUNNING,
+                        started_at=self.now,
+                        finished_at=None,
+                        exit_code=None,
+                        health=None,
                     )
             case Stop(container_id=which):
+                if self.spec.desired in UP:
+                    self.ended.add(which)
                 self.end(which, 137)
             case Remove(container_id=which):
-                self.there.pop(which, None)
+                gone = self.there.pop(which, None)
+                if gone is not None and gone.epoch == EPOCH and self.spec.desired in UP and which in self.known:
+                    known = self.known[which]
+                    ready = not self.spec.outdates(gone) or known.prepared == self.spec.rebuilds
+                    assert ready or known.healing, "it goes before the next is at hand"
+            case Update(container_id=which, limits=limits):
+                if which not in self.there:
+                    return False
+                self.there[which] = replace(self.there[which], limits=limits)
+            case Prepare() | Heal():
+                pass  # Nothing about what is there.
             case Pause(container_id=which) | Unpause(container_id=which):
                 if which not in self.there or self.there[which].stage not in ALIVE:
                     return False
@@ -97,20 +156,31 @@ class World:
             case "vanish" if which is not None:
                 if self.there.pop(which).stage in ALIVE:
                     self.lost.add(which)
+            case "ill" if which is not None and self.there[which].stage is Stage.RUNNING:
+                self.there[which] = replace(self.there[which], health=ILL)
+            case "clock":
+                self.now += 40_000.0 if mishap.who % 2 else -40_000.0
+                # The times of an outage say nothing about what happens now; what was judged by them before, is.
+                self.outage = None
+                self.lost -= {each for each, seen in self.there.items() if not self.judged(each, seen)}
             case "pause" if which is not None and self.there[which].stage is Stage.RUNNING:
                 self.there[which] = replace(self.there[which], stage=Stage.PAUSED)
             case "forget":
                 # Who ended in an outage that nobody remembers cannot be told from who ended by itself.
                 self.lost -= {each for each, seen in self.there.items() if seen.stage is Stage.EXITED}
-                self.known, self.outage, self.unwatched = dict(self.reported), None, True
+                self.known, self.outage, self.unwatched, self.since = dict(self.reported), None, True, {}
             case "outage":
                 began = self.now
                 for each, seen in list(self.there.items()):
                     if seen.stage in ALIVE:
                         self.end(each, mishap.code)
                         self.lost.add(each)
-                self.now += 5.0
+                self.wait(5.0)
                 self.outage = Outage(began=began, ended=self.now)
+
+    def judged(self, which: ContainerId, seen: Observation) -> bool:
+        status = self.known.get(which)
+        return seen.stage is not Stage.EXITED or (status is not None and status.interrupted)
 
     def settle(self, mishaps: list[Mishap], ends: list[int], limit: int) -> Rest:
         """Walk until nothing is left to do and nothing more happens."""
@@ -118,13 +188,14 @@ class World:
         for _ in range(limit):
             mishap = waiting.popleft() if waiting else Mishap("none")
             self.suffer(mishap)
-            self.now += 0.01
+            self.wait(0.01)
             match self.look():
-                case Rest(until=until, settled=settled) as rest:
+                case Rest(again=again, settled=settled) as rest:
                     self.reported = dict(self.known)
                     running = [each.id for each in self.spec.init if self.stage(each) is Stage.RUNNING]
-                    if until is not None:
-                        self.now = max(self.now, until)
+                    if again is not None:
+                        assert again <= 300.0, "it waits longer than any pause is"
+                        self.wait(again)
                     elif not settled:
                         assert running, "it waits for something that cannot happen"
                         self.end(running[0], codes.popleft() if codes else 0)
@@ -135,6 +206,8 @@ class World:
                         continue
                     if self.take(step) and mishap.kind != "fails after":
                         self.known = convergence.taken(step, self.spec, self.known)
+                        if isinstance(step, Prepare | Heal):
+                            self.reported = dict(self.known)
         raise AssertionError(f"no rest after {limit} steps: {self}")
 
     def stage(self, one: Container) -> Stage:
@@ -149,7 +222,10 @@ mishaps = st.lists(
     st.builds(
         Mishap,
         kind=st.sampled_from(
-            ["none", "none", "fails before", "fails after", "exit", "vanish", "pause", "forget", "outage"]
+            [
+                *("none", "none", "fails before", "fails after", "exit", "vanish", "pause", "forget", "outage"),
+                *("ill", "ill", "clock"),
+            ]
         ),
         who=st.integers(min_value=0, max_value=4),
         code=codes,
@@ -159,11 +235,18 @@ mishaps = st.lists(
 
 
 @st.composite
-def observed(draw: st.DrawFn, of: Container, restarts: int) -> Observation:
+def observed(draw: st.DrawFn, of: Container, restarts: int, rebuilds: int) -> Observation:
     stage = draw(st.sampled_from([Stage.CREATED, Stage.RUNNING, Stage.PAUSED, Stage.EXITED]))
     epoch = draw(st.sampled_from([EPOCH, EPOCH, EPOCH, EPOCH - 1]))
     seen = observation(
-        of, stage, capsule_id=CAPSULE, epoch=epoch, restarts=draw(st.integers(min_value=0, max_value=restarts))
+        of,
+        stage,
+        capsule_id=CAPSULE,
+        epoch=epoch,
+        restarts=draw(st.integers(min_value=0, max_value=restarts)),
+        rebuilds=draw(st.integers(min_value=0, max_value=rebuilds)),
+        limits=draw(st.sampled_from([None, SMALL, LARGE])),
+        health=draw(st.sampled_from([None, None, ILL])) if stage is Stage.RUNNING else None,
     )
     if stage is Stage.CREATED:
         return seen
@@ -172,8 +255,8 @@ def observed(draw: st.DrawFn, of: Container, restarts: int) -> Observation:
 
 
 @st.composite
-def remembered(draw: st.DrawFn, of: Container, restarts: int) -> ContainerStatus:
-    last = draw(st.none() | observed(of, restarts))
+def remembered(draw: st.DrawFn, of: Container, restarts: int, rebuilds: int) -> ContainerStatus:
+    last = draw(st.none() | observed(of, restarts, rebuilds))
     if last is not None:
         last = replace(last, epoch=EPOCH)
         if draw(st.booleans()):
@@ -183,32 +266,39 @@ def remembered(draw: st.DrawFn, of: Container, restarts: int) -> ContainerStatus
         restarts=draw(st.integers(min_value=0, max_value=restarts)),
         attempts=draw(st.integers(min_value=0, max_value=5)),
         interrupted=last is not None and last.stage is Stage.EXITED and draw(st.booleans()),
+        heals=draw(st.integers(min_value=0, max_value=3)),
+        prepared=draw(st.sampled_from([0, rebuilds])),
     )
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     restarts = draw(st.integers(min_value=0, max_value=2))
-    regular = [container(id=ContainerId(f"c{i}"), restart=draw(policies)) for i in range(draw(st.integers(1, 3)))]
+    rebuilds = draw(st.sampled_from([0, 0, 1]))
+    regular = [
+        container(id=ContainerId(f"c{i}"), restart=draw(policies), limits=SMALL) for i in range(draw(st.integers(1, 3)))
+    ]
     init = [container(id=ContainerId(f"i{i}"), restart=draw(policies)) for i in range(draw(st.integers(0, 2)))]
     wanted = spec(
         *regular,
         init=tuple(init),
         desired=draw(st.sampled_from(Desired)),
         restarts=restarts,
+        rebuilds=rebuilds,
+        auto_heal=draw(st.booleans()),
         stop_timeout=draw(st.sampled_from([0, 10])),
     )
-    there = {each.id: draw(observed(each, restarts)) for each in wanted.all() if draw(st.booleans())}
+    there = {each.id: draw(observed(each, restarts, rebuilds)) for each in wanted.all() if draw(st.booleans())}
     if draw(st.booleans()):
         stranger = container(id=ContainerId("stranger"))
-        there[stranger.id] = draw(observed(stranger, restarts))
-    known = {each.id: draw(remembered(each, restarts)) for each in wanted.all() if draw(st.booleans())}
+        there[stranger.id] = draw(observed(stranger, restarts, rebuilds))
+    known = {each.id: draw(remembered(each, restarts, rebuilds)) for each in wanted.all() if draw(st.booleans())}
     return World(spec=wanted, there=there, known=known, reported=dict(known))
 
 
 def limit(world: World, happens: list[Mishap], ends: list[int]) -> int:
     """A handful of steps for every container, and for everything that goes wrong."""
-    return 8 * len(list(world.spec.all())) + 8 * len(happens) + 4 * len(ends) + 8
+    return 14 * len(list(world.spec.all())) + 10 * len(happens) + 4 * len(ends) + 8
 
 
 def answered_before(world: World) -> set[ContainerId]:
@@ -248,16 +338,22 @@ def test_whatever_happens_it_comes_to_rest_where_it_was_asked_to_be(
                 assert world.stage(each) is expected or is_over(world, each)
                 assert each.id in world.fresh | answered, "a start that was asked for is lost"
             assert not any(world.stage(each) in ALIVE for each in world.spec.init)
+            if running_or_paused is Desired.RUNNING and world.spec.auto_heal:
+                assert not any(seen.health is ILL and seen.stage is Stage.RUNNING for seen in world.there.values())
+    for each in world.spec.containers if rest.failure is None else ():
+        if each.id in world.there:
+            assert world.there[each.id].rebuilds == world.spec.rebuilds, "it is not made of what was asked for"
+            assert world.there[each.id].limits in (None, each.limits)
 
 
 def is_over(world: World, one: Container) -> bool:
     """It ended by itself, and its policy leaves it at that."""
     status = world.known[one.id]
     return (
-        one.id not in world.lost
+        one.id not in world.lost | world.ended
         and status.observed is not None
         and status.observed.finished_at is not None
-        and restart.due(one.restart, status.observed, status) is None
+        and restart.pause(one.restart, status.observed, status) is None
     )
 
 
@@ -326,3 +422,76 @@ def test_a_command_that_ends_with_the_code_of_a_lost_run_is_left_alone() -> None
     world.suffer(Mishap("exit", code=255))
     world.settle([], [], 9)
     assert world.stage(one) is Stage.EXITED
+
+
+def test_what_ran_while_the_clock_was_set_back_and_an_outage_then_ended_is_begun_again() -> None:
+    one = container(limits=SMALL)
+    world = World(spec=spec(one), there={}, known={})
+    world.settle([Mishap("none"), Mishap("none"), Mishap("clock"), Mishap("outage", code=137)], [], 30)
+    assert world.stage(one) is Stage.RUNNING
+
+
+def test_what_ended_while_the_clock_was_set_back_is_started_again_after_its_pause_not_hours_later() -> None:
+    one = container(limits=SMALL, restart=RestartPolicy(name=RestartName.ALWAYS))
+    world = World(spec=spec(one), there={}, known={})
+    world.settle([], [], 9)
+    world.suffer(Mishap("exit", code=1))
+    before = world.steady
+    world.settle([Mishap("clock")], [], 30)
+    assert world.stage(one) is Stage.RUNNING
+    assert world.steady - before < 1.0
+
+
+def test_a_clock_that_is_hours_behind_that_of_the_runtime_ends_no_pause() -> None:
+    one = container(limits=SMALL, restart=RestartPolicy(name=RestartName.ALWAYS))
+    ended = {one.id: replace(observation(one, Stage.EXITED, exit_code=1), finished_at=9_000_000_000.0)}
+    known = convergence.absorb(spec(one), 1, ended, {one.id: ContainerStatus(attempts=4)})
+    ahead = convergence.next_step(spec(one), 1, ended, known, {one.id: 0.0})
+    assert isinstance(ahead, Rest)
+    assert ahead.again is not None
+
+
+def test_one_that_stays_unhealthy_is_made_again_with_growing_pauses() -> None:
+    one = container(limits=SMALL)
+    world = World(spec=spec(one, auto_heal=True), there={}, known={})
+    world.settle([], [], 9)
+    gaps = []
+    for _ in range(8):
+        begun = world.steady
+        world.suffer(Mishap("ill"))
+        world.settle([], [], 30)
+        gaps.append(round(world.steady - begun))
+    assert gaps == [0, 5, 10, 20, 40, 80, 160, 300]
+
+
+def test_one_that_was_well_for_long_is_made_again_at_once() -> None:
+    one = container(limits=SMALL)
+    world = World(spec=spec(one, auto_heal=True), there={}, known={one.id: ContainerStatus(heals=7)})
+    world.settle([], [], 9)
+    world.wait(601.0)
+    world.suffer(Mishap("ill"))
+    world.settle([], [], 30)
+    assert world.known[one.id].heals == 1
+
+
+def test_without_asking_for_it_nobody_is_made_again_for_being_unhealthy() -> None:
+    one = container(limits=SMALL)
+    world = World(spec=spec(one), there={}, known={})
+    world.settle([], [], 9)
+    world.suffer(Mishap("ill"))
+    assert world.look() == Rest()
+
+
+def test_what_cannot_be_rebuilt_runs_on_and_is_kept_running() -> None:
+    one = container(limits=SMALL, restart=RestartPolicy(name=RestartName.ALWAYS))
+    world = World(spec=spec(one), there={}, known={})
+    world.settle([], [], 9)
+    world.spec = replace(world.spec, rebuilds=1, restarts=1)
+    assert world.look() == Prepare(container=one)
+    world.content = True  # Its image cannot be had.
+    world.fresh.clear()
+    world.settle([], [], 30)
+    assert not world.fresh, "it was started afresh for nothing"
+    world.settle([Mishap("exit", code=1)], [], 30)
+    assert world.stage(one) is Stage.RUNNING
+    assert world.there[one.id].rebuilds == 0
