@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -83,6 +84,15 @@ class Lazy(click.Group):
         module, name = COMMANDS[cmd_name][0].split(":")
         return cast(click.Command, getattr(importlib.import_module(module), name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in SECTIONS.items():
             with formatter.section(title):
@@ -95,7 +105,7 @@ class Lazy(click.Group):
         ]
 
 
-@click.group(cls=Lazy)
+@click.group(cls=Lazy, context_settings={"max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 @click.option(
     "--config-file",
@@ -115,8 +125,11 @@ def main() -> None:
     """Run the command line. What went wrong is a line on standard error and one on what to do; exit status 1, or 2 for what was asked wrongly."""
     try:
         sys.exit(higgins.main(prog_name="higgins", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as nothing:
+        nothing.show()
+        sys.exit(nothing.exit_code)
     except click.ClickException as refusal:
-        refusal.show()
+        trouble.tell_usage(refusal)
         sys.exit(refusal.exit_code)
     except click.Abort:
         sys.exit(trouble.INTERRUPTED)

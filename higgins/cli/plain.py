@@ -38,10 +38,13 @@ def padded(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
+def unsafe(char: str) -> bool:
+    """Whether a terminal would obey it, or show what follows elsewhere."""
+    return unicodedata.category(char) in _HARMFUL or char in _TURNING
+
+
 def _shown(char: str) -> str:
-    if unicodedata.category(char) in _HARMFUL or char in _TURNING:
-        return char.encode("unicode_escape", "surrogatepass").decode()
-    return char
+    return char.encode("unicode_escape", "surrogatepass").decode() if unsafe(char) else char
 
 
 def _columns(char: str) -> int:

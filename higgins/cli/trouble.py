@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from higgins import errors
 from higgins.cli import plain
 
@@ -21,6 +23,24 @@ def tell(failure: errors.Failure) -> None:
         traceback.print_exception(failure)
     lines = [f"higgins: {failure.message}", *getattr(failure, "__notes__", ())]
     sys.stderr.write("".join(f"{plain.line(each)}\n" for each in lines))
+
+
+def tell_usage(refusal: click.ClickException) -> None:
+    """What was typed wrongly, and where it stands how it is typed."""
+    context = refusal.ctx if isinstance(refusal, click.UsageError) else None
+    lines = [f"higgins: {refusal.format_message().removesuffix('.')}"]
+    if context is not None:
+        lines.append(f"How it is used: {context.command_path} --help")
+    sys.stderr.write("".join(f"{plain.line(each)}\n" for each in lines))
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """What the block finds wrong is a command line that was typed wrongly."""
+    try:
+        yield
+    except errors.Invalid as wrong:
+        raise click.UsageError(wrong.message, click.get_current_context()) from wrong
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class Login:
                 body, _ = self._ask("GET", "/auth/tokens", token, headers={"X-Subject-Token": token})
             case _:
                 body, token = self._ask("POST", "/auth/tokens", None, {"auth": _auth(proof)})
-        return self._session(token, body["token"])
+        return self._session(token, body)
 
     def projects(self, session: Session) -> Sequence[Mapping[str, Any]]:
         """Those that the user can work in."""
@@ -166,9 +166,10 @@ class Login:
         except ValueError as error:
             raise errors.Unavailable(f"what answers at {self.url} is no login") from error
 
-    def _session(self, token: str, told: Mapping[str, Any]) -> Session:
-        project = told.get("project") or {}
+    def _session(self, token: str, body: Any) -> Session:
         try:
+            told = body["token"]
+            project = told.get("project") or {}
             return Session(
                 token=token,
                 expires_at=datetime.fromisoformat(told["expires_at"]).timestamp(),

@@ -32,7 +32,8 @@ def rename(container: str, name: str) -> None:
 @_several
 def update(containers: Sequence[str], *, memory: str | None, cpus: float | None, auto_heal: bool | None) -> None:
     """Change what containers may use, while they run."""
-    asked = {"memory": sizes.mebibytes(memory) if memory else None, "cpu": cpus, "auto_heal": auto_heal}
+    with trouble.usage():
+        asked = {"memory": sizes.mebibytes(memory) if memory else None, "cpu": cpus, "auto_heal": auto_heal}
     body = {name: value for name, value in asked.items() if value is not None}
     if not body:
         raise click.UsageError("Say what is to change: --memory, --cpus or --auto-heal.")

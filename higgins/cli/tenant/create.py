@@ -68,9 +68,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @_options
 def create(**asked: Any) -> None:
     """Make a container, and do not start it. Prints its id."""
+    with trouble.usage():
+        wanted = body(asked)
     with trouble.ending_with(trouble.OURS):
         cloud = session.cloud()
-        made = _made(cloud, body(asked), run=False)
+        made = _made(cloud, wanted, run=False)
         _awaited(cloud, made, ("Created",))
         click.echo(made["uuid"])
 
@@ -85,17 +87,19 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
 
     With -it this terminal is its terminal; Ctrl-P Ctrl-Q leaves it and lets it go on.
     """
-    manner = Manner(stdin=asked["interactive"], tty=asked["tty"], detach_keys=terminal.keys(detach_keys))
+    with trouble.usage():
+        manner = Manner(stdin=asked["interactive"], tty=asked["tty"], detach_keys=terminal.keys(detach_keys))
+        wanted = body(asked)
     with trouble.ending_with(trouble.OURS):
         if detach:
             cloud = session.cloud()
-            made = _made(cloud, body(asked), run=True)
+            made = _made(cloud, wanted, run=True)
             _awaited(cloud, made, _STARTED)
             click.echo(made["uuid"])
             return
         enter.check_terminal(interactive=asked["interactive"], tty=asked["tty"])
         cloud = session.cloud()
-        made = _made(cloud, body(asked), run=False)
+        made = _made(cloud, wanted, run=False)
         _awaited(cloud, made, ("Created",))
         # Attached before it is started: nothing that it prints is lost.
         console = enter.console(cloud, made, manner)
@@ -223,6 +227,6 @@ def exit_status(reason: str) -> int:
     words = reason.lower()
     if "permission denied" in words or "is a directory" in words or "exec format error" in words:
         return 126
-    if "executable file not found" in words or ("no such file or directory" in words and "exec" in words):
+    if "was not found in the image" in words or "executable file not found" in words:
         return 127
     return trouble.OURS

@@ -42,7 +42,8 @@ def refused(*flags: str, why: str) -> Callable[[Any], Any]:
 def exec_(container: str, command: Sequence[str], *, interactive: bool, tty: bool, detach_keys: str) -> None:
     """Run a command in a container that runs; its exit code is the exit status."""
     check_terminal(interactive=interactive, tty=tty)
-    manner = Manner(stdin=interactive, tty=tty, detach_keys=terminal.keys(detach_keys))
+    with trouble.usage():
+        manner = Manner(stdin=interactive, tty=tty, detach_keys=terminal.keys(detach_keys))
     with trouble.ending_with(trouble.OURS):
         cloud = session.cloud()
         body = {"command": shlex.join(command), "run": False, "interactive": True, "tty": tty, "stdin": interactive}
@@ -61,6 +62,8 @@ def exec_(container: str, command: Sequence[str], *, interactive: bool, tty: boo
 @click.argument("container", shell_complete=completion.containers)
 def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str) -> None:
     """Be at the input and output of a container that runs; leave with Ctrl-P Ctrl-Q."""
+    with trouble.usage():
+        leaving = terminal.keys(detach_keys)
     with trouble.ending_with(trouble.OURS):
         cloud = session.cloud()
         shown = names.act(cloud, container, lambda name: cloud.get(path("containers", name)))
@@ -71,7 +74,7 @@ def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str)
         manner = Manner(
             stdin=bool(shown["interactive"]) and not no_stdin,
             tty=bool(shown["tty"]),
-            detach_keys=terminal.keys(detach_keys),
+            detach_keys=leaving,
         )
         held = console(cloud, shown, manner)
         finish(cloud, shown, held.hold(proxy(cloud, shown) if sig_proxy else None))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from higgins.cli import plain, table
+from higgins.cli import plain, table, trouble
 from higgins.cli.tenant import moments, session, yamls
 from higgins.client import events as stream
 from higgins.client.cloud import Cloud, Document
@@ -61,7 +61,8 @@ def _told(cloud: Cloud, query: Mapping[str, Any], since: str | None, *, go_on: b
         place = int(since[1:]) if since[1:].isdigit() else 0
         since = None if go_on else "0"
     if since is not None or not go_on:
-        begin = moments.moment(since or "0", cloud.now)
+        with trouble.usage():
+            begin = moments.moment(since or "0", cloud.now)
         page = {"events": [], "next": place or 0}
         while page["next"] is not None:
             page = cloud.get("/events", {**query, "since": page["next"], "limit": 1000})

@@ -52,11 +52,15 @@ def pull(image: str, *, host: str | None, quiet: bool) -> None:
     cloud = session.cloud()
     asked = {"repo": image, **({"host": host} if host else {})}
     wanted = cloud.post("/images", None, asked)
-    with progress.Line(f"{image}:") as line:
-        while (found := cloud.get(path("images", wanted["uuid"]))).get("state") == "wanted":
-            if not quiet:
-                line.fetching(found)
-            time.sleep(_OFTEN)
+    try:
+        with progress.Line(image) as line:
+            while (found := cloud.get(path("images", wanted["uuid"]))).get("state") == "wanted":
+                if not quiet:
+                    line.fetching(found)
+                time.sleep(_OFTEN)
+    except KeyboardInterrupt:
+        click.echo(f"It is fetched all the same; give it up: higgins rmi {image}", err=True)
+        sys.exit(trouble.INTERRUPTED)
     if found.get("state") == "failed":
         failure = errors.Unavailable(f"{image} was not fetched: {str(found.get('reason') or '').removesuffix('.')}")
         failure.add_note(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from higgins import errors
+from higgins.cli import trouble
 from higgins.cli.tenant import completion, moments, names, session
 from higgins.client.cloud import Stream, path
 
@@ -24,10 +25,12 @@ def logs(container: str, *, follow: bool, tail: str | None, since: str | None, t
     if tail not in (None, "all") and not tail.isdigit():
         raise click.UsageError(f"--tail {tail}: it is a number of lines, or all.")
     cloud = session.cloud()
+    with trouble.usage():
+        begin = None if since is None else int(moments.moment(since, cloud.now))
     query = {
         "timestamps": timestamps or None,
         "tail": None if tail == "all" else tail,
-        "since": None if since is None else int(moments.moment(since, cloud.now)),
+        "since": begin,
         "follow": follow or None,
     }
 

@@ -49,7 +49,8 @@ class Line:
         """Where a container that is being made stands, or an image that is fetched."""
         told = found.get("progress")
         if not told:
-            self.tell(str(found.get("status_detail") or found.get("status_reason") or ""))
+            # Trouble that may pass is what somebody who waits wants to know.
+            self.tell(str(found.get("reason") or found.get("status_reason") or found.get("status_detail") or ""))
         elif told.get("size"):
             amount = f"{sizes.decimal(told['done'])} of {sizes.decimal(told['size'])}"
             self.tell(f"{amount}, {told['layers_done']} of {told['layers']} layers", told["done"] / told["size"])

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@ +-]*(?<! )")
+_PLAIN = re.compile(r"[A-Za-z_./](?:[A-Za-z0-9_./@ +-]|:(?=[^ ]))*(?<! )")
 """Words that need no quotes: whatever could be taken for something else gets some."""
 _TAKEN = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n", "~"})
 _NUMBER = re.compile(r"[.+-]?[0-9._]|\.(inf|nan)", re.IGNORECASE)
@@ -44,6 +44,10 @@ def _scalar(value: object) -> str:
         case str():
             plain = _PLAIN.fullmatch(value) and value.lower() not in _TAKEN and not _NUMBER.match(value)
             return value if plain else _quoted(value)
+        case float():
+            # YAML knows a number with an exponent by its point.
+            mantissa, mark, exponent = json.dumps(value).partition("e")
+            return mantissa + (".0" if mark and "." not in mantissa else "") + mark + exponent
         case Mapping():
             return "{}"
         case Sequence():

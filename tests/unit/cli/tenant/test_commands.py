@@ -1,0 +1,290 @@
+"""What commands promise about names, several at once, and what they print; against a server that answers from a table."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from higgins import errors
+from higgins.cli.main import higgins
+from higgins.cli.tenant import create
+from tests.unit.client.stub import Asked, Given, Server, serving
+
+WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
+JOB = "76f2a000-0000-4000-8000-000000000000"
+DATABASE = "e41888e7-e596-5bc4-a286-4b15dff62dbf"
+
+
+def shown(uuid: str, name: str, status: str = "Running", **more: Any) -> dict[str, Any]:
+    return {
+        "uuid": uuid,
+        "name": name,
+        "image": "busybox:1",
+        "command": ["sleep", "1 0"],
+        "status": status,
+        "status_reason": None,
+        "task_state": None,
+        "created_at": "2026-11-21 12:00:00",
+        "labels": {},
+        "auto_remove": False,
+        **more,
+    }
+
+
+class Table:
+    """Three containers, and what was asked of them."""
+
+    def __init__(self) -> None:
+        self.found = [
+            shown(WEB, "web", labels={"tier": "front"}),
+            shown(JOB, "job", "Stopped", exit_code=3, finished_at="2026-11-21 12:30:00"),
+            shown(DATABASE, "db", "Paused"),
+        ]
+        self.verbs: list[tuple[str, str]] = []
+
+    def __call__(self, asked: Asked) -> Given:
+        path, _, _ = asked.target.partition("?")
+        match asked.method, path.split("/")[1:]:
+            case "POST", ["v3", "auth", "tokens"]:
+                return self._token(asked)
+            case "GET", ["v1", "containers"]:
+                return Given(200, {"containers": self.found, "next": None})
+            case method, ["v1", "containers", given, *rest]:
+                return self._one(method, given, rest)
+            case _:
+                return Given(404, {"errors": [{"detail": "There is nothing."}]})
+
+    def _one(self, method: str, given: str, rest: list[str]) -> Given:
+        for one in self.found:
+            if given in (one["uuid"], one["name"]):
+                if (method, rest) != ("GET", []):
+                    self.verbs.append((one["name"], rest[0] if rest else method))
+                if rest == ["stop"] and one["status"] != "Running":
+                    return Given(
+                        409, {"errors": [{"detail": f"Cannot stop container {given} in {one['status']} state"}]}
+                    )
+                if method == "DELETE":
+                    self.found.remove(one)
+                    return Given(204, b"")
+                if rest == ["stop"]:
+                    one["status"] = "Stopped"
+                return Given(200, one)
+        return Given(404, {"errors": [{"detail": f"Container {given} could not be found."}]})
+
+    def _token(self, asked: Asked) -> Given:
+        endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
+        token = {
+            "user": {"id": "u", "name": "martha"},
+            "project": {"id": "p", "name": "garden"},
+            "roles": [],
+            "expires_at": "2099-01-01T00:00:00Z",
+            "catalog": [{"type": "container", "endpoints": [endpoint]}],
+        }
+        return Given(201, {"token": token}, {"X-Subject-Token": "t"})
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def server(table, tmp_path, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with serving(table) as server:
+        for name, value in {
+            "OS_AUTH_URL": f"{server.url}/v3",
+            "OS_USERNAME": "martha",
+            "OS_PASSWORD": "sesame",
+            "OS_PROJECT_NAME": "garden",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def run(*words: str):
+    return CliRunner().invoke(higgins, words)
+
+
+def names(server: Server, *options: str) -> list[str]:
+    assert server.url
+    return str(run("ps", "-o", "name", *options).output).split()
+
+
+def test_a_list_shows_what_runs_and_with_all_everything(server):
+    assert names(server) == ["web", "db"]
+    assert names(server, "-a") == ["web", "job", "db"]
+    assert names(server, "-n", "2") == ["web", "job"]
+    assert names(server, "-l") == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (["status=exited"], ["job"]),
+        (["status=running", "status=paused"], ["web", "db"]),
+        (["name=e"], ["web"]),
+        (["label=tier"], ["web"]),
+        (["label=tier=back"], []),
+        (["ancestor=busybox"], ["web", "db"]),
+        (["ancestor=busybox:2"], []),
+        (["id=e4"], ["db"]),
+        (["exited=3"], ["job"]),
+        (["health=none", "name=d"], ["db"]),
+    ],
+)
+def test_filters_are_dockers(server, filters, found):
+    assert names(server, *(word for each in filters for word in ("--filter", each))) == found
+
+
+@pytest.mark.parametrize("wrong", ["colour=red", "status", "status="])
+def test_a_filter_that_there_is_not_is_refused(server, wrong):
+    assert run("ps", "--filter", wrong).exit_code == 2
+
+
+def test_ids_are_short_unless_they_are_wanted_whole(server):
+    assert run("ps", "-q").output.split() == ["76f22038", "e41888e7"]
+    assert run("ps", "-q", "--no-trunc").output.split() == [WEB, DATABASE]
+    assert "sleep '1 0'" in run("ps").output
+
+
+def test_what_is_shown_is_the_same_in_every_form(server, table):
+    assert json.loads(run("ps", "-a", "-o", "json").output) == table.found
+    assert yaml.safe_load(run("ps", "-a", "-o", "yaml").output) == table.found
+    assert json.loads(run("inspect", "web", "db").output) == [table.found[0], table.found[2]]
+    assert "busybox:1" in run("inspect", "web", "-o", "table").output
+
+
+def test_a_name_an_id_and_the_beginning_of_an_id_mean_the_same(server):
+    for given in ("web", WEB, "76f22", "76F22038", WEB[:20]):
+        assert json.loads(run("inspect", given).output)[0]["name"] == "web", given
+
+
+def test_the_usual_name_costs_one_request(server):
+    run("inspect", "web")
+    before = len(server.asked)
+    run("inspect", "web")
+    assert len(server.asked) - before == 1
+
+
+def test_a_beginning_that_several_ids_have_lists_them(server):
+    refusal = run("stop", "76f2")
+    assert refusal.exit_code == 1
+    assert WEB in refusal.stderr and JOB in refusal.stderr
+    assert "76f2 could be each of 2" in refusal.stderr
+
+
+def test_a_name_that_nobody_has_brings_those_that_are_near(server):
+    assert "Did you mean web?" in run("stop", "wbe").stderr
+    assert "ps -a" in run("stop", "zzzzzz").stderr
+
+
+def test_several_are_asked_and_one_that_fails_does_not_keep_the_others(server, table):
+    done = run("stop", "web", "nobody", "job")
+    assert done.exit_code == 1
+    assert done.stdout.split() == ["web", "job"]
+    assert done.stderr.count("nobody") == 1
+    assert table.verbs == [("web", "stop"), ("job", "stop")]
+
+
+def test_removing_by_force_takes_what_runs_too(server, table):
+    assert run("rm", "-f", "web", "job").stdout.split() == ["web", "job"]
+    assert [one["name"] for one in table.found] == ["db"]
+
+
+def test_waiting_prints_the_exit_code_and_ends_with_it(server):
+    done = run("wait", "job")
+    assert (done.stdout, done.exit_code) == ("3\n", 3)
+
+
+def test_the_options_of_run_become_one_request():
+    asked = dict.fromkeys(
+        (
+            "name",
+            "workdir",
+            "hostname",
+            "entrypoint",
+            "memory",
+            "cpus",
+            "disk",
+            "restart",
+            "health_cmd",
+            "pull",
+            "runtime",
+        ),
+    ) | dict.fromkeys(("health_interval", "health_timeout", "health_retries", "registry", "availability_zone", "host"))
+    asked |= {"variables": ["A=1"], "env_files": [], "labels": ["tier=front", "x"], "hints": [], "image": "busybox"}
+    asked |= {
+        "command": ("ls", "-l"),
+        "interactive": True,
+        "tty": False,
+        "remove": True,
+        "auto_heal": False,
+        "privileged": False,
+    }
+    asked |= {
+        "memory": "1g",
+        "cpus": 0.5,
+        "disk": "1500m",
+        "health_cmd": "true",
+        "health_interval": "1m",
+        "pull": "missing",
+    }
+    assert create.body(asked) == {
+        "image": "busybox",
+        "command": ["ls", "-l"],
+        "environment": {"A": "1"},
+        "labels": {"tier": "front", "x": ""},
+        "interactive": True,
+        "auto_remove": True,
+        "cpu": 0.5,
+        "memory": 1024,
+        "disk": 2,
+        "healthcheck": {"cmd": "true", "interval": 60},
+        "image_pull_policy": "ifnotpresent",
+    }
+    with pytest.raises(errors.Invalid, match="exclude each other"):
+        create.body({**asked, "restart": "always"})
+    with pytest.raises(errors.Invalid, match="health-cmd"):
+        create.body({**asked, "health_cmd": None})
+
+
+@pytest.mark.parametrize(
+    "words", [["-p", "80:80"], ["-v", "/a:/b"], ["--network", "x"], ["-m", "5"], ["--detach-keys", "no"]]
+)
+def test_what_cannot_be_had_is_said_before_anything_is_made(server, words):
+    done = run("run", *words, "busybox")
+    assert done.exit_code == 2
+    assert not [asked for asked in server.asked if asked.method == "POST" and "containers" in asked.target]
+
+
+def test_words_after_the_image_are_the_commands_own(server, table):
+    run("create", "busybox", "ls", "-l", "--name")
+    (made,) = [asked for asked in server.asked if asked.method == "POST" and asked.target.startswith("/v1/containers")]
+    assert json.loads(made.body) == {"image": "busybox", "command": ["ls", "-l", "--name"]}
+
+
+def test_a_shell_completes_commands_and_names_of_containers(server, monkeypatch):
+    for words, found in (("higgins res", "restart"), ("higgins logs w", "web"), ("higgins cp d", "db")):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+        done = CliRunner().invoke(
+            higgins,
+            [],
+            prog_name="higgins",
+            env={"_HIGGINS_COMPLETE": "bash_complete"},
+            complete_var="_HIGGINS_COMPLETE",
+        )
+        assert f"plain,{found}" in done.output.split()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_every_shell(shell):
+    assert "_HIGGINS_COMPLETE" in run("completion", shell).output
