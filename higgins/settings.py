@@ -220,6 +220,7 @@ class Docker:
     pids_limit: int = option(4096, "The most processes in one container; 0: no limit.", minimum=0)
     log_size: int = option(16, "MiB in one file of what a container prints.", minimum=1)
     log_files: int = option(2, "How many such files are kept of each container.", minimum=1)
+    archive_limit: int = option(10, "GiB in one archive of files that goes into or out of a container.", minimum=1)
 
 
 def _group(kind: type) -> Any:

@@ -64,6 +64,7 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
                 pids_limit=docker.pids_limit,
                 log_size=docker.log_size,
                 log_files=docker.log_files,
+                archive_limit=docker.archive_limit * 1024**3,
                 starts_at_once=settings.agent.starts_at_once,
             )
         )
