@@ -44,10 +44,10 @@ class FakeImages(Mischief):
         """The registry has a newer image of that name from now on."""
         self._versions[_name(reference)] = self._versions.get(_name(reference), 0) + 1
 
-    def change_password(self, reference: str, password: str) -> None:
-        """Of a private image."""
-        login = self._private[_name(reference)]
-        self._private[_name(reference)] = Login(domain=login.domain, username=login.username, password=password)
+    def keep_for(self, login: Login, reference: str) -> None:
+        """The registry gives this image to nobody but this login from now on."""
+        self._versions.setdefault(_name(reference), 1)
+        self._private[_name(reference)] = login
 
     def forget(self, reference: str) -> None:
         """It is not here any more."""
