@@ -134,26 +134,49 @@ def _reason(capsule: Capsule) -> str | None:
     return capsule.status.reason or capsule.spec.refused
 
 
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence in which an age may stand: the only thing about a capsule that changes without anybody writing it down."""
+
+    text: str
+    since: float | None = None
+    """What the age is counted from; None: there is none, and the text is all."""
+    end: str = ""
+
+    def at(self, now: float) -> str:
+        return self.text if self.since is None else f"{self.text}{age(now, self.since)}{self.end}"
+
+
 def detail(capsule: Capsule, now: float) -> str | None:
+    """The sentence about the state, as it reads now."""
+    said = phrase(capsule)
+    return said.at(now) if said is not None else None
+
+
+def phrase(capsule: Capsule) -> Phrase | None:
     """The sentence about the state that `docker ps` users know: how it ended, how long it has been so, how far its image is."""
     if capsule.status.progress is not None:
-        return _fetching(capsule.status.progress)
+        return Phrase(_fetching(capsule.status.progress))
     known = _known(capsule)
     seen = known[0].observed if known else None
+    activity = Phrase(capsule.status.activity) if capsule.status.activity is not None else None
     if seen is None:
-        return capsule.status.activity
+        return activity
     match seen.stage:
         case Stage.PAUSED:
-            return f"Up {_age(now, seen.started_at)} (paused)"
+            return _aged("Up ", seen.started_at, " (paused)")
         case Stage.RUNNING:
-            return f"Up {_age(now, seen.started_at)}{_condition(seen.health)}"
+            return _aged("Up ", seen.started_at, _condition(seen.health))
         case Stage.EXITED:
-            ending = " (error)" if seen.error else ""
-            return f"Exited({seen.exit_code}) {_age(now, seen.finished_at)} ago{ending}"
+            return _aged(f"Exited({seen.exit_code}) ", seen.finished_at, " ago (error)" if seen.error else " ago")
         case Stage.CREATED:
-            return capsule.status.activity or "Created"
+            return activity if activity and activity.text else Phrase("Created")
         case Stage.ABSENT:
-            return capsule.status.activity
+            return activity
+
+
+def _aged(text: str, since: float | None, end: str) -> Phrase:
+    return Phrase(text, since, end) if since is not None else Phrase(f"{text}0 seconds{end}")
 
 
 def _condition(health: Health | None) -> str:
@@ -176,9 +199,13 @@ def _megabytes(count: int) -> str:
     return f"{count / 1_000_000:.1f}"
 
 
-def _age(now: float, since: float | None) -> str:
-    seconds = max(0, int(now - since)) if since is not None else 0
-    for unit, name in ((86400, "days"), (3600, "hours"), (60, "mins")):
-        if seconds >= unit:
-            return f"{seconds // unit} {name}"
+def age(now: float, since: float) -> str:
+    """Rounded down to the largest unit of which it has one; nothing is younger than 0 seconds."""
+    seconds = max(0, int(now - since))
+    if seconds >= 86400:
+        return f"{seconds // 86400} days"
+    if seconds >= 3600:
+        return f"{seconds // 3600} hours"
+    if seconds >= 60:
+        return f"{seconds // 60} mins"
     return f"{seconds} seconds"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from higgins import errors
 from higgins.logic import access, allowed, placement, statusword
 from higgins.logic.placement import Ratios
+from higgins.logic.sealed import Sealed
 from higgins.logic.statusword import Status
 from higgins.model.action import Action
 from higgins.model.capsule import (
@@ -25,7 +26,7 @@ from higgins.model.event import Filter
 from higgins.model.host import Host
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
-from higgins.model.query import Page, Query
+from higgins.model.query import Page, Part, Query
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
@@ -152,9 +153,7 @@ class Containers:
                 )
             self._check_name(db, caller.project_id, capsule.name, besides=None)
             deadline = now + self._deadlines.create
-            created = replace(
-                capsule, name=capsule.name or self._generated(db, caller.project_id), deadline=deadline
-            )
+            created = replace(capsule, name=capsule.name or self._generated(db, caller.project_id), deadline=deadline)
             capsules.insert(db, created, deadline)
             registries.use(db, created.id, _named_by(created.spec))
             self._check_sources(db, created.spec)
@@ -166,7 +165,12 @@ class Containers:
         return created
 
     async def list(self, caller: Caller, query: Query) -> Page:
-        """The caller's containers; NotFound for an unknown marker.
+        """The caller's containers; NotFound for an unknown marker."""
+        part = await self.list_sealed(caller, query)
+        return Page(capsules=tuple(sealed.open() for sealed in part.items), more=part.more)
+
+    async def list_sealed(self, caller: Caller, query: Query) -> Part[Sealed]:
+        """The same, not opened.
 
         `query.all_projects` needs a rule of its own, filtering and sorting by a field the right to see that field.
         """
@@ -177,12 +181,18 @@ class Containers:
         for name in (*query.filters, query.sort_key):
             self._lookup.allow(caller, f"{access.FIELD_RULE}{name}")
         project = None if query.all_projects else caller.project_id
-        return await self._database.read(lambda db: capsules.page(db, project, query, Kind.CONTAINER))
+        if query.filters or query.sort_key != "id":
+            return await self._database.read(lambda db: capsules.page(db, project, query, Kind.CONTAINER))
+        return await self._database.glance(lambda eye: capsules.see_page(eye, project, query, Kind.CONTAINER))
 
     async def show(self, caller: Caller, ref: str, *, all_projects: bool = False) -> Capsule:
+        return (await self.show_sealed(caller, ref, all_projects=all_projects)).open()
+
+    async def show_sealed(self, caller: Caller, ref: str, *, all_projects: bool = False) -> Sealed:
+        """The same, not opened."""
         if all_projects:
             self._lookup.allow(caller, "container:get_one_all_projects")
-        return await self._lookup.read(caller, ref, "container:get_one")
+        return await self._lookup.see(caller, ref, "container:get_one")
 
     async def wait(
         self, caller: Caller, ref: str, statuses: Collection[Status], timeout: float, *, all_projects: bool = False

@@ -1,6 +1,7 @@
 """Finding the container that a caller means."""
 
 from higgins import errors
+from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Capsule, Kind
 from higgins.model.identity import Caller
 from higgins.service.policy import Policy
@@ -20,10 +21,21 @@ class Lookup:
 
     async def read(self, caller: Caller, ref: str, rule: str) -> Capsule:
         """As `find`, in a transaction of its own."""
-        return await self._database.read(lambda db: self.find(db, caller, ref, rule))
+        return (await self.see(caller, ref, rule)).open()
+
+    async def see(self, caller: Caller, ref: str, rule: str) -> Sealed:
+        """The same, not opened. An id of the caller's own project, as almost all are, is read at a glance."""
+        seen = await self._database.glance(lambda eye: capsules.see(eye, caller.project_id, ref, Kind.CONTAINER))
+        if seen is None:
+            return await self._database.read(lambda db: self._find(db, caller, ref, rule))
+        self._policy.check(caller, rule, project_id=seen.project_id, user_id=seen.user_id)
+        return seen
 
     def find(self, db: Connection, caller: Caller, ref: str, rule: str) -> Capsule:
         """Raises NotFound for what the caller cannot see, Forbidden where policy keeps the rule from the caller."""
+        return self._find(db, caller, ref, rule).open()
+
+    def _find(self, db: Connection, caller: Caller, ref: str, rule: str) -> Sealed:
         found = capsules.find(db, caller.project_id, ref, Kind.CONTAINER)
         if not found and self._sees_all(caller):
             found = capsules.find(db, None, ref, Kind.CONTAINER)
@@ -33,9 +45,8 @@ class Lookup:
             raise errors.NotFound(f"Container {ref} could not be found.", code="container-not-found")
         if len(found) > 1:
             raise errors.Conflict("Multiple containers exist with same name. Please use the container uuid instead.")
-        capsule = found[0]
-        self._policy.check(caller, rule, project_id=capsule.project_id, user_id=capsule.user_id)
-        return capsule
+        self._policy.check(caller, rule, project_id=found[0].project_id, user_id=found[0].user_id)
+        return found[0]
 
     def allow(self, caller: Caller, rule: str) -> None:
         """Rules about no container in particular are about the caller's own project. Raises Forbidden."""

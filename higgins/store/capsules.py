@@ -13,11 +13,13 @@ from sqlalchemy import exc
 
 from higgins import errors
 from higgins.logic import documents, statusword
+from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
-from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
-from higgins.model.query import Page, Query
+from higgins.model.ids import CapsuleId, HostId, ProjectId
+from higgins.model.query import Part, Query
 from higgins.store import events
 from higgins.store.database import Connection
+from higgins.store.glance import Eye, Prepared
 from higgins.store.tables import capsules, hosts
 
 _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
@@ -49,8 +51,26 @@ _EVERYWHERE = _ROW.where(capsules.c.kind == sa.bindparam("kind"))
 _IN_PROJECT = _EVERYWHERE.where(capsules.c.project_id == sa.bindparam("project"))
 _BY_ID = capsules.c.id == sa.bindparam("ref")
 _BY_NAME = sa.and_(capsules.c.folded_name == sa.bindparam("folded"), capsules.c.name == sa.bindparam("ref"))
+_SEE_EVERYWHERE, _SEE_IN_PROJECT = Prepared(_EVERYWHERE.where(_BY_ID)), Prepared(_IN_PROJECT.where(_BY_ID))
 _FIND_EVERYWHERE = _EVERYWHERE.where(_BY_ID), _EVERYWHERE.where(_BY_NAME).limit(2)
 _FIND_IN_PROJECT = _IN_PROJECT.where(_BY_ID), _IN_PROJECT.where(_BY_NAME).limit(2)
+
+_LAST = 2**62
+_AFTER: sa.BindParameter[int] = sa.bindparam("after")
+_MARKS = {
+    everywhere: Prepared(rows.where(_BY_ID).with_only_columns(capsules.c.number))
+    for everywhere, rows in ((True, _EVERYWHERE), (False, _IN_PROJECT))
+}
+_FRONTS = {
+    (everywhere, descending): Prepared(
+        rows.where(capsules.c.number < _AFTER if descending else capsules.c.number > _AFTER)
+        .order_by(capsules.c.number.desc() if descending else capsules.c.number)
+        .limit(_MOST)
+    )
+    for everywhere, rows in ((True, _EVERYWHERE), (False, _IN_PROJECT))
+    for descending in (True, False)
+}
+"""The lists that are read by an index from one end to the other, by whether they are of all projects, and whether they begin with the newest."""
 
 _UNPLACED = (
     _ROW.where(
@@ -123,14 +143,35 @@ def get(db: Connection, capsule_id: CapsuleId) -> Capsule | None:
     return _capsule(row) if row is not None else None
 
 
-def find(db: Connection, project: ProjectId | None, ref: str, kind: Kind) -> Sequence[Capsule]:
+def see(eye: Eye, project: ProjectId | None, ref: str, kind: Kind) -> Sealed | None:
+    """The one with this id, if somebody in `project`, None standing for all projects, sees it."""
+    by_id = _SEE_EVERYWHERE if project is None else _SEE_IN_PROJECT
+    rows = eye.rows(by_id, {"kind": kind.value, "project": project, "ref": ref})
+    return Sealed._make(rows[0]) if rows else None
+
+
+def see_page(eye: Eye, project: ProjectId | None, query: Query, kind: Kind) -> Part[Sealed]:
+    """A page in the order of creation, without filters. Raises NotFound for an unknown marker."""
+    wanted = {"kind": kind.value, "project": project, "most": query.limit + 1, "after": 0, "ref": query.marker}
+    if query.descending:
+        wanted["after"] = _LAST
+    if query.marker is not None:
+        mark = eye.rows(_MARKS[project is None], wanted)
+        if not mark:
+            raise _unmarked(query.marker)
+        wanted["after"] = mark[0][0]
+    rows = eye.rows(_FRONTS[project is None, query.descending], wanted)
+    return Part(items=tuple(map(Sealed._make, rows[: query.limit])), more=len(rows) > query.limit)
+
+
+def find(db: Connection, project: ProjectId | None, ref: str, kind: Kind) -> Sequence[Sealed]:
     """Those that this id or name means to somebody in `project`, None standing for all projects."""
     by_id, by_name = _FIND_EVERYWHERE if project is None else _FIND_IN_PROJECT
     named = {"kind": kind.value, "project": project, "ref": ref, "folded": ref.lower()}
     row = db.execute(by_id, named).one_or_none()
     if row is not None:
-        return (_capsule(row),)
-    return tuple(_capsule(row) for row in db.execute(by_name, named))
+        return (Sealed._make(row),)
+    return tuple(Sealed._make(row) for row in db.execute(by_name, named))
 
 
 def taken(db: Connection, project: ProjectId | None, name: str, besides: CapsuleId | None) -> bool:
@@ -141,7 +182,7 @@ def taken(db: Connection, project: ProjectId | None, name: str, besides: Capsule
     return db.execute(statement.limit(1)).first() is not None
 
 
-def page(db: Connection, project: ProjectId | None, query: Query, kind: Kind) -> Page:
+def page(db: Connection, project: ProjectId | None, query: Query, kind: Kind) -> Part[Sealed]:
     """A page of what somebody in `project`, None standing for all, sees. Raises NotFound for an unknown marker."""
     where = [capsules.c.kind == kind.value, *_within(project), *_filtered(query)]
     key = _SORTED_BY[query.sort_key]
@@ -150,7 +191,7 @@ def page(db: Connection, project: ProjectId | None, query: Query, kind: Kind) ->
     turn = sa.desc if query.descending else sa.asc
     order = [turn(key)] if query.sort_key == "id" else [turn(key.is_not(None)), turn(key), turn(capsules.c.number)]
     rows = db.execute(_ROW.where(*where).order_by(*order).limit(query.limit + 1)).all()
-    return Page(capsules=tuple(_capsule(row) for row in rows[: query.limit]), more=len(rows) > query.limit)
+    return Part(items=tuple(map(Sealed._make, rows[: query.limit])), more=len(rows) > query.limit)
 
 
 def count(db: Connection, project: ProjectId) -> int:
@@ -357,20 +398,11 @@ def _facts(capsule: Capsule) -> dict[str, Any]:
 
 
 def _capsule(row: sa.Row[Any]) -> Capsule:
-    return Capsule(
-        id=CapsuleId(row.id),
-        project_id=ProjectId(row.project_id),
-        user_id=UserId(row.user_id),
-        name=row.name,
-        kind=Kind(row.kind),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        spec=documents.decode(row.spec, CapsuleSpec),
-        assignment=documents.decode(row.assignment, Assignment),
-        status=documents.decode(row.status, CapsuleStatus),
-        host=row.host_name,
-        deadline=row.deadline,
-    )
+    return Sealed._make(row).open()
+
+
+def _unmarked(marker: CapsuleId) -> errors.NotFound:
+    return errors.NotFound(f"The marker {marker} is not a container that you can see.", code="container-not-found")
 
 
 def _within(project: ProjectId | None) -> Sequence[sa.ColumnElement[bool]]:
@@ -401,7 +433,7 @@ def _behind(
         .where(capsules.c.id == marker, *_within(project))
     ).one_or_none()
     if found is None:
-        raise errors.NotFound(f"The marker {marker} is not a container that you can see.", code="container-not-found")
+        raise _unmarked(marker)
     number = capsules.c.number
     later: sa.ColumnElement[bool] = number < found.number if query.descending else number > found.number
     if query.sort_key == "id":

@@ -13,6 +13,7 @@ from aiohttp import web
 from higgins import errors
 from higgins.api import requestid
 from higgins.api.zun import envelope, microversion, openapi, parameters, repeats, routes, streams, values
+from higgins.api.zun.faces import Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
 from higgins.api.zun.routes import Found, Missed, Route
@@ -60,6 +61,7 @@ def application(
         defaults=defaults or Resources(),
         max_limit=max_limit,
         now=now,
+        faces=Faces(),
         document=openapi.document(bounds),
         max_archive=max_archive,
         console_url=console_url.rstrip("/") if console_url else None,

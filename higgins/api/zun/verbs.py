@@ -11,8 +11,10 @@ import msgspec
 from aiohttp import web
 
 from higgins.api.zun import discovery, forms, translate, views
+from higgins.api.zun.faces import Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
+from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, RequestId, made_by
@@ -53,6 +55,7 @@ class Door:
     max_limit: int
     """The longest page of a list."""
     now: Callable[[], float]
+    faces: Faces
     document: bytes
     """The OpenAPI document."""
     max_archive: int
@@ -111,6 +114,7 @@ class Stream:
 _USUAL_WAIT = 60.0
 """Seconds that somebody waits who does not say how many."""
 
+
 @dataclass(frozen=True, slots=True)
 class Socket:
     """An answer that is no end: the connection becomes a WebSocket."""
@@ -157,22 +161,21 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
 async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     """The containers of the caller's project."""
     query = translate.query(ask.params, door.max_limit)
-    page = await door.services.containers.list(ask.caller, query)
-    return Answer(
-        _encode(views.page(page, query, now=door.now(), hidden=partial(_hidden, door, ask), address=ask.address))
-    )
+    page = await door.services.containers.list_sealed(ask.caller, query)
+    hidden = partial(_hidden, door, ask)
+    return Answer(door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))
 
 
 async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
     """One container; with `wait`, as soon as it is what was waited for, or Error, or `timeout` seconds are over."""
     asked, every = ask.params, bool(ask.params.all_projects)
-    if asked.wait is None:
-        capsule = await door.services.containers.show(ask.caller, ask.path[0], all_projects=every)
-    else:
+    if asked.wait is not None:
         capsule = await door.services.containers.wait(
             ask.caller, ask.path[0], translate.statuses(asked.wait), _patience(asked), all_projects=every
         )
-    return Answer(_encode(_view(door, ask, capsule)))
+        return Answer(_encode(_view(door, ask, capsule)))
+    sealed = await door.services.containers.show_sealed(ask.caller, ask.path[0], all_projects=every)
+    return Answer(door.faces.one(sealed, now=door.now(), hidden=_hidden(door, ask, sealed), address=ask.address))
 
 
 async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
@@ -265,9 +268,9 @@ def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -
     return views.container(capsule, now=door.now(), hidden=hidden, address=ask.address, fresh=fresh)
 
 
-def _hidden(door: Door, ask: Ask[Any], capsule: Capsule) -> frozenset[str]:
+def _hidden(door: Door, ask: Ask[Any], capsule: Capsule | Sealed) -> frozenset[str]:
     withheld = door.policy.hidden(ask.caller, project_id=capsule.project_id, user_id=capsule.user_id)
-    return withheld | views.unknown(ask.version)
+    return views.withheld(withheld, ask.version)
 
 
 def _patience(asked: forms.ShowContainer) -> float:

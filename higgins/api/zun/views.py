@@ -14,8 +14,9 @@ from higgins.model.action import Action, Outcome, Step
 from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
 from higgins.model.capsule import Health as Found
 from higgins.model.capsule import Progress as Progressed
+from higgins.model.ids import CapsuleId
 from higgins.model.live import ExecResult
-from higgins.model.query import Page, Query
+from higgins.model.query import Query
 
 
 class Link(Struct):
@@ -101,6 +102,12 @@ SINCE: Mapping[str, Version] = dict.fromkeys(
 def unknown(version: Version) -> frozenset[str]:
     """The fields of a container that did not exist in this version yet."""
     return frozenset(name for name, since in SINCE.items() if version < since)
+
+
+@cache
+def withheld(hidden: frozenset[str], version: Version) -> frozenset[str]:
+    """The fields that somebody does not see in this version from whom policy hides these."""
+    return hidden | unknown(version)
 
 
 class ContainerList(Struct):
@@ -217,31 +224,33 @@ def container(
         deadline=_optional(moment, capsule.deadline),
     )
     if address is not None:
-        shown.links = [
-            Link(f"{address}/v1/containers/{capsule.id}", "self"),
-            Link(f"{address}/containers/{capsule.id}", "bookmark"),
-        ]
+        shown.links = links(capsule.id, address)
     for name in hidden:
         setattr(shown, name, UNSET)
     return shown
 
 
-def page(
-    page: Page, query: Query, *, now: float, hidden: Callable[[Capsule], frozenset[str]], address: str
-) -> ContainerList:
-    """A page of a list, and the address of the next one with everything that was asked of this one."""
-    following = None
-    if page.more and page.capsules:
-        pairs = [
-            *((name, value) for name, given in query.filters.items() for value in given),
-            *([("all_projects", "true")] if query.all_projects else []),
-            ("sort_key", query.sort_key),
-            ("sort_dir", "desc" if query.descending else "asc"),
-            ("limit", str(query.limit)),
-            ("marker", page.capsules[-1].id),
-        ]
-        following = f"{address}/v1/containers?{urlencode(pairs)}"
-    return ContainerList([container(one, now=now, hidden=hidden(one)) for one in page.capsules], following)
+def links(capsule_id: CapsuleId, address: str) -> list[Link]:
+    """Where a container can be read."""
+    return [
+        Link(f"{address}/v1/containers/{capsule_id}", "self"),
+        Link(f"{address}/containers/{capsule_id}", "bookmark"),
+    ]
+
+
+def following(query: Query, last: CapsuleId | None, address: str) -> str | None:
+    """The address of the page that follows the one that ends with `last`, with everything that was asked of this one; None if none does."""
+    if last is None:
+        return None
+    pairs = [
+        *((name, value) for name, given in query.filters.items() for value in given),
+        *([("all_projects", "true")] if query.all_projects else []),
+        ("sort_key", query.sort_key),
+        ("sort_dir", "desc" if query.descending else "asc"),
+        ("limit", str(query.limit)),
+        ("marker", last),
+    ]
+    return f"{address}/v1/containers?{urlencode(pairs)}"
 
 
 def executed(result: ExecResult) -> Executed:

@@ -45,7 +45,7 @@ async def everything(database: Database) -> list[Capsule]:
     page = await database.read(
         lambda db: capsules.page(db, None, Query(), kind=capsule().kind)  # All of them, of every project.
     )
-    return list(page.capsules)
+    return [one.open() for one in page.items]
 
 
 async def waiting(database: Database, count: int, limits: Resources) -> None:

@@ -18,6 +18,7 @@ from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
 from higgins.model.query import FILTERS, SORT_KEYS, Query
 from higgins.store import capsules, hosts
 from higgins.store.database import Connection, Database
+from higgins.store.glance import Eye
 from higgins.store.tables import metadata
 from higgins.testing.builders import capsule, container, spec, status
 
@@ -116,11 +117,18 @@ def pages(db: Connection, project: ProjectId | None, query: Query) -> Iterator[l
     """All pages, one after the other, each begun after the last row of the one before."""
     for _ in itertools.count():
         page = capsules.page(db, project, query, Kind.CONTAINER)
-        yield list(page.capsules)
+        if not query.filters and query.sort_key == "id":
+            assert capsules.see_page(_eye(db), project, query, Kind.CONTAINER) == page
+        yield [one.open() for one in page.items]
         if not page.more:
             return
-        assert len(page.capsules) == query.limit
-        query = replace(query, marker=page.capsules[-1].id)
+        assert len(page.items) == query.limit
+        query = replace(query, marker=page.items[-1].id)
+
+
+def _eye(db: Connection) -> Eye:
+    connection: Any = db.connection.driver_connection
+    return Eye(connection)
 
 
 filters = st.fixed_dictionaries(
@@ -174,7 +182,7 @@ def test_what_is_stored_comes_back_as_it_was(database: Database, one: Capsule) -
 def test_every_filter_that_is_offered_can_be_asked_for(database: Database) -> None:
     with holding(database, []) as db:
         for key in FILTERS:
-            assert capsules.page(db, None, Query(filters={key: ["x"]}), Kind.CONTAINER).capsules == ()
+            assert capsules.page(db, None, Query(filters={key: ["x"]}), Kind.CONTAINER).items == ()
 
 
 def test_a_marker_of_another_project_is_as_unknown_as_one_that_does_not_exist(database: Database) -> None:
@@ -183,3 +191,5 @@ def test_a_marker_of_another_project_is_as_unknown_as_one_that_does_not_exist(da
         for marker in (other.id, CapsuleId("nothing")):
             with pytest.raises(errors.NotFound):
                 capsules.page(db, P1, Query(marker=marker), Kind.CONTAINER)
+            with pytest.raises(errors.NotFound):
+                capsules.see_page(_eye(db), P1, Query(marker=marker), Kind.CONTAINER)

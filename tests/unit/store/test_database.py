@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from higgins import errors
 from higgins.store.database import Connection, Database
+from higgins.store.glance import Eye, Prepared
 
 
 @pytest.fixture
@@ -202,3 +203,56 @@ def test_killed_in_the_middle_of_many_writes_it_loses_nothing_that_was_acknowled
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         kept = {row[0] for row in other.execute("SELECT n FROM t")}
     assert set(told) <= kept
+
+
+_SEEN = Prepared(sa.select(sa.column("n")).select_from(sa.table("t")).order_by(sa.column("n")))
+_NOWHERE = Prepared(sa.select(sa.column("n")).select_from(sa.table("nowhere")))
+
+
+def _glance(eye: Eye) -> list[int]:
+    return [row[0] for row in eye.rows(_SEEN, {})]
+
+
+async def test_a_glance_waits_for_no_writer(database: Database) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def slow(db: Connection) -> int:
+        _insert(db, 1)
+        begun.set()
+        assert over.wait(10)
+        return 1
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(database.write(slow))
+        assert await asyncio.to_thread(begun.wait, 10)
+        assert await database.glance(_glance) == []
+        over.set()
+    assert await database.glance(_glance) == [1]
+
+
+async def test_a_glance_sees_one_state_of_things(database: Database) -> None:
+    def look(eye: Eye) -> tuple[list[int], list[int]]:
+        before = _glance(eye)
+        database.write_now(_inserting(1))
+        return before, _glance(eye)
+
+    assert await database.glance(look) == ([], [])
+    assert await database.glance(_glance) == [1]
+
+
+async def test_a_glance_at_what_is_not_there_says_what_to_do(database: Database) -> None:
+    with pytest.raises(errors.Unavailable, match="higgins db upgrade"):
+        await database.glance(lambda eye: eye.rows(_NOWHERE, {}))
+
+
+async def test_a_glance_that_would_have_to_wait_waits_in_a_thread(database: Database) -> None:
+    tried: list[threading.Thread] = []
+
+    def look(eye: Eye) -> list[int]:
+        tried.append(threading.current_thread())
+        if len(tried) == 1:
+            raise sqlite3.OperationalError("database is locked")
+        return _glance(eye)
+
+    assert await database.glance(look) == []
+    assert tried[0] is threading.current_thread() is not tried[1]

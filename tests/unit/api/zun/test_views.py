@@ -30,7 +30,7 @@ from higgins.model.capsule import (
 )
 from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RegistryId, RequestId, UserId
 from higgins.model.live import ExecResult
-from higgins.model.query import Page, Query
+from higgins.model.query import Query
 
 ID = "0bb92283-1111-4222-8333-444455556666"
 BORN = 1763740125.4977
@@ -168,20 +168,15 @@ def test_times_have_a_space_and_no_offset():
     assert views.moment(0.25) == "1970-01-01 00:00:00.250000"
 
 
-def page(query: Query, *, more: bool) -> views.ContainerList:
-    found = Page(capsules=(RUNNING,), more=more)
-    return views.page(found, query, now=NOW, hidden=lambda _: ADMINS, address="http://HOST")
-
-
 def test_the_last_page_of_a_list_has_no_next():
-    assert page(Query(), more=False).next is None
+    assert views.following(Query(), None, "http://HOST") is None
 
 
 def test_the_next_page_is_asked_for_with_everything_that_was_asked_of_this_one():
     query = Query(
         filters={"status": ("Running", "Stopped"), "name": ("a b",)}, descending=True, limit=1, all_projects=True
     )
-    assert page(query, more=True).next == (
+    assert views.following(query, CapsuleId(ID), "http://HOST") == (
         "http://HOST/v1/containers?status=Running&status=Stopped&name=a+b&all_projects=true"
         f"&sort_key=id&sort_dir=desc&limit=1&marker={ID}"
     )

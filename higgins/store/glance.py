@@ -1,0 +1,64 @@
+"""Reads of a few rows by an index, so short that asking a thread for them would cost many times what they do."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+_DIALECT = sqlite.dialect()
+_CACHE_KIB = 32 * 1024
+
+
+class Prepared:
+    """A select that is written out once. Its columns must be of kinds that need no conversion: text and numbers."""
+
+    def __init__(self, select: sa.Select[Any]) -> None:
+        compiled = select.compile(dialect=_DIALECT)
+        self.text = str(compiled)
+        self.order: Sequence[str] = compiled.positiontup or ()
+        self.known: Mapping[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
+
+
+class Eye:
+    """Sees one consistent view of the database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, prepared: Prepared, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows of a select; `given` are its parameters by name."""
+        values = {**prepared.known, **given}
+        return self._connection.execute(prepared.text, [values[name] for name in prepared.order]).fetchall()
+
+
+class Glances:
+    """A connection of its own that waits for nobody: in WAL mode a reader need not, but for a moment after a crash."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def view(self) -> Iterator[Eye]:
+        """One view while the block runs. Raises sqlite3.OperationalError where it would have to wait."""
+        connection = self._connection or self._connect()
+        connection.execute("BEGIN")
+        try:
+            yield Eye(connection)
+        finally:
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._name, timeout=0.0, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA query_only = ON")
+        self._connection = connection
+        return connection

@@ -1,0 +1,147 @@
+"""What is spliced from memory is what would have been written anew, byte for byte, whatever is shown to whomever."""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from higgins.api.zun import views
+from higgins.api.zun.faces import Faces
+from higgins.api.zun.microversion import MAX, MIN, OURS, Version
+from higgins.logic import access, documents
+from higgins.logic.sealed import Sealed
+from higgins.model.capsule import Capsule, Container, ContainerStatus, Stage
+from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.query import Part, Query
+from higgins.testing import builders
+
+ADMINS = frozenset({"host", "runtime", "privileged", "image_pull_policy"})
+ID = "0bb92283-1111-4222-8333-444455556666"
+encode = msgspec.json.encode
+
+
+def any_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of a kind that the model has, every field of it: one that is added tomorrow as well."""
+    plain = {
+        str: st.text(max_size=6),
+        int: st.integers(0, 2**31),
+        float: st.floats(0, 4e9),
+        bool: st.booleans(),
+        types.NoneType: st.none(),
+    }
+    kind = getattr(kind, "__supertype__", kind)
+    if kind in plain:
+        return plain[kind]
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return st.builds(
+            cast(Callable[..., Any], kind), **{each.name: any_of(hints[each.name]) for each in fields(kind)}
+        )
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, Union):
+        return st.one_of(*map(any_of, inner))
+    if origin is tuple:
+        return st.lists(any_of(inner[0]), max_size=2).map(tuple)
+    if origin is not None and issubclass(origin, Mapping):
+        return st.dictionaries(any_of(inner[0]), any_of(inner[1]), max_size=2)
+    assert issubclass(kind, Enum), kind
+    return st.sampled_from(kind)
+
+
+CAPSULES, CONTAINERS, KNOWN = any_of(Capsule), any_of(Container), any_of(ContainerStatus)
+
+
+@st.composite
+def capsules(draw: st.DrawFn) -> Capsule:
+    """All with the same id, as one container in the course of its life."""
+    drawn: Capsule = draw(CAPSULES)
+    container: Container = replace(draw(CONTAINERS), id=ContainerId(ID))
+    known: dict[ContainerId, ContainerStatus] = {container.id: draw(KNOWN)} if draw(st.booleans()) else {}
+    return replace(
+        drawn,
+        id=CapsuleId(ID),
+        spec=replace(drawn.spec, containers=(container,)),
+        status=replace(drawn.status, containers=known),
+    )
+
+
+def seal(capsule: Capsule) -> Sealed:
+    """As the database has it."""
+    return Sealed(
+        id=capsule.id,
+        project_id=capsule.project_id,
+        user_id=capsule.user_id,
+        name=capsule.name,
+        kind=capsule.kind.value,
+        created_at=capsule.created_at,
+        updated_at=capsule.updated_at,
+        deadline=capsule.deadline,
+        spec=documents.encode(capsule.spec).decode(),
+        assignment=documents.encode(capsule.assignment).decode(),
+        status=documents.encode(capsule.status).decode(),
+        host=capsule.host,
+    )
+
+
+versions = st.sampled_from([MIN, Version(1, 40), OURS, MAX])
+readers = st.sampled_from([frozenset(), ADMINS]) | st.frozensets(st.sampled_from(sorted(access.FIELDS)), max_size=5)
+moments = st.lists(st.floats(0, 5e9), min_size=1, max_size=3)
+lasting = Faces(most=4)
+"""One for all examples: whatever it remembers of one must not be shown for another."""
+
+
+@given(capsules(), readers, versions, moments, st.sampled_from(["http://HOST", 'https://h/"x"']))
+def test_a_container_is_shown_as_it_would_be_without_memory(capsule, withheld, version, moments, address):
+    sealed, hidden = seal(capsule), views.withheld(withheld, version)
+    for now in moments:
+        plain = encode(views.container(sealed.open(), now=now, hidden=hidden, address=address))
+        assert lasting.one(sealed, now=now, hidden=hidden, address=address) == plain
+
+
+@given(st.lists(capsules(), max_size=3), readers, versions, moments, st.booleans())
+def test_a_list_is_shown_as_it_would_be_without_memory(found, withheld, version, moments, more):
+    rows, hidden = tuple(map(seal, found)), views.withheld(withheld, version)
+    query = Query(filters={"name": ("a b",)})
+    last = rows[-1].id if rows and more else None
+    for now in moments:
+        plain = views.ContainerList(
+            [views.container(one.open(), now=now, hidden=hidden) for one in rows],
+            views.following(query, last, "http://HOST"),
+        )
+        page = Part(items=rows, more=more)
+        assert lasting.page(page, query, now=now, hidden=lambda _: hidden, address="http://HOST") == encode(plain)
+
+
+def _running(**said: Any) -> Capsule:
+    wanted = builders.spec()
+    return builders.capsule(wanted, status=builders.status(wanted, Stage.RUNNING), **said)
+
+
+def _said(faces: Faces, capsule: Capsule, now: float) -> str:
+    shown = faces.one(seal(capsule), now=now, hidden=frozenset(), address="http://HOST")
+    detail: str = msgspec.json.decode(shown)["status_detail"]
+    return detail
+
+
+def test_an_age_grows_though_nothing_is_written_down():
+    faces, capsule = Faces(), _running()
+    assert [_said(faces, capsule, 1e9 + age) for age in (0, 59, 60, 7200, -5)] == [
+        "Up 0 seconds",
+        "Up 59 seconds",
+        "Up 1 mins",
+        "Up 2 hours",
+        "Up 0 seconds",
+    ]
+
+
+def test_more_than_can_be_remembered_is_shown_all_the_same():
+    faces, many = Faces(most=3), [_running(name=f"c{number}") for number in range(9)]
+    for _ in range(2):
+        for capsule in many:
+            assert _said(faces, capsule, 1e9 + 5) == "Up 5 seconds"
+    assert len(faces) == 3
