@@ -97,7 +97,7 @@ class RawConnection:
                 return
 
     def end(self) -> None:
-        """Nothing more is written, and the other side is told. Does nothing the second time."""
+        """Nothing more is written, and the other side is told; over TLS that cannot be told, and it waits on."""
         if not self._input_ended and not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
         self._input_ended = True

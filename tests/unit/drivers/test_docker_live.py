@@ -158,6 +158,17 @@ def test_changed_limits_name_all_of_them(limits: Resources) -> None:
     assert all(told.values()), "0 would leave it as it is"
 
 
+async def test_a_limit_below_what_is_in_use_is_refused_where_the_kernel_would_kill(tmp_path: Path) -> None:
+    told = stats(memory_stats={"usage": 60 * 1024**2, "stats": {"inactive_file": 10 * 1024**2}})
+    stub = StubEngine(tmp_path / "s").answer("GET", f"containers/{NAME}/stats", told)
+    stub.answer("POST", f"containers/{NAME}/update", {"Warnings": None})
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime:
+        with pytest.raises(errors.Invalid, match="uses more memory"):
+            await runtime.update(WEB, Resources(memory=49))
+        await runtime.update(WEB, Resources(memory=50))
+        await runtime.update(WEB, Resources(cpu=1))
+
+
 async def test_a_resize_waits_a_moment_for_the_command(tmp_path: Path) -> None:
     stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
     stub.hand_over("POST", "exec/e/start", [b"out"]).answer("POST", "exec/e/resize", {})

@@ -241,6 +241,9 @@ class DockerRuntime:
     # Updates
 
     async def update(self, container_id: ContainerId, limits: Resources) -> None:
+        if limits.memory and await self._in_use(container_id) > limits.memory * MIB:
+            # Newer kernels would not refuse, but kill what is too large.
+            raise errors.Invalid("The container uses more memory than that now. Allow it more, or stop it first.")
         try:
             await self._engine.call("POST", f"containers/{name(container_id)}/update", body=terms.limits(limits))
         except aiodocker.DockerError as error:
@@ -316,6 +319,12 @@ class DockerRuntime:
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "tell what changes") from error
         raise errors.Unavailable("The Docker Engine ended its stream of events; it may be restarting.")
+
+    async def _in_use(self, container_id: ContainerId) -> int:
+        try:
+            return (await self.usage(container_id)).memory
+        except errors.Conflict:
+            return 0
 
     async def _is_there(self, origin: Origin, container: Container) -> bool:
         """Whether the name is taken by what was to be made; False where it will be free in a moment. Raises Conflict for somebody else's."""
