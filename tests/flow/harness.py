@@ -27,7 +27,7 @@ from higgins.link.messages import ControlChannel, Hello, HostChannel, Welcome
 from higgins.link.server import Doors, LinkServer
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
-from higgins.model.action import Action
+from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
 from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
@@ -268,6 +268,22 @@ class Cloud:
             word = statusword.describe(found) if found is not None else None
             there = await self.runtime_shows(capsule)
             raise AssertionError(f"waited for {status}, found {word}; {found}; its host has {there}") from None
+
+    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = 5.0) -> Outcome:
+        """Wait until a request has ended, and how."""
+        async with asyncio.timeout(within):
+            while (outcome := (await self.action(capsule, asked)).outcome) is None:
+                await asyncio.sleep(0.01)
+        return outcome
+
+    async def until_at_rest(self, capsule: Capsule, within: float = 5.0) -> Capsule:
+        """Wait until its host has settled on what is asked for now."""
+        async with asyncio.timeout(within):
+            while True:
+                found = await self.show(capsule)
+                if found and found.status.settled and found.status.generation == found.spec.generation:
+                    return found
+                await asyncio.sleep(0.01)
 
     async def runtime_shows(self, capsule: Capsule) -> str:
         """For a failed test to print."""

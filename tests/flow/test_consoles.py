@@ -566,7 +566,7 @@ async def test_a_client_that_says_nothing_but_is_there_is_not_gone(tmp_path: Pat
             assert not silence.done()
             await terminal.type(b"\x00still here\n")
             assert await silence == b"\x01still here\n"
-            assert desk.program(ref, exec_id)
+            assert desk.program(ref, exec_id).exit_code is None
 
 
 async def test_a_client_that_stops_reading_is_let_go_and_the_server_does_not_grow(tmp_path: Path) -> None:

@@ -30,11 +30,12 @@ async def pulled(town: Town, repo: str = APP, **asked: object) -> Any:
 
 
 async def until(town: Town, uuid: str, state: str) -> Reply:
-    found = None
+    found = await town.admin("GET", f"/images/{uuid}")
     try:
         async with asyncio.timeout(5):
-            while (found := await town.admin("GET", f"/images/{uuid}"))["state"] != state:
+            while found["state"] != state:
                 await asyncio.sleep(0.01)
+                found = await town.admin("GET", f"/images/{uuid}")
     except TimeoutError:
         raise AssertionError(f"waited for {state}, found {found}") from None
     return found
@@ -144,9 +145,10 @@ async def test_how_far_a_pull_is_can_be_seen(town: Town) -> None:
     town.cloud.images.slow("fetch", 0.6)
     uuid = (await pulled(town))["uuid"]
     async with asyncio.timeout(5):
-        while (shown := await town.admin("GET", f"/images/{uuid}"))["progress"] is None:
+        # How many layers there are is not known before the registry was asked.
+        while not (progress := (await town.admin("GET", f"/images/{uuid}"))["progress"] or {}).get("layers"):
             await asyncio.sleep(0.01)
-    assert shown["progress"] == {"layers": 2, "layers_done": 0, "size": 1000, "done": 0}
+    assert progress == {"layers": 2, "layers_done": 0, "size": 1000, "done": 0}
     assert (await until(town, uuid, "present"))["progress"] is None
 
 

@@ -255,7 +255,7 @@ async def test_kill_execute_and_logs_reach_the_container(here: Cloud) -> None:
         assert b"".join([piece async for piece in pieces]) == b"two\n"
     asked = request()
     await here.live.kill(ME, asked, made.id, signal="SIGHUP")
-    assert here.runtime.signals == [(made.id, "SIGHUP")]
+    assert here.runtime.signals == [(made.spec.containers[0].id, "SIGHUP")]
     assert (await here.action(made, asked)).outcome is Outcome.SUCCESS
     asked = request()
     await here.containers.kill(ME, asked, made.id)
@@ -293,19 +293,19 @@ async def test_nobody_else_sees_or_names_or_changes_it(here: Cloud) -> None:
     assert (await here.containers.show(reader, made.id)).id == made.id
 
 
-async def as_somebody(here: Cloud, who: object, verb: str, ref: str) -> None:
+async def as_somebody(here: Cloud, who: Caller, verb: str, ref: str) -> None:
     verbs = here.containers
     match verb:
         case "delete_after_stop":
-            await verbs.delete(who, request(), ref, stop=True)  # type: ignore[arg-type]
+            await verbs.delete(who, request(), ref, stop=True)
         case "delete_force":
-            await verbs.delete(who, request(), ref, force=True)  # type: ignore[arg-type]
+            await verbs.delete(who, request(), ref, force=True)
         case "update" | "resize_container":
             await getattr(verbs, verb)(who, request(), ref, Wish(memory=64))
         case "execute":
-            await here.live.execute(who, ref, ["true"])  # type: ignore[arg-type]
+            await here.live.execute(who, ref, ["true"])
         case "logs":
-            async with here.live.logs(who, ref):  # type: ignore[arg-type]
+            async with here.live.logs(who, ref):
                 pass
         case _ if verb in LIVE:
             await LIVE[verb](here.live, who, ref)
