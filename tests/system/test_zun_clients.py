@@ -1,59 +1,16 @@
 """Zun's own clients, unchanged, against a real all-in-one: the library, `zun` and `openstack appcontainer`, logged in through the local identity."""
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from keystoneauth1 import session
-from keystoneauth1.identity import v3
 from zunclient import client
 from zunclient import exceptions as refused
 
+from tests.system import clients
+from tests.system.clients import Person, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
 from tests.system.servers import AllInOne, Login
-
-BIN = Path(sys.executable).parent
-PATIENCE = 30.0
-
-
-class Person:
-    """Somebody at a shell."""
-
-    def __init__(self, login: Login) -> None:
-        self._environment = {**os.environ, **login.environment, "COLUMNS": "200", "PYTHONWARNINGS": "ignore"}
-
-    def types(self, *words: str) -> str:
-        """What the command prints. An AssertionError if it fails."""
-        ran = self.tries(*words)
-        assert ran.returncode == 0, f"{' '.join(words)}: {ran.stdout}{ran.stderr}"
-        return ran.stdout
-
-    def tries(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """The same, however it ends."""
-        command = [str(BIN / words[0]), *words[1:]]
-        return subprocess.run(
-            command,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for it. A person would look again, too."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +21,16 @@ def person(member: Login) -> Person:
 @pytest.fixture(scope="module")
 def library(member: Login) -> client.Client:
     """The library as a program would use it, with the version negotiated."""
-    asked = member.environment
-    login = v3.Password(
-        auth_url=asked["OS_AUTH_URL"],
-        username=asked["OS_USERNAME"],
-        password=asked["OS_PASSWORD"],
-        project_name=asked["OS_PROJECT_NAME"],
-        user_domain_name="Default",
-        project_domain_name="Default",
-    )
-    return client.Client("1.latest", session=session.Session(auth=login))
+    return clients.library(member)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(library: client.Client) -> Iterator[None]:
+    """One test's containers must not be another's trouble."""
+    yield
+    for one in library.containers.list():
+        library.containers.delete(one.uuid, stop=True)
+    until(lambda: library.containers.list() == [], "an empty project")
 
 
 def test_the_library_does_everything_to_a_container(library: client.Client, all_in_one: AllInOne) -> None:
@@ -82,7 +39,7 @@ def test_the_library_does_everything_to_a_container(library: client.Client, all_
     assert made.status in ("Creating", "Created")
 
     def is_now(status: str) -> None:
-        until(lambda: _settled(containers.get(made.uuid), status), status)
+        until(lambda: settled(containers.get(made.uuid), status), status)
 
     is_now("Created")
     containers.start(made.uuid)
@@ -130,18 +87,9 @@ def test_the_library_is_refused_in_words_that_it_understands(library: client.Cli
 
 @pytest.mark.parametrize("version", ["1.1", "1.12", "1.13", "1.20", "1.36", "1.40"])
 def test_a_program_that_asks_for_an_older_version_gets_it(version: str, member: Login) -> None:
-    asked = member.environment
-    login = v3.Password(
-        auth_url=asked["OS_AUTH_URL"],
-        username=asked["OS_USERNAME"],
-        password=asked["OS_PASSWORD"],
-        project_name=asked["OS_PROJECT_NAME"],
-        user_domain_name="Default",
-        project_domain_name="Default",
-    )
-    containers = client.Client(version, session=session.Session(auth=login)).containers
+    containers = clients.library(member, version).containers
     made = containers.run(image=IMAGE, command=["true"])
-    until(lambda: _settled(containers.get(made.uuid), "Stopped"), "the end of its command")
+    until(lambda: settled(containers.get(made.uuid), "Stopped"), "the end of its command")
     assert containers.get(made.uuid).command == ["true"]
     containers.delete(made.uuid)
 
@@ -149,59 +97,61 @@ def test_a_program_that_asks_for_an_older_version_gets_it(version: str, member: 
 def test_zun_does_everything_to_a_container(person: Person, library: client.Client) -> None:
     def is_now(status: str) -> None:
         # Asked by the library, which need not start anew for every look.
-        until(lambda: _settled(library.containers.get("web"), status), status)
+        until(lambda: settled(library.containers.get("web"), status), status)
 
-    assert "web" in person.types("zun", "create", "--name", "web", IMAGE, "sleep", "600")
+    assert "web" in person.zun("create", "--name", "web", IMAGE, "sleep", "600")
     is_now("Created")
-    assert json.loads(person.types("zun", "show", "-f", "json", "web"))["status"] == "Created"
-    person.types("zun", "start", "web")
+    assert json.loads(person.zun("show", "-f", "json", "web"))["status"] == "Created"
+    person.zun("start", "web")
     is_now("Running")
     table = person.types("zun", "list")
     assert "| web " in table
     assert "Running" in table
-    assert person.types("zun", "exec", "web", "sh", "-c", "echo one two").strip() == "one two"
-    person.types("zun", "pause", "web")
+    assert person.zun("exec", "web", "sh", "-c", "echo one two").strip() == "one two"
+    person.zun("pause", "web")
     is_now("Paused")
-    person.types("zun", "unpause", "web")
+    person.zun("unpause", "web")
     is_now("Running")
-    person.types("zun", "restart", "-t", "0", "web")
+    person.zun("restart", "-t", "0", "web")
     is_now("Running")
-    person.types("zun", "kill", "-s", "KILL", "web")
+    person.zun("kill", "-s", "KILL", "web")
     is_now("Stopped")
-    person.types("zun", "start", "web")
+    person.zun("start", "web")
     is_now("Running")
-    person.types("zun", "stop", "-t", "0", "web")
+    person.zun("stop", "-t", "0", "web")
     is_now("Stopped")
-    person.types("zun", "--zun-api-version", "1.13", "rename", "web", "site")
-    actions = person.types("zun", "action-list", "site")
+    person.zun("--zun-api-version", "1.13", "rename", "web", "site")
+    actions = person.zun("action-list", "site")
     assert "reboot" in actions
     created = next(line for line in actions.splitlines() if " create " in line)
     identifier = next(word for word in created.split() if word.startswith("req-"))
-    assert "compute__do_container_create" in person.types("zun", "action-show", "site", identifier)
-    person.types("zun", "delete", "site")
-    until(lambda: "site" not in person.types("zun", "list"), "the delete")
+    assert "compute__do_container_create" in person.zun("action-show", "site", identifier)
+    person.zun("delete", "site")
+    until(lambda: "site" not in person.zun("list"), "the delete")
 
 
-def test_zun_runs_a_command_and_reads_what_it_printed(person: Person) -> None:
-    person.types("zun", "run", "--name", "job", IMAGE, "echo", "grüß dich")
-    until(lambda: person.types("zun", "logs", "job").strip() == "grüß dich", "its logs")
-    person.types("zun", "delete", "--stop", "job")
-    until(lambda: "job" not in person.types("zun", "list"), "the delete")
+def test_zun_runs_a_command_and_reads_what_it_printed(person: Person, library: client.Client) -> None:
+    person.zun("run", "--name", "job", IMAGE, "echo", "grüß dich")
+    until(lambda: settled(library.containers.get("job"), "Stopped"), "its end")
+    assert person.zun("logs", "job").strip() == "grüß dich"
+    person.zun("delete", "--stop", "job")
+    until(lambda: "job" not in person.zun("list"), "the delete")
 
 
 def test_openstack_appcontainer_does_everything_to_a_container(person: Person, library: client.Client) -> None:
     def stack(*words: str) -> str:
-        return person.types("openstack", "appcontainer", *words)
+        return person.openstack(*words)
 
     def is_now(status: str) -> None:
-        until(lambda: _settled(library.containers.get("shop"), status), status)
+        until(lambda: settled(library.containers.get("shop"), status), status)
 
     assert (
         json.loads(stack("create", "--wait", "-f", "json", "--name", "shop", IMAGE, "sleep", "600"))["name"] == "shop"
     )
     stack("start", "shop")
     is_now("Running")
-    assert [(one["name"], one["status"]) for one in json.loads(stack("list", "-f", "json"))] == [("shop", "Running")]
+    listed = json.loads(person.types("openstack", "appcontainer", "list", "-f", "json"))
+    assert [(one["name"], one["status"]) for one in listed] == [("shop", "Running")]
     assert json.loads(stack("show", "-f", "json", "shop"))["status"] == "Running"
     assert stack("exec", "shop", "echo", "inside").strip() == "inside"
     stack("pause", "shop")
@@ -225,18 +175,98 @@ def test_openstack_appcontainer_does_everything_to_a_container(person: Person, l
 
 
 def test_openstack_appcontainer_run_waits_for_what_it_started(person: Person) -> None:
-    ran = json.loads(
-        person.types(
-            "openstack", "appcontainer", "run", "--wait", "-f", "json", "--name", "wait", IMAGE, "sleep", "600"
-        )
-    )
+    ran = json.loads(person.openstack("run", "--wait", "-f", "json", "--name", "wait", IMAGE, "sleep", "600"))
     assert ran["name"] == "wait"
-    shown = json.loads(person.types("openstack", "appcontainer", "show", "-f", "json", "wait"))
+    shown = json.loads(person.openstack("show", "-f", "json", "wait"))
     assert shown["status"] == "Running"
-    assert person.types("openstack", "appcontainer", "logs", "wait").strip() == ""
-    person.types("openstack", "appcontainer", "delete", "--stop", "--wait", "wait")
+    assert person.openstack("logs", "wait").strip() == ""
+    person.openstack("delete", "--stop", "--wait", "wait")
 
 
-def _settled(container: Any, status: str) -> bool:
-    assert container.status != "Error" or status == "Error", container.status_reason
-    return bool(container.status == status and container.task_state is None)
+def test_zun_creates_a_container_with_everything_that_can_be_said_of_one(
+    person: Person, library: client.Client
+) -> None:
+    person.zun(
+        *("create", "--name", "full", "--cpu", "0.5", "--memory", "64", "--environment", "A=1", "--environment", "B=2"),
+        *(
+            "--workdir",
+            "/tmp",
+            "--label",
+            "app=shop",
+            "--restart",
+            "on-failure:2",
+            "--hostname",
+            "full",
+            "--interactive",
+        ),
+        *("--availability-zone", "nova", "--hint", "group=one", "--auto-heal", "--entrypoint", "sh"),
+        *("--healthcheck", "cmd=true,interval=1s,retries=3,timeout=5s", IMAGE, "-c", "sleep 600"),
+    )
+    until(lambda: settled(library.containers.get("full"), "Created"), "Created")
+    shown = json.loads(person.zun("show", "-f", "json", "full"))
+    assert {name: shown[name] for name in ("cpu", "memory", "environment", "workdir", "labels", "hostname")} == {
+        "cpu": 0.5,
+        "memory": "64",
+        "environment": {"A": "1", "B": "2"},
+        "workdir": "/tmp",
+        "labels": {"app": "shop"},
+        "hostname": "full",
+    }
+    assert shown["restart_policy"] == {"Name": "on-failure", "MaximumRetryCount": "2"}
+    assert shown["healthcheck"] == {"test": "true", "interval": 1, "retries": 3, "timeout": 5}
+    assert (shown["interactive"], shown["tty"], shown["auto_heal"]) == (True, True, True)
+    assert (shown["entrypoint"], shown["command"]) == (["sh"], ["-c", "sleep 600"])
+    person.zun("start", "full")
+    until(lambda: library.containers.get("full").status_detail.endswith("(healthy)"), "its health")
+    assert person.zun("exec", "full", "sh", "-c", "echo $A$B; pwd; hostname").split() == ["12", "/tmp", "full"]
+    person.zun("delete", "--stop", "full")
+    until(lambda: "full" not in person.zun("list"), "the delete")
+
+
+def test_zun_updates_and_rebuilds_a_container(person: Person, library: client.Client) -> None:
+    person.zun("run", "--name", "old", IMAGE, "sleep", "600")
+    until(lambda: settled(library.containers.get("old"), "Running"), "Running")
+    person.zun("update", "--cpu", "0.5", "--memory", "32", "--name", "new", "--auto-heal", "old")
+    until(lambda: library.containers.get("new").memory == "32", "the update")
+    person.zun("exec", "new", "touch", "/mark")
+    person.zun("rebuild", "--image", IMAGE, "--image-driver", "docker", "new")
+
+    def is_new() -> bool:
+        found = library.containers.get("new")
+        return settled(found, "Running") and "mark" not in person.zun("exec", "new", "ls", "/")
+
+    until(is_new, "the rebuild")
+    shown = library.containers.get("new")
+    assert (shown.cpu, shown.memory, shown.auto_heal) == (0.5, "32", True)
+    assert [one.action for one in library.actions.list("new")] == ["rebuild", "update", "create"]
+    person.zun("update", "--no-auto-heal", "new")
+    assert library.containers.get("new").auto_heal is False
+    person.zun("delete", "--stop", "new")
+    until(lambda: "new" not in person.zun("list"), "the delete")
+
+
+def test_openstack_appcontainer_sets_and_rebuilds_a_container(person: Person, library: client.Client) -> None:
+    person.openstack("run", "--wait", "--name", "old", IMAGE, "sleep", "600")
+    person.openstack("set", "--cpu", "0.5", "--memory", "32", "--name", "new", "old")
+    until(lambda: library.containers.get("new").memory == "32", "the update")
+    assert "success" in person.openstack("rebuild", "--wait", "new")
+    until(lambda: settled(library.containers.get("new"), "Running"), "Running")
+    person.openstack("delete", "--stop", "--wait", "new")
+
+
+def test_zun_walks_lists_of_any_length_and_filters_them(person: Person, library: client.Client) -> None:
+    for number in range(3):
+        person.zun("create", "--name", f"row-{number}", IMAGE)
+    until(lambda: all(settled(one, "Created") for one in library.containers.list()), "Created")
+    walked = person.zun("list", "--limit", "2", "--sort-key", "name", "--sort-dir", "desc")
+    assert [name in walked for name in ("row-2", "row-1", "row-0")] == [True, True, False]
+    assert "row-1" in person.zun("list", "--name", "row-1", "--status", "Created")
+    assert "row-1" not in person.zun("list", "--name", "row-1", "--status", "Running")
+    listed = json.loads(person.openstack("list", "-f", "json", "--sort-key", "name", "--sort-dir", "asc"))
+    assert [one["name"] for one in listed] == ["row-0", "row-1", "row-2"]
+    person.zun("delete", "row-0", "row-1", "row-2")
+    until(lambda: library.containers.list() == [], "the delete")
+
+
+def test_zun_knows_the_versions(person: Person) -> None:
+    assert "1.41" in person.zun("version-list")

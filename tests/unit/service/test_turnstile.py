@@ -16,7 +16,7 @@ def test_a_project_that_has_as_many_as_it_may_is_told_so_and_others_go_on():
     with ExitStack() as stack:
         for project in (P1, P1, P2):
             stack.enter_context(turnstile.through(project))
-        with pytest.raises(errors.Conflict, match="has 2 terminals.*close some") as refused, turnstile.through(P1):
+        with pytest.raises(errors.Conflict, match=r"has 2 terminals.*close some") as refused, turnstile.through(P1):
             pass
         assert refused.value.name == "too-many-live-calls"
         with turnstile.through(P2):

@@ -1,5 +1,7 @@
 """How the frames of a console are read and written."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from higgins.model.live import Piece
 
 def cut(content: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
-    return [content[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [content[start:end] for start, end in pairwise(edges)]
 
 
 @given(st.text(), st.lists(st.integers(min_value=0)))

@@ -1,0 +1,117 @@
+"""Zun's own clients as operators use them, unchanged, against a real all-in-one on the real engine."""
+
+import json
+import socket
+
+import pytest
+from zunclient import client
+from zunclient import exceptions as refused
+
+from tests.system import clients
+from tests.system.clients import Person, settled, until
+from tests.system.engine import BUSYBOX as IMAGE
+from tests.system.servers import AllInOne, Login
+
+HERE = socket.gethostname()
+BINARY = "zun-compute"
+
+
+@pytest.fixture(scope="module")
+def operator(admin: Login) -> Person:
+    return Person(admin)
+
+
+@pytest.fixture(scope="module")
+def library(admin: Login) -> client.Client:
+    return clients.library(admin)
+
+
+@pytest.fixture(scope="module")
+def tenant(member: Login) -> client.Client:
+    return clients.library(member)
+
+
+def test_zun_lists_services_and_lets_one_rest_and_come_back(operator: Person, library: client.Client) -> None:
+    [row] = [line for line in operator.zun("service-list").splitlines() if BINARY in line]
+    assert HERE in row and "up" in row and "nova" in row
+    assert "new disks" in operator.zun("service-disable", "--reason", "new disks", HERE, BINARY)
+    assert "new disks" in operator.zun("service-list")
+    operator.zun("service-enable", HERE, BINARY)
+    assert "new disks" not in operator.zun("service-list")
+    assert "True" in operator.zun("service-force-down", HERE, BINARY)
+    assert [one.state for one in library.services.list()] == ["down"]
+    assert "False" in operator.zun("service-force-down", "--unset", HERE, BINARY)
+    assert [one.state for one in library.services.list()] == ["up"]
+
+
+def test_openstack_appcontainer_lists_services_and_lets_one_rest_and_come_back(operator: Person) -> None:
+    def listed() -> dict[str, object]:
+        [service] = json.loads(operator.openstack("service", "list", "-f", "json"))
+        return dict(service)
+
+    before = listed()
+    assert (before["Host"], before["Binary"], before["State"], before["Disabled"]) == (HERE, BINARY, "up", False)
+    operator.openstack("service", "disable", "--reason", "dust", HERE, BINARY)
+    assert (listed()["Disabled"], listed()["Disabled Reason"]) == (True, "dust")
+    operator.openstack("service", "enable", HERE, BINARY)
+    operator.openstack("service", "forcedown", HERE, BINARY)
+    assert listed()["State"] == "down"
+    operator.openstack("service", "forcedown", "--unset", HERE, BINARY)
+    after = listed()
+    assert {**after, "Updated At": None} == {**before, "Updated At": None}
+
+
+@pytest.mark.parametrize("how", ["zun", "openstack"])
+def test_a_service_that_is_deleted_is_there_again_when_its_host_calls(
+    how: str, operator: Person, library: client.Client, all_in_one: AllInOne
+) -> None:
+    until(lambda: library.containers.list(all_projects=True) == [], "an empty host")
+    said = (
+        operator.zun("service-delete", HERE, BINARY)
+        if how == "zun"
+        else operator.openstack("service", "delete", HERE, BINARY)
+    )
+    assert "accepted" in said
+    until(lambda: [one.state for one in library.services.list()] == ["up"], "its return")
+
+
+def test_the_library_is_told_what_services_there_are_not(library: client.Client) -> None:
+    with pytest.raises(refused.NotFound, match="zun-nothing on host"):
+        library.services.enable(HERE, "zun-nothing")
+    with pytest.raises(refused.NotFound, match="on host nowhere"):
+        library.services.delete("nowhere", BINARY)
+
+
+def test_zun_shows_hosts_and_zones(operator: Person) -> None:
+    assert HERE in operator.zun("host-list", "--limit", "1", "--sort-key", "hostname", "--sort-dir", "desc")
+    shown = json.loads(operator.zun("host-show", "-f", "json", HERE))
+    assert shown["hostname"] == HERE
+    assert shown["mem_total"] > 0 and shown["cpus"] > 0 and shown["disk_total"] > 0
+    assert "runc" in shown["runtimes"]
+    assert "nova" in operator.zun("availability-zone-list")
+
+
+def test_openstack_appcontainer_shows_hosts_and_zones(operator: Person) -> None:
+    [host] = json.loads(operator.openstack("host", "list", "-f", "json"))
+    assert json.loads(operator.openstack("host", "show", "-f", "json", host["uuid"]))["hostname"] == HERE
+    zones = json.loads(operator.openstack("availability", "zone", "list", "-f", "json"))
+    assert zones == [{"availability_zone": "nova"}]
+
+
+def test_an_operator_sees_chooses_and_removes_what_a_tenant_cannot(
+    operator: Person, library: client.Client, tenant: client.Client
+) -> None:
+    made = tenant.containers.run(name="theirs", image=IMAGE, command=["sleep", "600"])
+    until(lambda: settled(tenant.containers.get(made.uuid), "Running"), "Running")
+    assert "theirs" in operator.zun("list", "--all-projects")
+    assert "theirs" not in operator.zun("list")
+    assert json.loads(operator.zun("show", "-f", "json", "--all-projects", made.uuid))["host"] == HERE
+    with pytest.raises(refused.Forbidden):
+        tenant.containers.delete(made.uuid, force=True)
+    operator.zun("delete", "--force", "--all-projects", made.uuid)
+    until(lambda: tenant.containers.list() == [], "the delete")
+    operator.zun(
+        *("run", "--name", "mine", "--runtime", "runc", "--host", HERE, "--image-pull-policy", "never"),
+        *("--auto-remove", IMAGE, "true"),
+    )
+    until(lambda: library.containers.list() == [], "the end of its run")
