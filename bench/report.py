@@ -56,6 +56,21 @@ async def machine(engine: Engine) -> Machine:
     )
 
 
+def machine_alone() -> Machine:
+    """The same where no container is made."""
+    return Machine(
+        cores=os.cpu_count() or 1,
+        processor=_processor(),
+        memory_mib=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20,
+        kernel=platform.release(),
+        docker="not needed",
+        storage="none",
+        python=platform.python_version(),
+        flush_ms=_flush(),
+        load=os.getloadavg()[0],
+    )
+
+
 def show(title: str, where: Machine, head: Sequence[str], rows: Sequence[Sequence[str]], remark: str = "") -> None:
     """On standard output; as wide as it has to be where that is no terminal."""
     console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import signal
 import socket
@@ -26,7 +27,7 @@ from higgins.store.database import Database
 POLL = 0.02
 """Seconds between two looks of a client that waits."""
 PATIENCE = 120.0
-_PASSWORD = secrets.token_urlsafe(18)
+PASSWORD = secrets.token_urlsafe(18)
 
 
 class Trouble(Exception):
@@ -115,12 +116,31 @@ class Client:
 
 
 @asynccontextmanager
-async def client(running: Running) -> AsyncIterator[Client]:
-    """Logged in at a running Higgins; connections are kept, and there are as many as calls."""
+async def client(running: Running, name: str = "bench") -> AsyncIterator[Client]:
+    """Logged in at a running Higgins, as the user of this name in the project of the same name; connections are kept, and there are as many as calls."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         one = Client(url=running.url, http=http)
-        await one.login("bench", _PASSWORD)
+        await one.login(name, PASSWORD)
         yield one
+
+
+@asynccontextmanager
+async def control_plane(state: Path, options: str = "") -> AsyncIterator[Running]:
+    """`higgins serve` over this directory, without a host, while the block runs."""
+    ports = _free_ports(3)
+    config, log = state / "higgins.conf", state / "higgins-bench.log"
+    config.write_text(_configuration(state, "/nowhere", "nobody", ports) + options)
+    url = f"http://127.0.0.1:{ports[0]}"
+    with _process(["serve"], config, log) as process:
+        processes = {"serve": process}
+        await _until_answering(url, processes)
+        yield Running(url=url, owner="nobody", log=log, processes=processes)
+
+
+def cpu_seconds(process: int) -> float:
+    """What it has used until now, all its threads together."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -172,7 +192,7 @@ async def _settle_in(state: Path) -> None:
         schema.upgrade(database)
         accounts = Accounts(database)
         await accounts.create_project("bench")
-        await accounts.create_user("bench", _PASSWORD)
+        await accounts.create_user("bench", PASSWORD)
         await accounts.grant("bench", "bench", "admin")
     finally:
         database.close()
