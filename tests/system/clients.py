@@ -22,6 +22,8 @@ from tests.system.servers import Login
 
 BIN = Path(sys.executable).parent
 PATIENCE = 30.0
+LASTS = ("sh", "-c", "trap exit TERM; sleep 600 & wait")
+"""A command that goes on until it is told to end, and then ends at once."""
 
 
 class Person:

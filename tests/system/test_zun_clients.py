@@ -8,7 +8,7 @@ from zunclient import client
 from zunclient import exceptions as refused
 
 from tests.system import clients
-from tests.system.clients import Person, settled, until
+from tests.system.clients import LASTS, Person, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
 from tests.system.servers import AllInOne, Login
 
@@ -99,7 +99,7 @@ def test_zun_does_everything_to_a_container(person: Person, library: client.Clie
         # Asked by the library, which need not start anew for every look.
         until(lambda: settled(library.containers.get("web"), status), status)
 
-    assert "web" in person.zun("create", "--name", "web", IMAGE, "sleep", "600")
+    assert "web" in person.zun("create", "--name", "web", IMAGE, *LASTS)
     is_now("Created")
     assert json.loads(person.zun("show", "-f", "json", "web"))["status"] == "Created"
     person.zun("start", "web")
@@ -145,9 +145,7 @@ def test_openstack_appcontainer_does_everything_to_a_container(person: Person, l
     def is_now(status: str) -> None:
         until(lambda: settled(library.containers.get("shop"), status), status)
 
-    assert (
-        json.loads(stack("create", "--wait", "-f", "json", "--name", "shop", IMAGE, "sleep", "600"))["name"] == "shop"
-    )
+    assert json.loads(stack("create", "--wait", "-f", "json", "--name", "shop", IMAGE, *LASTS))["name"] == "shop"
     stack("start", "shop")
     is_now("Running")
     listed = json.loads(person.types("openstack", "appcontainer", "list", "-f", "json"))
@@ -175,12 +173,12 @@ def test_openstack_appcontainer_does_everything_to_a_container(person: Person, l
 
 
 def test_openstack_appcontainer_run_waits_for_what_it_started(person: Person) -> None:
-    ran = json.loads(person.openstack("run", "--wait", "-f", "json", "--name", "wait", IMAGE, "sleep", "600"))
+    ran = json.loads(person.openstack("run", "--wait", "-f", "json", "--name", "wait", IMAGE, *LASTS))
     assert ran["name"] == "wait"
     shown = json.loads(person.openstack("show", "-f", "json", "wait"))
     assert shown["status"] == "Running"
     assert person.openstack("logs", "wait").strip() == ""
-    person.openstack("delete", "--stop", "--wait", "wait")
+    person.openstack("delete", "--stop", "wait")
 
 
 def test_zun_creates_a_container_with_everything_that_can_be_said_of_one(
@@ -200,7 +198,7 @@ def test_zun_creates_a_container_with_everything_that_can_be_said_of_one(
             "--interactive",
         ),
         *("--availability-zone", "nova", "--hint", "group=one", "--auto-heal", "--entrypoint", "sh"),
-        *("--healthcheck", "cmd=true,interval=1s,retries=3,timeout=5s", IMAGE, "-c", "sleep 600"),
+        *("--healthcheck", "cmd=true,interval=1s,retries=3,timeout=5s", IMAGE, *LASTS[1:]),
     )
     until(lambda: settled(library.containers.get("full"), "Created"), "Created")
     shown = json.loads(person.zun("show", "-f", "json", "full"))
@@ -215,7 +213,7 @@ def test_zun_creates_a_container_with_everything_that_can_be_said_of_one(
     assert shown["restart_policy"] == {"Name": "on-failure", "MaximumRetryCount": "2"}
     assert shown["healthcheck"] == {"test": "true", "interval": 1, "retries": 3, "timeout": 5}
     assert (shown["interactive"], shown["tty"], shown["auto_heal"]) == (True, True, True)
-    assert (shown["entrypoint"], shown["command"]) == (["sh"], ["-c", "sleep 600"])
+    assert (shown["entrypoint"], shown["command"]) == (["sh"], list(LASTS[1:]))
     person.zun("start", "full")
     until(lambda: library.containers.get("full").status_detail.endswith("(healthy)"), "its health")
     assert person.zun("exec", "full", "sh", "-c", "echo $A$B; pwd; hostname").split() == ["12", "/tmp", "full"]
@@ -224,7 +222,7 @@ def test_zun_creates_a_container_with_everything_that_can_be_said_of_one(
 
 
 def test_zun_updates_and_rebuilds_a_container(person: Person, library: client.Client) -> None:
-    person.zun("run", "--name", "old", IMAGE, "sleep", "600")
+    person.zun("run", "--name", "old", IMAGE, *LASTS)
     until(lambda: settled(library.containers.get("old"), "Running"), "Running")
     person.zun("update", "--cpu", "0.5", "--memory", "32", "--name", "new", "--auto-heal", "old")
     until(lambda: library.containers.get("new").memory == "32", "the update")
@@ -246,17 +244,18 @@ def test_zun_updates_and_rebuilds_a_container(person: Person, library: client.Cl
 
 
 def test_openstack_appcontainer_sets_and_rebuilds_a_container(person: Person, library: client.Client) -> None:
-    person.openstack("run", "--wait", "--name", "old", IMAGE, "sleep", "600")
+    person.openstack("run", "--name", "old", IMAGE, *LASTS)
+    until(lambda: settled(library.containers.get("old"), "Running"), "Running")
     person.openstack("set", "--cpu", "0.5", "--memory", "32", "--name", "new", "old")
     until(lambda: library.containers.get("new").memory == "32", "the update")
     assert "success" in person.openstack("rebuild", "--wait", "new")
     until(lambda: settled(library.containers.get("new"), "Running"), "Running")
-    person.openstack("delete", "--stop", "--wait", "new")
+    person.openstack("delete", "--stop", "new")
 
 
 def test_zun_walks_lists_of_any_length_and_filters_them(person: Person, library: client.Client) -> None:
     for number in range(3):
-        person.zun("create", "--name", f"row-{number}", IMAGE)
+        person.zun("create", "--name", f"row-{number}", IMAGE, "true")
     until(lambda: all(settled(one, "Created") for one in library.containers.list()), "Created")
     walked = person.zun("list", "--limit", "2", "--sort-key", "name", "--sort-dir", "desc")
     assert [name in walked for name in ("row-2", "row-1", "row-0")] == [True, True, False]
