@@ -120,3 +120,45 @@ def test_an_extended_header_is_not_kept_however_long_it_says_it_is() -> None:
     entry.type, entry.size = tarfile.XHDTYPE, 10**11
     with pytest.raises(errors.Invalid, match="too much"):
         scrutinise(entry.tobuf(tarfile.GNU_FORMAT))
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"") -> bytes:
+    made = tarfile.TarInfo(name)
+    made.type, made.size = kind, len(content)
+    return made.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def with_field(header: bytes, start: int, field: bytes) -> bytes:
+    """The header with something else in it, and the sum that belongs to it."""
+    changed = bytearray(header)
+    changed[start : start + len(field)] = field
+    changed[148:156] = b" " * 8
+    changed[148:156] = b"%06o\0 " % sum(changed[:512])
+    return bytes(changed)
+
+
+SIZE_OF_NEXT = entry("pax", tarfile.XHDTYPE, b"13 size=1024\n")
+HOLES = entry("holes", b"S") + entry("more")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        SIZE_OF_NEXT + entry("directory", tarfile.DIRTYPE) + entry("small"),
+        SIZE_OF_NEXT + entry("pax", tarfile.XHDTYPE, b"9 path=y\n") + entry("small"),
+        SIZE_OF_NEXT + entry("name", tarfile.GNUTYPE_LONGNAME, bytes(2)),
+        entry("pax", tarfile.XGLTYPE, b"13 size=1024\n") + entry("small"),
+        with_field(entry("large"), 124, b"\x0000000002000") + entry("cover", content=bytes(1536))[:1024],
+        entry("pax", tarfile.XHDTYPE, b"11 path=y/\n") + with_field(entry("y", content=bytes(1024))[:512], 156, b"\0"),
+    ],
+)
+def test_no_header_passes_as_content_that_another_reader_takes_for_a_header(before: bytes) -> None:
+    with pytest.raises(errors.Invalid):
+        scrutinise(before + HOLES + bytes(1024))
+
+
+@pytest.mark.parametrize("magic", [b"\x1f\x8b\x08\x04", b"BZh9", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"])
+def test_a_name_that_looks_like_the_beginning_of_something_packed_is_refused(magic: bytes) -> None:
+    with pytest.raises(errors.Invalid, match="unpacked first"):
+        scrutinise(with_field(entry("name"), 0, magic) + bytes(1024))
+    scrutinise(entry("first") + with_field(entry("name"), 0, magic) + bytes(1024))
