@@ -18,7 +18,7 @@ import aiodocker
 import aiohttp
 
 from higgins.drivers.engine import Engine
-from tests.system.engine import BUSYBOX
+from tests.system.engine import BUSYBOX, import_busybox
 from tests.system.faults.claims import assert_no_claim_leaks
 from tests.system.servers import AllInOne
 
@@ -26,6 +26,9 @@ PATIENCE = 90.0
 """Seconds in which everything has to come to rest once the faults are over."""
 # Ends at once when it is asked to, so that stops take no time.
 COMMAND = ["sh", "-c", "trap exit TERM; sleep 100000 & wait"]
+OTHER = "higgins-test/other:latest"
+"""Another image, for those that are rebuilt."""
+MIB = 1 << 20
 OWNER = "org.higgins.owner"
 CONTAINER = "org.higgins.container"
 
@@ -38,12 +41,13 @@ STATES: Mapping[str, set[str | None]] = {
 }
 """What the engine may say of a container that the service calls so; None: it has none."""
 VERBS: Mapping[str, Sequence[str]] = {
-    "created": ["start", "start", "delete"],
-    "running": ["stop", "stop", "reboot", "pause", "delete"],
-    "stopped": ["start", "start", "reboot", "delete"],
-    "paused": ["unpause", "unpause", "delete"],
+    "created": ["start", "start", "rebuild", "update", "delete"],
+    "running": ["stop", "stop", "reboot", "pause", "rebuild", "rebuild", "update", "delete"],
+    "stopped": ["start", "start", "reboot", "rebuild", "update", "delete"],
+    "paused": ["unpause", "unpause", "update", "delete"],
 }
 LEADS_TO = {"start": "running", "reboot": "running", "unpause": "running", "stop": "stopped", "pause": "paused"}
+REBUILT = {"created": "created", "running": "running", "stopped": "created"}
 
 
 class CutOff(Exception):
@@ -66,6 +70,9 @@ class Wanted:
     id: str
     name: str
     state: str
+    image: str = BUSYBOX
+    memory: int
+    """MiB."""
     fresh_since: float = 0.0
     """Its present run has to have begun after this time."""
     acknowledged: set[str] = field(default_factory=set)
@@ -135,28 +142,45 @@ class Client:
             await self._create()
             return
         verb = self._random.choice(VERBS[wanted.state])
+        how = self._how(verb)
         since = time.time()
-        if not await self._taken(wanted, verb, self._how(verb)):
+        if verb == "rebuild" and not await self._is_at_rest(wanted):
+            return  # Whether it runs afterwards depends on how far it has come.
+        if not await self._taken(wanted, verb, how):
             return  # Refused: the state did not allow it yet.
         self.asked += 1
         if verb == "delete":
             self.deleted.append(wanted.id)
             self.wanted = None
             return
-        wanted.state = LEADS_TO[verb]
-        if verb in ("start", "reboot"):
+        if verb == "update":
+            wanted.memory = int(how["memory"])
+            return
+        runs_anew = verb in ("start", "reboot") or (verb == "rebuild" and wanted.state == "running")
+        wanted.state = REBUILT[wanted.state] if verb == "rebuild" else LEADS_TO[verb]
+        wanted.image = how.get("image", wanted.image)
+        if runs_anew:
             wanted.fresh_since = since
 
     def _how(self, verb: str) -> dict[str, str]:
         if verb == "delete":
             return self._random.choice([{"stop": "true"}, {"force": "true"}])
+        if verb == "rebuild":
+            return {"image": self._random.choice([BUSYBOX, OTHER])}
+        if verb == "update":
+            return {"memory": str(self._random.randrange(8, 64))}
         return {"timeout": str(self._random.choice([0, 1, 5]))} if verb in ("stop", "reboot") else {}
+
+    async def _is_at_rest(self, wanted: Wanted) -> bool:
+        shown = (await self._api.surely("GET", f"/{wanted.id}")).body
+        return bool(shown["status"] == WORDS[wanted.state] and shown["task_state"] is None)
 
     async def _create(self) -> None:
         self._made += 1
         name = f"c{self._number}-{self._made}"
         run = self._random.random() < 0.7
-        body = {"name": name, "image": BUSYBOX, "command": COMMAND, "memory": self._random.randrange(8, 64), "cpu": 0.2}
+        memory = self._random.randrange(8, 64)
+        body = {"name": name, "image": BUSYBOX, "command": COMMAND, "memory": memory, "cpu": 0.2}
         since = time.time()
         while True:
             try:
@@ -171,7 +195,11 @@ class Client:
             break
         self.asked += 1
         self.wanted = Wanted(
-            id=answer.body["uuid"], name=name, state="running" if run else "created", fresh_since=since if run else 0.0
+            id=answer.body["uuid"],
+            name=name,
+            state="running" if run else "created",
+            memory=memory,
+            fresh_since=since if run else 0.0,
         )
         await self._look_up(self.wanted)
 
@@ -181,6 +209,8 @@ class Client:
             try:
                 if verb == "delete":
                     answer = await self._api.call("DELETE", f"/{wanted.id}", **how)
+                elif verb == "update":
+                    answer = await self._api.call("PATCH", f"/{wanted.id}", how)
                 else:
                     answer = await self._api.call("POST", f"/{wanted.id}/{verb}", **how)
             except CutOff:
@@ -189,7 +219,7 @@ class Client:
                 continue
             if answer.status == 409:
                 return False
-            assert answer.status in (202, 204), (verb, answer)
+            assert answer.status in (200, 202, 204), (verb, answer)
             wanted.acknowledged.add(answer.request_id)
             return True
 
@@ -265,6 +295,10 @@ class Stream:
             wrong.append(f"is {word}, on the engine {[each['State'] for each in there]}")
         if state == "running" and _moment(there[0]["State"]["StartedAt"]) < wanted.fresh_since:
             wrong.append(f"runs since {there[0]['State']['StartedAt']}, a start was asked for at {wanted.fresh_since}")
+        if there and there[0]["Config"]["Image"] != wanted.image:
+            wrong.append(f"asked to be made of {wanted.image}, is of {there[0]['Config']['Image']}")
+        if there and there[0]["HostConfig"]["Memory"] != wanted.memory * MIB:
+            wrong.append(f"asked to have {wanted.memory} MiB, has {there[0]['HostConfig']['Memory'] / MIB}")
         record = await self._api.call("GET", f"/{wanted.id}/container_actions")
         actions = {action["request_id"]: action for action in record.body["containerActions"]}
         wrong += [f"{action['action']} is still open" for action in actions.values() if not action["finish_time"]]
@@ -294,6 +328,7 @@ async def streaming(server: AllInOne, seed: int, *, clients: int = 12) -> AsyncI
     """A stream of requests to a service that answers; the reckoning follows the block."""
     token = (await asyncio.to_thread(server.add, "ada", "office", "admin")).token()
     api = Api(server.url, token)
+    await import_busybox(OTHER, url=server.docker_url)
     try:
         stream = Stream(api, server.docker_url, server.owner, clients=clients, seed=seed)
         yield stream
