@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -48,7 +49,7 @@ class Readable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacking:
-    """Where an archive goes. All of its entries begin with one name, whatever it is; `target` takes its place."""
+    """Where an archive goes. All of its entries begin with one name, whatever it is; `target` takes its place, and is no link to a directory."""
 
     target: Path
     left_out: list[str] = field(default_factory=list)
@@ -60,7 +61,8 @@ class Unpacking:
             with tarfile.open(fileobj=cast(IO[bytes], archive), mode="r|", errorlevel=2) as tar:
                 for entry in tar:
                     self._one(tar, entry)
-        except tarfile.TarError as error:
+        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+            # What is wrong with a number or a nesting comes out of the library as it is.
             raise errors.Invalid(f"the archive cannot be read: {error}") from error
         except OSError as error:
             where = error.filename or self.target
@@ -86,16 +88,18 @@ class Unpacking:
         """Where it goes; None if the way there leads over a symbolic link, which may point anywhere."""
         path = self.target
         for part in below.parts:
-            if path.is_symlink() and path != self.target:
+            if path.is_symlink():
                 return None
             path = path / part
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def _directory(self, path: Path, entry: tarfile.TarInfo) -> None:
-        if path.is_symlink() and path != self.target:
+        if path.is_symlink():
             path.unlink()
-        path.mkdir(exist_ok=True)
+        if path.is_dir():
+            return  # It stays as open to others as its owner has made it.
+        path.mkdir()
         # Who unpacks has to be able to go on inside.
         path.chmod((entry.mode & 0o777) | _ROOT_ONLY)
 
@@ -167,18 +171,14 @@ def _below(name: str) -> PurePosixPath | None:
 
 
 def _resolved(directory: PurePosixPath, link: str) -> PurePosixPath | None:
-    """Where a link in that directory points, below the target; None if outside."""
+    """Where a link in that directory points, below the target; None if outside, and if only the links on its way could tell."""
     if link.startswith("/") or "\0" in link:
         return None
-    parts = list(directory.parts)
-    for part in PurePosixPath(link).parts:
-        if part != "..":
-            parts.append(part)
-        elif parts:
-            parts.pop()
-        else:
-            return None
-    return PurePosixPath(*parts)
+    down = PurePosixPath(link).parts
+    up = sum(1 for _ in takewhile(lambda part: part == "..", down))
+    if up > len(directory.parts) or ".." in down[up:]:
+        return None
+    return PurePosixPath(*directory.parts[: len(directory.parts) - up], *down[up:])
 
 
 def _clear(path: Path) -> None:

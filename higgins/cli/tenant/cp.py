@@ -65,7 +65,9 @@ def target(local: str, found: Found, *, contents: bool) -> Path:
     """What the first entry of an archive becomes here. Raises Invalid where docker does."""
     here = Path(local)
     if here.is_dir():
-        return here if found.directory and contents else here / found.name
+        within = here if found.directory and contents else here / found.name
+        # Through a link of one's own, and no other: what comes out may bring links along.
+        return within.resolve() if found.directory and within.is_dir() else within
     if here.exists():
         if found.directory:
             raise errors.Invalid(f"{local} is a file: a directory cannot be copied onto it")

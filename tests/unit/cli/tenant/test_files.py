@@ -178,6 +178,41 @@ def test_a_second_name_of_what_is_outside_is_left_out(home):
     assert len(packer.unpacked(home)) == 2
 
 
+def test_nothing_goes_through_a_link_that_took_the_place_of_the_whole(home):
+    (home.parent / "sibling").mkdir()
+    left = Packer().add("etc", tarfile.SYMTYPE, link="sibling").add("etc/x", content=b"evil").unpacked(home)
+    assert len(left) == 1
+    assert list((home.parent / "sibling").iterdir()) == []
+
+
+def test_what_comes_out_goes_through_a_link_of_ones_own(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "etc").symlink_to("real")
+    assert target(str(tmp_path), DIRECTORY, contents=False) == tmp_path / "real"
+    assert target(f"{tmp_path}/etc", DIRECTORY, contents=True) == tmp_path / "real"
+
+
+def test_a_link_that_leads_out_by_way_of_another_is_left_out(home):
+    packer = Packer().add("etc", tarfile.DIRTYPE).add("etc/a", tarfile.DIRTYPE)
+    packer.add("etc/a/up", tarfile.SYMTYPE, link="..").add("etc/a/out", tarfile.SYMTYPE, link="up/../secret")
+    assert len(packer.unpacked(home)) == 1
+    assert not (home / "a" / "out").is_symlink()
+
+
+def test_a_directory_that_was_there_is_not_opened_to_others(home):
+    home.mkdir(mode=0o700)
+    Packer().add("etc", tarfile.DIRTYPE, mode=0o777).unpacked(home)
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mtime", ["inf", "nan", "-1e30"])
+def test_a_time_that_there_is_not_is_a_failure(home, mtime):
+    entry = tarfile.TarInfo("hosts")
+    entry.pax_headers = {"mtime": mtime}
+    with pytest.raises(errors.Invalid):
+        archive.Unpacking(target=home).all_of(archive.Readable(iter([entry.tobuf(tarfile.PAX_FORMAT) + bytes(1024)])))
+
+
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_and_pipes_are_left_out(home, kind):
     assert len(Packer().add("dev", tarfile.DIRTYPE).add("dev/x", kind).unpacked(home)) == 1
