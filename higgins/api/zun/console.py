@@ -21,6 +21,7 @@ from higgins.api.zun import speech
 from higgins.api.zun.forms import Form
 from higgins.api.zun.pace import Pace
 from higgins.api.zun.speech import Failed, Finished, Sized, Speech, Trouble, Typed
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import Ask, Door, Socket
 from higgins.model.ids import CapsuleId, ExecId
 from higgins.model.live import Piece
@@ -42,9 +43,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 class OpenConsole(Struct, forbid_unknown_fields=True, kw_only=True):
     """The token, and what it was given for."""
 
-    token: Annotated[str, Meta(min_length=1, max_length=64)]
-    uuid: Annotated[str, Meta(min_length=1, max_length=64)]
-    exec_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    token: Annotated[Annotated[str, Meta(min_length=1, max_length=64)], said("As attach or execute gave it.")]
+    uuid: Annotated[Annotated[str, Meta(min_length=1, max_length=64)], said("The id of the container.")]
+    exec_id: Annotated[Annotated[str, Meta(min_length=1, max_length=64)] | None, said("As execute gave it.")] = None
 
 
 CONSOLE = Form(params=OpenConsole, strict=False)

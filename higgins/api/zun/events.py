@@ -3,12 +3,14 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from higgins.api.zun import forms, values
 from higgins.api.zun.forms import Form, Several
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import Answer, Ask, Door, Stream
 from higgins.logic.statusword import Status
 from higgins.model import event as model
@@ -20,40 +22,47 @@ _RESUMED = "Last-Event-ID"
 _encode = msgspec.json.Encoder().encode
 
 
+Kind = Annotated[str, Meta(extra_json_schema={"enum": list(model.KINDS)})]
+Word = Annotated[str, Meta(extra_json_schema={"enum": list(Status)})]
+
+
 class ListEvents(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which events, and after which number."""
 
-    container: Several | None = None
-    kind: Several | None = None
-    status: Several | None = None
-    since: values.Count | None = None
-    limit: values.Limit | None = None
-    all_projects: values.AnyTruth | None = None
+    container: Annotated[
+        Several | None,
+        said("Only those of this container, by id or name. Repeated: of any of them; so are all filters."),
+    ] = None
+    kind: Annotated[Kind | list[Kind] | None, said("Only those of this kind.")] = None
+    status: Annotated[Word | list[Word] | None, said("Only those after which a container is this.")] = None
+    since: Annotated[values.Count | None, said("Only those after this number.")] = None
+    limit: Annotated[values.Limit | None, said("How many at most; a deployment may give fewer. Not for a stream.")] = (
+        None
+    )
+    all_projects: Annotated[values.AnyTruth | None, said("Those of all projects. Admins only.")] = None
 
 
 class Event(Struct, kw_only=True):
     """One change of one container."""
 
-    id: int
-    at: str
+    id: Annotated[int, said("The number; grows, with gaps.")]
+    at: Annotated[str, said("When it happened.")]
     project_id: str
     container_uuid: str
-    name: str
+    name: Annotated[str, said("What the container was called then.")]
     kind: str
-    verb: str | None
-    status: str | None
-    reason: str | None
-    exit_code: int | None
+    verb: Annotated[str | None, said("What somebody asked for.")]
+    status: Annotated[str | None, said("What the container was after it.")]
+    reason: Annotated[str | None, said("Why, where there is something to say.")]
+    exit_code: Annotated[int | None, said("Where it ended.")]
 
 
 class EventPage(Struct, kw_only=True):
     """A page of events, the oldest first."""
 
     events: list[Event]
-    next: int | None
-    """What `since` has to be for the page that follows, if one does already."""
-    lost: bool
-    """Between `since` and the first of these there were others that have been forgotten."""
+    next: Annotated[int | None, said("What since has to be for the page that follows, if one does already.")]
+    lost: Annotated[bool, said("Between since and the first of these there were others that have been forgotten.")]
 
 
 LIST = Form(params=ListEvents)

@@ -14,6 +14,8 @@ from msgspec import Meta, Struct, field
 from higgins import errors
 from higgins.api.zun import values
 from higgins.api.zun.microversion import OURS, Version
+from higgins.api.zun.values import said
+from higgins.model.query import SORT_KEYS
 
 # A pattern's `$` alone would let a line break through at the end; the look-ahead does not, in Python as in ECMAScript.
 Name = Annotated[str, Meta(min_length=2, max_length=255, pattern="^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)")]
@@ -29,6 +31,9 @@ Variable = Annotated[str, Meta(min_length=1, pattern="^[^=]+$")]
 CommandLine = Annotated[str, Meta(max_length=32 * 1024)]
 Several = str | list[str]
 """A query parameter that may be repeated."""
+# Told, but checked later: the refusal lists them.
+SortKey = Annotated[str, Meta(extra_json_schema={"enum": list(SORT_KEYS)})]
+SortDirection = Annotated[str, Meta(extra_json_schema={"enum": ["asc", "desc"]})]
 
 
 class Nothing(Struct, forbid_unknown_fields=True):
@@ -38,146 +43,241 @@ class Nothing(Struct, forbid_unknown_fields=True):
 class RestartPolicy(Struct, forbid_unknown_fields=True, kw_only=True):
     """When a container that ended is started again."""
 
-    name: Literal["no", "always", "on-failure", "unless-stopped"] = field(name="Name")
-    maximum: values.Count | None = field(default=None, name="MaximumRetryCount")
+    name: Annotated[
+        Literal["no", "always", "on-failure", "unless-stopped"],
+        said(
+            "After which ends: none, all, those with an exit code other than 0, or all but those that were asked for."
+        ),
+    ] = field(name="Name")
+    maximum: Annotated[
+        values.Count | None, said("How often in a row, with on-failure; 0 and nothing: without limit.")
+    ] = field(default=None, name="MaximumRetryCount")
 
 
 class Healthcheck(Struct, forbid_unknown_fields=True, kw_only=True):
     """How a container's health is found out; times are seconds."""
 
-    cmd: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    interval: Annotated[int, Meta(ge=0, le=86400)] | None = None
-    retries: Annotated[int, Meta(ge=0, le=86400)] | None = None
-    timeout: Annotated[int, Meta(ge=0, le=86400)] | None = None
+    cmd: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=255)] | None,
+        said("The command, run by a shell inside the container: 0 is healthy."),
+    ] = None
+    interval: Annotated[
+        Annotated[int, Meta(ge=0, le=86400)] | None,
+        said("Seconds between two checks; 0 and nothing: what the runtime usually takes, 30."),
+    ] = None
+    retries: Annotated[
+        Annotated[int, Meta(ge=0, le=86400)] | None,
+        said("Failures in a row that make it unhealthy; 0 and nothing: what the runtime usually takes, 3."),
+    ] = None
+    timeout: Annotated[
+        Annotated[int, Meta(ge=0, le=86400)] | None,
+        said("Seconds after which a check has failed; 0 and nothing: what the runtime usually takes, 30."),
+    ] = None
 
 
 class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """A container to be made."""
 
-    image: Image
-    run: values.Truth | None = None
-    name: Name | None = None
-    command: CommandLine | list[values.Text] | None = None
-    entrypoint: list[values.Text] | None = None
-    cpu: values.Cores | None = None
-    cpu_policy: Literal["shared", "dedicated"] | None = None
-    memory: values.Mebibytes | None = None
-    disk: values.Gibibytes | None = None
-    workdir: Path | None = None
-    environment: dict[Variable, str] | None = None
-    labels: dict[Key, values.Text] | None = None
-    restart_policy: RestartPolicy | None = None
-    interactive: values.PlainTruth | None = None
-    tty: values.PlainTruth | None = None
-    auto_remove: bool | None = None
-    auto_heal: values.PlainTruth | None = None
-    image_driver: Literal["docker", "glance", "None"] | None = None
-    image_pull_policy: Literal["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent"] | None = None
-    security_groups: list[Annotated[str, Meta(min_length=1, max_length=255)]] | None = None
-    exposed_ports: dict[str, Any] | None = None
-    nets: list[dict[str, Any]] | None = None
-    mounts: list[dict[str, Any]] | None = None
-    hostname: Hostname | None = None
-    runtime: Annotated[str, Meta(max_length=255)] | None = None
-    privileged: values.PlainTruth | None = None
-    healthcheck: Healthcheck | None = None
-    hints: dict[str, values.Text] | None = None
-    availability_zone: Zone | None = None
-    registry: Name | None = None
-    host: HostName | None = None
+    image: Annotated[Image, said("What it is made of: [REGISTRY/]NAME[:TAG][@DIGEST]. Without tag and digest: latest.")]
+    run: Annotated[values.Truth | None, said("Whether it is started, too. May stand in the query.")] = None
+    name: Annotated[
+        Name | None, said("Its name in the project; several may have the same. Without one it gets one.")
+    ] = None
+    command: Annotated[
+        CommandLine | list[values.Text] | None,
+        said(
+            "What is run, instead of what the image says. Below version 1.20 a string, split as a shell does; from then on a list of words."
+        ),
+    ] = None
+    entrypoint: Annotated[
+        list[values.Text] | None, said("What the command is given to as arguments, instead of what the image says.")
+    ] = None
+    cpu: Annotated[values.Cores | None, said("The cores that it may use, as a limit.")] = None
+    cpu_policy: Annotated[Literal["shared", "dedicated"] | None, said("Whether it shares its cores with others.")] = (
+        None
+    )
+    memory: Annotated[values.Mebibytes | None, said("The memory that it may use, in MiB.")] = None
+    disk: Annotated[values.Gibibytes | None, said("The disk that it may fill, in GiB.")] = None
+    workdir: Annotated[Path | None, said("The directory in which it starts, instead of what the image says.")] = None
+    environment: Annotated[
+        dict[Variable, str] | None, said("Environment variables, on top of those of the image; 128 KiB in all.")
+    ] = None
+    labels: Annotated[
+        dict[Key, values.Text] | None,
+        said("Words of the owner's, which mean nothing here; 128 KiB in all. Numbers and truths are written out."),
+    ] = None
+    restart_policy: Annotated[
+        RestartPolicy | None, said("When it is started again after it ended; nothing: never.")
+    ] = None
+    interactive: Annotated[
+        values.PlainTruth | None,
+        said("Whether its input stays open, to be attached to. From 1.20 to 1.35 it sets tty as well."),
+    ] = None
+    tty: Annotated[values.PlainTruth | None, said("Whether it has a terminal.")] = None
+    auto_remove: Annotated[bool | None, said("Whether it is deleted once it has ended.")] = None
+    auto_heal: Annotated[values.PlainTruth | None, said("Whether it is made again if it stays unhealthy.")] = None
+    image_driver: Annotated[
+        Literal["docker", "glance", "None"] | None, said("Where the image comes from; None and null: a registry.")
+    ] = None
+    image_pull_policy: Annotated[
+        Literal["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent"] | None,
+        said("When the image is fetched, in any case of letters. Admins only."),
+    ] = None
+    security_groups: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=255)]] | None, said("Names or ids.")
+    ] = None
+    exposed_ports: Annotated[
+        dict[str, Any] | None, said("Ports to open, such as 80/tcp, each with {} for a value.")
+    ] = None
+    nets: Annotated[list[dict[str, Any]] | None, said("The networks to be in. Nothing: those that the host gives.")] = (
+        None
+    )
+    mounts: Annotated[list[dict[str, Any]] | None, said("Volumes and files to mount.")] = None
+    hostname: Annotated[Hostname | None, said("The name that it has for itself.")] = None
+    runtime: Annotated[
+        Annotated[str, Meta(max_length=255)] | None,
+        said("The OCI runtime; GET /v1/capabilities lists those that there are. Admins only."),
+    ] = None
+    privileged: Annotated[
+        values.PlainTruth | None,
+        said("Whether it may do on the host what root may. Nobody may ask for this, unless policy says so."),
+    ] = None
+    healthcheck: Annotated[Healthcheck | None, said("How its health is found out, instead of what the image says.")] = (
+        None
+    )
+    hints: Annotated[
+        dict[str, values.Text] | None,
+        said("Kept with it. Nothing is placed by them yet."),
+    ] = None
+    availability_zone: Annotated[Zone | None, said("The zone in which it has to be.")] = None
+    registry: Annotated[
+        Name | None, said("The registry, by name or id, whose domain and credentials the image is fetched with.")
+    ] = None
+    host: Annotated[HostName | None, said("The host on which it has to be. Admins only.")] = None
 
 
 class UpdateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """What can be changed of a container."""
 
-    name: Name | None = None
-    cpu: values.Cores | None = None
-    memory: values.Mebibytes | None = None
-    auto_heal: values.PlainTruth | None = None
+    name: Annotated[Name | None, said("Its new name.")] = None
+    cpu: Annotated[values.Cores | None, said("The cores that it may use from now on.")] = None
+    memory: Annotated[values.Mebibytes | None, said("The memory that it may use from now on, in MiB.")] = None
+    auto_heal: Annotated[values.PlainTruth | None, said("Whether it is made again if it stays unhealthy.")] = None
 
 
 class ListContainers(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which containers, in which order, and which page of them."""
 
-    name: Several | None = None
-    image: Several | None = None
-    project_id: Several | None = None
-    user_id: Several | None = None
-    memory: Several | None = None
-    host: Several | None = None
-    task_state: Several | None = None
-    status: Several | None = None
-    auto_remove: values.AnyTruth | None = None
-    limit: values.Limit | None = None
-    marker: str | None = None
-    sort_key: str | None = None
-    sort_dir: str | None = None
-    all_projects: values.AnyTruth | None = None
+    name: Annotated[Several | None, said("Only those of this name. Repeated: of any of them; so are all filters.")] = (
+        None
+    )
+    image: Annotated[Several | None, said("Only those made of this image, as it was asked for.")] = None
+    project_id: Annotated[
+        Several | None, said("Only those of this project; wider than the caller's own only with all_projects.")
+    ] = None
+    user_id: Annotated[Several | None, said("Only those that this user made.")] = None
+    memory: Annotated[Several | None, said("Only those with this limit, in MiB.")] = None
+    host: Annotated[Several | None, said("Only those on this host. Admins only.")] = None
+    task_state: Annotated[Several | None, said("Only those about which this is being done.")] = None
+    status: Annotated[Several | None, said("Only those that are this.")] = None
+    auto_remove: Annotated[
+        values.AnyTruth | None, said("Only those that are deleted once they have ended; or only the others.")
+    ] = None
+    limit: Annotated[values.Limit | None, said("How many at most; a deployment may give fewer.")] = None
+    marker: Annotated[str | None, said("The id of the last one of the page before.")] = None
+    sort_key: Annotated[SortKey | None, said("What they are sorted by; nothing: in order of creation.")] = None
+    sort_dir: Annotated[SortDirection | None, said("Upwards or downwards; nothing: upwards.")] = None
+    all_projects: Annotated[values.AnyTruth | None, said("Those of all projects. Admins only.")] = None
     # Accepted because Zun accepts them; they change nothing here.
-    expand: str | None = None
-    resource_url: str | None = None
+    expand: Annotated[str | None, said("Changes nothing.")] = None
+    resource_url: Annotated[str | None, said("Changes nothing.")] = None
 
 
 class ShowContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """Where to look for a container, and what to wait for."""
 
-    all_projects: values.AnyTruth | None = None
-    wait: values.Statuses | None = None
-    timeout: values.Patience | None = None
+    all_projects: Annotated[values.AnyTruth | None, said("Look in all projects; admins always do.")] = None
+    wait: Annotated[
+        values.Statuses | None,
+        said(
+            "Statuses with commas between them, Deleted among them: the answer comes when it is one of them, or Error, or gone."
+        ),
+    ] = None
+    timeout: Annotated[
+        values.Patience | None, said("Seconds after which the answer comes in any case; nothing: 60.")
+    ] = None
 
 
 class DeleteContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """How a container is deleted."""
 
-    force: values.Truth | None = None
-    stop: values.Truth | None = None
-    all_projects: values.Truth | None = None
+    force: Annotated[
+        values.Truth | None, said("Whatever it is doing, and even if its host does not answer. Admins only.")
+    ] = None
+    stop: Annotated[values.Truth | None, said("Also if it runs.")] = None
+    all_projects: Annotated[values.Truth | None, said("Look in all projects. Admins only.")] = None
 
 
 class StopContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """How long a container has to end by itself, in seconds."""
 
-    timeout: values.Count | None = None
+    timeout: Annotated[values.Count | None, said("Seconds after which it is killed; nothing: 10.")] = None
 
 
 class RebuildContainer(Struct, kw_only=True):
     """From which image a container is made anew; nothing: from its own."""
 
-    image: Image | None = None
-    image_driver: Literal["docker", "glance", "None"] | None = None
+    image: Annotated[Image | None, said("From now on it is made of this.")] = None
+    image_driver: Annotated[
+        Literal["docker", "glance", "None"] | None, said("Where the image comes from; None and null: a registry.")
+    ] = None
 
 
 class KillContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which signal is sent."""
 
-    signal: values.Signal | None = None
+    signal: Annotated[
+        values.Signal | None, said("In any of five spellings: SIGHUP, HUP, sighup, hup, 1. None and nothing: SIGKILL.")
+    ] = None
 
 
 class RenameContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """The new name."""
 
-    name: Name
+    name: Annotated[Name, said("Its new name.")]
 
 
 class ReadLogs(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which part of what a container printed."""
 
-    stdout: values.Truth | None = None
-    stderr: values.Truth | None = None
-    timestamps: values.Truth | None = None
-    tail: values.Tail | None = None
-    since: values.Moment | None = None
-    follow: values.Truth | None = None
+    stdout: Annotated[values.Truth | None, said("Whether with its output; nothing: yes.")] = None
+    stderr: Annotated[values.Truth | None, said("Whether with its complaints; nothing: yes.")] = None
+    timestamps: Annotated[values.Truth | None, said("Whether each line begins with its time.")] = None
+    tail: Annotated[values.Tail | None, said("Only so many lines from the end; every other word means all.")] = None
+    since: Annotated[
+        values.Moment | None, said("Only what came after: seconds since the epoch, or 2026-11-21 10:20:30,000 in UTC.")
+    ] = None
+    follow: Annotated[
+        values.Truth | None, said("Whether the answer goes on, as plain text, until the container ends.")
+    ] = None
 
 
 class ExecuteCommand(Struct, forbid_unknown_fields=True, kw_only=True):
     """A command to be run inside a container."""
 
-    command: Annotated[CommandLine, Meta(min_length=1)]
-    run: values.PlainTruth | None = None
-    interactive: values.PlainTruth | None = None
-    tty: values.PlainTruth | None = None
-    stdin: values.PlainTruth | None = None
+    command: Annotated[
+        Annotated[CommandLine, Meta(min_length=1)],
+        said("The command, split into words as a shell does; no shell is involved."),
+    ]
+    run: Annotated[
+        values.PlainTruth | None,
+        said(
+            "Run it to its end and answer with its output; false: answer with the address of a WebSocket that runs it."
+        ),
+    ] = None
+    interactive: Annotated[values.PlainTruth | None, said("Whether it has an input.")] = None
+    tty: Annotated[values.PlainTruth | None, said("Whether it has a terminal, with run=false; nothing: yes.")] = None
+    stdin: Annotated[values.PlainTruth | None, said("Whether it has an input, with run=false; nothing: yes.")] = None
 
 
 P = TypeVar("P", bound=Struct)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -13,6 +13,7 @@ from higgins.api.zun import forms, translate, values
 from higgins.api.zun.forms import Form, HostName
 from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import NULL, Answer, Ask, Door
 from higgins.api.zun.views import Link
 from higgins.model import host as model
@@ -27,27 +28,27 @@ _encode = msgspec.json.Encoder().encode
 class ServiceName(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which service."""
 
-    host: HostName
-    binary: HostName
+    host: Annotated[HostName, said("The name of its host.")]
+    binary: Annotated[HostName, said("Its name: zun-compute.")]
 
 
 class DisableService(ServiceName, kw_only=True):
     """Which service takes nothing new, and why."""
 
-    disabled_reason: forms.Zone | None = None
+    disabled_reason: Annotated[forms.Zone | None, said("For those who wonder.")] = None
 
 
 class ForceDownService(ServiceName, kw_only=True):
     """Which service counts as down whatever its host says."""
 
-    forced_down: values.PlainTruth
+    forced_down: Annotated[values.PlainTruth, said("true: it counts as down; false: it counts as what it is.")]
 
 
 class DeleteService(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which service is forgotten; its host may stand in the path."""
 
-    host: HostName | None = None
-    binary: HostName
+    host: Annotated[HostName | None, said("The name of its host, unless that stands in the path.")] = None
+    binary: Annotated[HostName, said("Its name: zun-compute.")]
 
 
 PAGING: Form[Paging] = Form(params=Paging, strict=False)
@@ -132,12 +133,16 @@ class Host(Struct, kw_only=True):
     labels: Mapping[str, str]
     runtimes: Sequence[str]
     enable_cpu_pinning: bool
-    runtime: str | UnsetType = UNSET
-    runtime_version: str | UnsetType = UNSET
-    default_runtime: str | UnsetType = UNSET
-    capabilities: Sequence[str] | UnsetType = UNSET
-    availability_zone: str | UnsetType = UNSET
-    state: str | UnsetType = UNSET
+    runtime: Annotated[str | UnsetType, said("From version 1.41 on. What runs its containers.")] = UNSET
+    runtime_version: Annotated[str | UnsetType, said("From version 1.41 on. Its version.")] = UNSET
+    default_runtime: Annotated[
+        str | UnsetType, said("From version 1.41 on. The OCI runtime of those who ask for none.")
+    ] = UNSET
+    capabilities: Annotated[
+        Sequence[str] | UnsetType, said("From version 1.41 on. What it can do beyond what every host can.")
+    ] = UNSET
+    availability_zone: Annotated[str | UnsetType, said("From version 1.41 on. Its zone.")] = UNSET
+    state: Annotated[str | UnsetType, said("From version 1.41 on. up or down.")] = UNSET
 
 
 class HostList(Struct):

@@ -10,6 +10,7 @@ from higgins.api.zun import forms, values
 from higgins.api.zun.forms import Form, Unoffered
 from higgins.api.zun.lists import Paging, following, listing
 from higgins.api.zun.microversion import OURS, Version
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import NULL, Answer, Ask, Door
 from higgins.api.zun.views import Link, Progress
 from higgins.model import image as model
@@ -26,19 +27,26 @@ HostRef = Annotated[str, Meta(min_length=2, max_length=255)]
 class PullImage(Struct, forbid_unknown_fields=True, kw_only=True):
     """An image to be fetched to a host. Its tag stands in `repo`; what Zun accepts beside that changes nothing."""
 
-    repo: forms.Image
-    host: HostRef | None = None
-    image_id: str | None = None
-    tag: str | None = None
-    size: Annotated[str, Meta(pattern="^[0-9]+[bBkKmMgG]?$(?!\n)")] | None = None
-    image_pull_policy: Literal["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent"] | None = None
+    repo: Annotated[forms.Image, said("[REGISTRY/]NAME[:TAG][@DIGEST]. Without tag and digest: latest.")]
+    host: Annotated[
+        HostRef | None,
+        said("The name or id of the host. From version 1.41 on it may be missing where there is only one."),
+    ] = None
+    image_id: Annotated[str | None, said("Changes nothing.")] = None
+    tag: Annotated[str | None, said("Changes nothing.")] = None
+    size: Annotated[Annotated[str, Meta(pattern="^[0-9]+[bBkKmMgG]?$(?!\n)")] | None, said("Changes nothing.")] = None
+    image_pull_policy: Annotated[
+        Literal["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent"] | None, said("Changes nothing.")
+    ] = None
 
 
 class SearchImages(Struct, forbid_unknown_fields=True, kw_only=True):
     """How it is searched."""
 
-    image_driver: Literal["docker", "glance"] | None = None
-    exact_match: values.PlainTruth | None = None
+    image_driver: Annotated[
+        Literal["docker", "glance"] | None, said("Where it is searched; nothing: in a registry.")
+    ] = None
+    exact_match: Annotated[values.PlainTruth | None, said("Only those that are called exactly so.")] = None
 
 
 def _host_needed(version: Version, params: PullImage) -> PullImage:
@@ -64,13 +72,15 @@ class Image(Struct, kw_only=True):
     links: list[Link]
     repo: str
     tag: str
-    image_id: str | None
-    size: str | None
+    image_id: Annotated[str | None, said("The digest, once it is there.")]
+    size: Annotated[str | None, said("Bytes, once it is there.")]
     project_id: str
     host: str
-    state: str | UnsetType = UNSET
-    reason: str | UnsetType | None = UNSET
-    progress: Progress | UnsetType | None = UNSET
+    state: Annotated[str | UnsetType, said("From version 1.41 on. How far it is.")] = UNSET
+    reason: Annotated[str | UnsetType | None, said("From version 1.41 on. What went wrong.")] = UNSET
+    progress: Annotated[
+        Progress | UnsetType | None, said("From version 1.41 on. How much of it is there, while it is fetched.")
+    ] = UNSET
 
 
 class ImageList(Struct):

@@ -1,12 +1,14 @@
 """Lists of registries and images: which page is asked for, and where the next one is."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from higgins.api.zun import translate, values
+from higgins.api.zun.forms import SortDirection
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import Ask
 from higgins.model.query import Listing, Part
 
@@ -16,10 +18,10 @@ Item = TypeVar("Item")
 class Paging(Struct, kw_only=True):
     """Which page of a list, in which order."""
 
-    limit: values.Limit | None = None
-    marker: str | None = None
-    sort_key: str | None = None
-    sort_dir: str | None = None
+    limit: Annotated[values.Limit | None, said("How many at most; a deployment may give fewer.")] = None
+    marker: Annotated[str | None, said("The id of the last one of the page before; of a zone, its name.")] = None
+    sort_key: Annotated[str | None, said("A field to sort by; the refusal of any other lists them.")] = None
+    sort_dir: Annotated[SortDirection | None, said("Upwards or downwards; nothing: upwards.")] = None
 
 
 def listing(

@@ -12,6 +12,7 @@ from higgins import errors
 from higgins.api.zun import forms, pieces, translate, values, views
 from higgins.api.zun.forms import Form, Gate
 from higgins.api.zun.microversion import Version
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import NULL, Answer, Ask, Door, Stream
 from higgins.model.live import PathStat, Processes
 from higgins.service.consoles import Ticket
@@ -37,49 +38,57 @@ _encode = msgspec.json.Encoder().encode
 class AttachTerminal(Struct, forbid_unknown_fields=True, kw_only=True):
     """What of a container's input and output is wanted."""
 
-    stdin: values.Truth | None = None
-    logs: values.Truth | None = None
+    stdin: Annotated[values.Truth | None, said("Whether its input is wanted; nothing: yes.")] = None
+    logs: Annotated[values.Truth | None, said("Whether what it printed before comes first; nothing: no.")] = None
 
 
 class ResizeTerminal(Struct, forbid_unknown_fields=True, kw_only=True):
     """The size of a terminal, in columns and rows."""
 
-    w: values.Extent
-    h: values.Extent
+    w: Annotated[values.Extent, said("Columns.")]
+    h: Annotated[values.Extent, said("Rows.")]
 
 
 class ResizeExec(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which command's terminal, and its size in columns and rows."""
 
-    exec_id: ExecId
-    w: values.Extent
-    h: values.Extent
+    exec_id: Annotated[ExecId, said("As execute with run=false gave it.")]
+    w: Annotated[values.Extent, said("Columns.")]
+    h: Annotated[values.Extent, said("Rows.")]
 
 
 class ListProcesses(Struct, forbid_unknown_fields=True, kw_only=True):
     """The arguments of `ps`."""
 
-    ps_args: Annotated[str, Meta(max_length=1024)] | None = None
+    ps_args: Annotated[
+        Annotated[str, Meta(max_length=1024)] | None,
+        said("The arguments that ps is run with on the host; None and nothing: -ef."),
+    ] = None
 
 
 class GetArchive(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which file or directory."""
 
-    path: Path
+    path: Annotated[Path, said("Where it lies in the container.")]
 
 
 class PutArchive(Struct, forbid_unknown_fields=True, kw_only=True):
     """A tar archive, and the directory that it is unpacked into."""
 
-    path: Path
-    data: str | None = None
+    path: Annotated[Path, said("The directory, which must be there.")]
+    data: Annotated[
+        str | None,
+        said(
+            "The archive: in base64 from version 1.25 on, before that as text. Not where the body is the archive itself."
+        ),
+    ] = None
 
 
 class CommitContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """What the image is called."""
 
-    repository: Repository
-    tag: Tag | None = None
+    repository: Annotated[Repository, said("Its name, without a tag.")]
+    tag: Annotated[Tag | None, said("Its tag; nothing: latest.")] = None
 
 
 class ProcessTable(Struct, kw_only=True):
@@ -92,24 +101,32 @@ class ProcessTable(Struct, kw_only=True):
 class Stats(Struct, kw_only=True):
     """What a container uses. The CPU is a rate: 100 is one core."""
 
-    container: str = field(name="CONTAINER")
-    cpu: float = field(name="CPU %")
-    memory: float = field(name="MEM USAGE(MiB)")
-    memory_limit: float = field(name="MEM LIMIT(MiB)")
-    memory_share: float = field(name="MEM %")
-    block: str = field(name="BLOCK I/O(B)")
-    net: str = field(name="NET I/O(B)")
-    read_at: str | UnsetType = UNSET
-    cpu_seconds: float | UnsetType = UNSET
-    system_cpu_seconds: float | UnsetType = UNSET
-    cores: int | UnsetType = UNSET
-    memory_bytes: int | UnsetType = UNSET
-    memory_limit_bytes: int | UnsetType = UNSET
-    block_read_bytes: int | UnsetType = UNSET
-    block_written_bytes: int | UnsetType = UNSET
-    received_bytes: int | UnsetType = UNSET
-    sent_bytes: int | UnsetType = UNSET
-    pids: int | UnsetType = UNSET
+    container: Annotated[str, said("The name of the container.")] = field(name="CONTAINER")
+    cpu: Annotated[float, said("A rate since the reading before: 100 is one core.")] = field(name="CPU %")
+    memory: Annotated[float, said("Without what is only cached.")] = field(name="MEM USAGE(MiB)")
+    memory_limit: Annotated[float, said("What it may use; that of the host where there is no limit.")] = field(
+        name="MEM LIMIT(MiB)"
+    )
+    memory_share: Annotated[float, said("Of what it may use.")] = field(name="MEM %")
+    block: Annotated[str, said("Bytes read and written, with a slash between them.")] = field(name="BLOCK I/O(B)")
+    net: Annotated[str, said("Bytes received and sent, with a slash between them.")] = field(name="NET I/O(B)")
+    read_at: Annotated[str | UnsetType, said("From version 1.41 on. When this was read.")] = UNSET
+    cpu_seconds: Annotated[float | UnsetType, said("From version 1.41 on. CPU time used since it was started.")] = UNSET
+    system_cpu_seconds: Annotated[
+        float | UnsetType, said("From version 1.41 on. CPU time that all cores of the host had since it was started.")
+    ] = UNSET
+    cores: Annotated[int | UnsetType, said("From version 1.41 on. Of the host.")] = UNSET
+    memory_bytes: Annotated[int | UnsetType, said("From version 1.41 on. Memory, exactly.")] = UNSET
+    memory_limit_bytes: Annotated[int | UnsetType, said("From version 1.41 on. What it may use, exactly.")] = UNSET
+    block_read_bytes: Annotated[int | UnsetType, said("From version 1.41 on. Since it was started.")] = UNSET
+    block_written_bytes: Annotated[int | UnsetType, said("From version 1.41 on. Since it was started.")] = UNSET
+    received_bytes: Annotated[
+        int | UnsetType, said("From version 1.41 on. Over all interfaces, since it was started.")
+    ] = UNSET
+    sent_bytes: Annotated[int | UnsetType, said("From version 1.41 on. Over all interfaces, since it was started.")] = (
+        UNSET
+    )
+    pids: Annotated[int | UnsetType, said("From version 1.41 on. Processes and threads.")] = UNSET
 
 
 class Stat(Struct, kw_only=True):

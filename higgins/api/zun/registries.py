@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from higgins.api.zun import values
 from higgins.api.zun.forms import Form, Name, Several
 from higgins.api.zun.lists import Paging, following, listing
+from higgins.api.zun.values import said
 from higgins.api.zun.verbs import EMPTY, Answer, Ask, Door
 from higgins.api.zun.views import Link
 from higgins.model import registry as model
@@ -29,45 +30,49 @@ _HIDDEN = "***"
 class NewRegistry(Struct, forbid_unknown_fields=True, kw_only=True):
     """A registry, and the credentials for it."""
 
-    domain: Domain
-    name: Name | None = None
-    username: User | None = None
-    password: Password | None = None
+    domain: Annotated[Domain, said("Where it is: a host name, with a port where need be.")]
+    name: Annotated[Name | None, said("Its name in the project.")] = None
+    username: Annotated[User | None, said("Who logs in there.")] = None
+    password: Annotated[Password | None, said("With which password; never given back.")] = None
 
 
 class CreateRegistry(Struct, forbid_unknown_fields=True, kw_only=True):
     """A registry to be stored."""
 
-    registry: NewRegistry
+    registry: Annotated[NewRegistry, said("The registry.")]
 
 
 class ChangedRegistry(Struct, forbid_unknown_fields=True, kw_only=True):
     """What is to be different; null is refused, and an empty username or password takes it away."""
 
-    name: Name | UnsetType = UNSET
-    domain: Domain | UnsetType = UNSET
-    username: User | UnsetType = UNSET
-    password: Password | UnsetType = UNSET
+    name: Annotated[Name | UnsetType, said("Its new name.")] = UNSET
+    domain: Annotated[Domain | UnsetType, said("Where it is now.")] = UNSET
+    username: Annotated[User | UnsetType, said("Who logs in there.")] = UNSET
+    password: Annotated[Password | UnsetType, said("With which password; never given back.")] = UNSET
 
 
 class UpdateRegistry(Struct, forbid_unknown_fields=True, kw_only=True):
     """A registry to be changed."""
 
-    registry: ChangedRegistry
+    registry: Annotated[ChangedRegistry, said("What is to be different.")]
 
 
 class ListRegistries(Paging, forbid_unknown_fields=True, kw_only=True):
     """Which registries, in which order, and which page of them."""
 
-    name: Several | None = None
-    domain: Several | None = None
-    username: Several | None = None
-    project_id: Several | None = None
-    user_id: Several | None = None
-    all_projects: values.AnyTruth | None = None
+    name: Annotated[Several | None, said("Only those of this name. Repeated: of any of them; so are all filters.")] = (
+        None
+    )
+    domain: Annotated[Several | None, said("Only those at this domain.")] = None
+    username: Annotated[Several | None, said("Only those with this user.")] = None
+    project_id: Annotated[
+        Several | None, said("Only those of this project; wider than the caller's own only with all_projects.")
+    ] = None
+    user_id: Annotated[Several | None, said("Only those that this user stored.")] = None
+    all_projects: Annotated[values.AnyTruth | None, said("Those of all projects. Admins only.")] = None
     # Accepted because Zun accepts them; they change nothing here.
-    expand: str | None = None
-    resource_url: str | None = None
+    expand: Annotated[str | None, said("Changes nothing.")] = None
+    resource_url: Annotated[str | None, said("Changes nothing.")] = None
 
 
 CREATE: Form[CreateRegistry] = Form(params=CreateRegistry, query=(), secret=("registry",))

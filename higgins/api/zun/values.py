@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Meta
+
 from higgins.logic.statusword import Status
 
 LARGEST = 2**31 - 1
@@ -18,6 +20,11 @@ LARGEST = 2**31 - 1
 
 LONGEST_WAIT = 3600
 """Seconds for which an answer is held back at most until something happens."""
+
+
+def said(of_it: str) -> Meta:
+    """What the OpenAPI document says of a field."""
+    return Meta(description=of_it)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

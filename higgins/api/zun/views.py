@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from msgspec import UNSET, Struct, UnsetType
 
 from higgins.api.zun.microversion import Version
+from higgins.api.zun.values import said
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
 from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
@@ -83,13 +84,31 @@ class Container(Struct, kw_only=True):
     entrypoint: Sequence[str] | None
     created_at: str
     updated_at: str | None
-    health: Health | UnsetType | None = UNSET
-    exit_code: int | UnsetType | None = UNSET
-    started_at: str | UnsetType | None = UNSET
-    finished_at: str | UnsetType | None = UNSET
-    desired_state: str | UnsetType = UNSET
-    progress: Progress | UnsetType | None = UNSET
-    deadline: str | UnsetType | None = UNSET
+    health: Annotated[
+        Health | UnsetType | None,
+        said("From version 1.41 on. What its health checks say; null where there are none, or it does not run."),
+    ] = UNSET
+    exit_code: Annotated[
+        int | UnsetType | None, said("From version 1.41 on. How it ended last, while it does not run.")
+    ] = UNSET
+    started_at: Annotated[str | UnsetType | None, said("From version 1.41 on. When it was started last.")] = UNSET
+    finished_at: Annotated[
+        str | UnsetType | None, said("From version 1.41 on. When it ended last, while it does not run.")
+    ] = UNSET
+    desired_state: Annotated[
+        str | UnsetType,
+        said("From version 1.41 on. What somebody asked for last: created, running, stopped, paused or deleted."),
+    ] = UNSET
+    progress: Annotated[
+        Progress | UnsetType | None,
+        said("From version 1.41 on. How far the fetching of its image is, while that lasts."),
+    ] = UNSET
+    deadline: Annotated[
+        str | UnsetType | None,
+        said(
+            "From version 1.41 on. When what was asked for counts as failed, if it is not done by then; null where nothing is pending."
+        ),
+    ] = UNSET
 
 
 SINCE: Mapping[str, Version] = dict.fromkeys(
@@ -133,7 +152,7 @@ class Event(Struct, kw_only=True):
     start_time: str
     finish_time: str | None
     result: str | None
-    message: str | UnsetType | None = UNSET
+    message: Annotated[str | UnsetType | None, said("From version 1.41 on. What it has to say.")] = UNSET
     traceback: str | None
 
 
@@ -148,7 +167,9 @@ class ActionRecord(Struct, kw_only=True):
     start_time: str
     finish_time: str | None
     message: str | None
-    deadline: str | UnsetType | None = UNSET
+    deadline: Annotated[
+        str | UnsetType | None, said("From version 1.41 on. When it counts as failed, if it is not done by then.")
+    ] = UNSET
     events: list[Event] | UnsetType = UNSET
 
 

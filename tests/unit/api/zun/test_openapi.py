@@ -1,10 +1,11 @@
 """The served document describes every route, and is what it says it is."""
 
 import json
+import re
 
 import openapi_spec_validator
 
-from higgins.api.zun import openapi, parameters, values
+from higgins.api.zun import openapi, parameters, values, views
 from higgins.api.zun.routes import ROUTES
 
 DOCUMENT = json.loads(openapi.document(values.Bounds()))
@@ -72,12 +73,63 @@ def test_whoever_needs_a_token_is_told_in_which_words_it_is_asked_for():
             assert ("401" in one["responses"]) is (one["security"] != []), path
 
 
+def told(method: str, path: str) -> dict:
+    """What is said of each parameter."""
+    return {one["name"]: one["description"] for one in operation(method, path)["parameters"] if "name" in one}
+
+
 def test_a_parameter_says_with_which_version_it_came():
-    told = {
-        one.get("name"): one.get("description") for one in operation("get", "/v1/containers/{container}")["parameters"]
-    }
-    assert told["wait"] == "From version 1.41 on."
-    assert told["all_projects"] is None
+    show = told("get", "/v1/containers/{container}")
+    assert show["wait"].startswith("From version 1.41 on. ") and "version" not in show["all_projects"]
+    create = DOCUMENT["components"]["schemas"]["CreateContainer"]["properties"]
+    for name, since in {"auto_remove": "1.3", "hostname": "1.9", "healthcheck": "1.22", "entrypoint": "1.40"}.items():
+        assert create[name]["description"].startswith(f"From version {since} on. "), name
+
+
+def test_a_field_of_an_answer_says_with_which_version_it_came():
+    container = DOCUMENT["components"]["schemas"]["Container"]["properties"]
+    for name in views.SINCE:
+        assert container[name]["description"].startswith(f"From version {views.SINCE[name]} on. "), name
+
+
+def test_what_is_not_offered_yet_is_said():
+    create = DOCUMENT["components"]["schemas"]["CreateContainer"]["properties"]
+    assert create["mounts"]["description"].endswith("Not offered by this deployment yet: volumes.")
+
+
+def test_every_parameter_and_every_field_of_every_request_is_described():
+    for path, item in DOCUMENT["paths"].items():
+        for method, one in item.items():
+            for parameter in one["parameters"]:
+                assert "$ref" in parameter or parameter["description"], (method, path, parameter)
+            for kind in one.get("requestBody", {"content": {}})["content"].values():
+                assert undescribed(kind["schema"]) == []
+
+
+def undescribed(schema: dict) -> list[str]:
+    """The fields of what is sent, and of what stands in it, of which nothing is said."""
+    found = []
+    for name in re.findall("#/components/schemas/(\\w+)", json.dumps(schema)):
+        for field, described in DOCUMENT["components"]["schemas"][name].get("properties", {}).items():
+            found += [] if described.get("description") else [f"{name}.{field}"]
+            found += undescribed(described)
+    return found
+
+
+def test_a_query_has_no_null_in_it():
+    for item in DOCUMENT["paths"].values():
+        for one in item.values():
+            for parameter in one["parameters"]:
+                if parameter.get("in") == "query":
+                    assert '"null"' not in json.dumps(parameter), parameter
+
+
+def test_every_status_of_an_answer_is_said_and_what_its_headers_are():
+    create = operation("post", "/v1/containers")["responses"]
+    assert set(create) == {"202", "400", "401", "403", "404", "406", "409", "413", "415", "500", "503"}
+    assert {"Location", "X-Openstack-Request-Id", "OpenStack-API-Version"} <= set(create["202"]["headers"])
+    assert set(operation("get", "/")["responses"]) == {"200", "500"}
+    assert "415" not in operation("post", "/v1/containers/{container}/stop")["responses"]
 
 
 def test_every_post_can_be_given_a_key():
