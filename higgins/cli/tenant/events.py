@@ -1,6 +1,5 @@
 """`higgins events`: what happens, as it happens."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -77,7 +76,7 @@ def _told(cloud: Cloud, query: Mapping[str, Any], since: str | None, *, go_on: b
 def _show(event: Document, output_as: str) -> None:
     match output_as:
         case "json":
-            click.echo(json.dumps(event, ensure_ascii=False))
+            click.echo(output.document(event, indent=None))
         case "yaml":
             click.echo("---\n" + yamls.written(event), nl=False)
         case "name":

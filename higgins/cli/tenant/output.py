@@ -37,7 +37,7 @@ def many(
     """A list; in a table each is a row."""
     match output_as:
         case "json":
-            click.echo(json.dumps(list(found), indent=2, ensure_ascii=False))
+            click.echo(document(list(found)))
         case "yaml":
             click.echo(yamls.written(list(found)), nl=False)
         case "name":
@@ -51,13 +51,23 @@ def one(output_as: str, found: Mapping[str, Any], *, name: str) -> None:
     """One thing; in a table each field is a row."""
     match output_as:
         case "json":
-            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+            click.echo(document(found))
         case "yaml":
             click.echo(yamls.written(found), nl=False)
         case "name":
             click.echo(plain.line(name))
         case _:
             fields(found)
+
+
+def document(found: object, *, indent: int | None = 2) -> str:
+    """The same as JSON: what a terminal would obey stands as its escape, all else as people read it."""
+    written = json.dumps(found, indent=indent, ensure_ascii=False)
+    return "".join(
+        f"\\u{ord(char):04x}" if not char.isascii() and plain.unsafe(char) else char
+        # The only control character that JSON itself leaves in.
+        for char in written.replace("\x7f", "\\u007f")
+    )
 
 
 def fields(found: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """`higgins ps` and `inspect`."""
 
 import itertools
-import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -80,12 +79,12 @@ def inspect(containers: Sequence[str], output_as: str) -> None:
             missed = True
     match output_as:
         case "json":
-            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+            click.echo(output.document(found))
         case "yaml":
             click.echo(yamls.written(found), nl=False)
         case "name":
             for one in found:
-                click.echo(one["name"])
+                click.echo(plain.line(one["name"]))
         case _:
             for place, one in enumerate(found):
                 click.echo() if place else None

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from higgins import errors
-from higgins.cli.tenant import create, logs, moments, sizes, status, terminal, yamls
+from higgins.cli.plain import unsafe
+from higgins.cli.tenant import create, logs, moments, output, sizes, status, terminal, yamls
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,13 @@ DOCUMENTS = st.recursive(
 def test_what_is_written_as_yaml_is_read_as_the_same(document):
     read = yaml.safe_load(yamls.written(document))
     assert read == document or json.dumps(read) == json.dumps(document)
+
+
+@given(st.text())
+def test_what_is_written_as_json_is_read_as_the_same_and_moves_no_cursor(text):
+    written = output.document({text: text}, indent=None)
+    assert json.loads(written) == {text: text}
+    assert not any(unsafe(char) for char in written)
 
 
 @given(st.text(), st.integers(1, 7))
