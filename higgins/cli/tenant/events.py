@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from higgins.cli import plain, table, trouble
-from higgins.cli.tenant import moments, session, yamls
+from higgins.cli.tenant import moments, output, session, yamls
 from higgins.client import events as stream
 from higgins.client.cloud import Cloud, Document
 
