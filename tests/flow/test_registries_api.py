@@ -79,6 +79,7 @@ async def test_a_password_is_given_back_to_nobody_and_lies_nowhere_in_clear(
         await town.one("PATCH", "/registries/mine", {"registry": {"password": PASSWORD}}),
         await town.one("POST", "/registries", {"registry": {"domain": 5, "password": PASSWORD}}),
         await town.one("POST", "/registries", {"registry": {"domain": "x y", "password": PASSWORD}}),
+        await town.one("POST", "/registries", {"registry": {"domain": f"https://ann:{PASSWORD}@x.y"}}),
         await town.one("POST", "/registries", {"registry": {"domain": "x.y", "password": [PASSWORD]}}),
         await town.one("PATCH", "/registries/mine", {"registry": {"pass": PASSWORD}}),
         await town.one("GET", "/containers/uses/container_actions"),
