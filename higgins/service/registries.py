@@ -229,7 +229,7 @@ class Registries:
         if named != domain:
             # Not repeated: some write their password into it.
             raise errors.Invalid(
-                f"Invalid input for field 'domain'. It must be the host name of a registry, with a port if need be, as it "
+                "Invalid input for field 'domain'. It must be the host name of a registry, with a port if need be, as it "
                 f"stands in front of an image's name: registry.example or 10.0.0.1:5000, and {DEFAULT_REGISTRY} for Docker Hub.",
                 code="schema-validation-error",
             )
