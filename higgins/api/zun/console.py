@@ -18,7 +18,7 @@ from higgins.aio.pipe import Pipe
 from higgins.aio.race import unless
 from higgins.api import requestid
 from higgins.api.zun import speech
-from higgins.api.zun.forms import Form
+from higgins.api.zun.form import Form
 from higgins.api.zun.pace import Pace
 from higgins.api.zun.speech import Failed, Finished, Sized, Speech, Trouble, Typed
 from higgins.api.zun.values import said

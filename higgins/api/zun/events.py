@@ -8,8 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from higgins.api.zun import forms, values
-from higgins.api.zun.forms import Form, Several
+from higgins.api.zun import form, values
+from higgins.api.zun.form import Form
+from higgins.api.zun.forms import Several
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import Answer, Ask, Door, Stream
 from higgins.logic.statusword import Status
@@ -102,7 +103,7 @@ def _known(name: str, value: str | list[str] | None, words: Sequence[str]) -> Se
     asked = _several(value)
     for word in asked:
         if word not in words:
-            raise forms.invalid(name, f"It must be one of {', '.join(words)}.", value=word)
+            raise form.invalid(name, f"It must be one of {', '.join(words)}.", value=word)
     return asked
 
 
@@ -112,7 +113,7 @@ def _resumed(ask: Ask[ListEvents], since: int | None) -> int | None:
     if not said:
         return since
     if not (said.isascii() and said.isdigit() and len(said) < 19):
-        raise forms.invalid(_RESUMED, "It must be the id of an event.", value=said)
+        raise form.invalid(_RESUMED, "It must be the id of an event.", value=said)
     return int(said)
 
 

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from higgins import errors
-from higgins.api.zun import forms, translate, values
-from higgins.api.zun.forms import Form, HostName
+from higgins.api.zun import form, forms, translate, values
+from higgins.api.zun.form import Form
+from higgins.api.zun.forms import HostName
 from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS
 from higgins.api.zun.values import said
@@ -207,7 +208,7 @@ async def forget(door: Door, ask: Ask[DeleteService]) -> Answer:
     """Forget a service, and its host with it."""
     name = ask.path[0] if ask.path else ask.params.host
     if name is None:
-        raise forms.missing("host")
+        raise form.missing("host")
     await door.services.fleet.forget(ask.caller, name, ask.params.binary)
     return NULL
 

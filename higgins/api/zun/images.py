@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from higgins.api.zun import forms, values
-from higgins.api.zun.forms import Form, Unoffered
+from higgins.api.zun import form, forms, values
+from higgins.api.zun.form import Form, Unoffered
 from higgins.api.zun.lists import Paging, following, listing
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.values import said
@@ -51,7 +51,7 @@ class SearchImages(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def _host_needed(version: Version, params: PullImage) -> PullImage:
     if version < OURS and params.host is None:
-        raise forms.missing("host")
+        raise form.missing("host")
     return params
 
 

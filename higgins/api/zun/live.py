@@ -9,8 +9,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from higgins import errors
-from higgins.api.zun import forms, pieces, translate, values, views
-from higgins.api.zun.forms import Form, Gate
+from higgins.api.zun import form, forms, pieces, translate, values, views
+from higgins.api.zun.form import Form, Gate
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import NULL, Answer, Ask, Door, Stream
@@ -205,7 +205,7 @@ async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
     asked = ask.params
     command = translate.words(asked.command, "command")
     if not command:
-        raise forms.invalid("command", "It must have at least one word.", value=asked.command)
+        raise form.invalid("command", "It must have at least one word.", value=asked.command)
     interactive = bool(asked.interactive)
     if asked.run is None or asked.run:
         result = await door.services.live.execute(ask.caller, ask.path[0], command, interactive=interactive)
@@ -358,7 +358,7 @@ async def _given(ask: Ask[PutArchive]) -> AsyncIterator[bytes]:
     """The archive that came inside JSON."""
     said = ask.params.data
     if said is None:
-        raise forms.missing("data")
+        raise form.missing("data")
     if ask.version < _ENCODED:
         content = said.encode(errors="surrogatepass")
     else:

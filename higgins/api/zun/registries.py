@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from higgins.api.zun import values
-from higgins.api.zun.forms import Form, Name, Several
+from higgins.api.zun.form import Form
+from higgins.api.zun.forms import Name, Several
 from higgins.api.zun.lists import Paging, following, listing
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import EMPTY, Answer, Ask, Door

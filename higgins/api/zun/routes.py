@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from higgins.api.zun import console, discovery, events, forms, hosts, images, live, registries, verbs, views
-from higgins.api.zun.forms import Form
+from higgins.api.zun.form import Form
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
 from higgins.api.zun.verbs import Answer, Ask, Door, Socket, Stream
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from higgins import errors
-from higgins.api.zun import forms, values
+from higgins.api.zun import form, forms, values
 from higgins.logic.statusword import Status
 from higgins.model.capsule import (
     CapsuleSpec,
@@ -99,7 +99,7 @@ def words(command: str, name: str) -> tuple[str, ...]:
     try:
         return _bounded(shlex.split(command), name)
     except ValueError as error:
-        raise forms.invalid(name, f"It cannot be split into words: {error}.", value=command) from error
+        raise form.invalid(name, f"It cannot be split into words: {error}.", value=command) from error
 
 
 def query(asked: forms.ListContainers, longest: int) -> Query:
@@ -124,7 +124,7 @@ def check_order(sort_key: str, sort_dir: str | None, keys: Sequence[str]) -> Non
             code="invalid-parameter-value",
         )
     if sort_dir not in (None, "asc", "desc"):
-        raise forms.invalid("sort_dir", "It must be asc or desc.", value=sort_dir)
+        raise form.invalid("sort_dir", "It must be asc or desc.", value=sort_dir)
 
 
 def _several(value: str | int | list[str]) -> Sequence[str]:
@@ -152,7 +152,7 @@ def _bounded(given: Sequence[str], name: str) -> tuple[str, ...]:
     for place, word in enumerate(given):
         longest = _LONGEST_WORD if place else _LONGEST_FIRST
         if len(word.encode()) > longest:
-            raise forms.invalid(name, f"Its word number {place + 1} is longer than {longest} bytes.", value=word)
+            raise form.invalid(name, f"Its word number {place + 1} is longer than {longest} bytes.", value=word)
     return tuple(given)
 
 
@@ -161,7 +161,7 @@ def _plain(asked: Mapping[str, str] | None, name: str) -> Mapping[str, str] | No
         return None
     plain = {key: str(value) for key, value in asked.items()}
     if sum(len(key.encode()) + len(value.encode()) for key, value in plain.items()) > _MOST_TEXT:
-        raise forms.invalid(name, f"It is longer than {_MOST_TEXT} bytes in all.", value="...")
+        raise form.invalid(name, f"It is longer than {_MOST_TEXT} bytes in all.", value="...")
     return plain
 
 
@@ -169,7 +169,7 @@ def _healthcheck(asked: forms.Healthcheck | None) -> Healthcheck | None:
     if asked is None or asked == forms.Healthcheck():
         return None
     if asked.cmd is None:
-        raise forms.invalid("healthcheck", "It needs cmd, the command that finds out; the numbers alone check nothing.")
+        raise form.invalid("healthcheck", "It needs cmd, the command that finds out; the numbers alone check nothing.")
     return Healthcheck(test=asked.cmd, interval=asked.interval, timeout=asked.timeout, retries=asked.retries)
 
 
@@ -181,6 +181,6 @@ def _restart(asked: forms.RestartPolicy | None) -> RestartPolicy | None:
         case RestartName.NO:
             return RestartPolicy(name=name)
         case RestartName.ALWAYS | RestartName.UNLESS_STOPPED if maximum:
-            raise forms.invalid("restart_policy", f"maximum retry count not valid with restart policy of {name}")
+            raise form.invalid("restart_policy", f"maximum retry count not valid with restart policy of {name}")
         case _:
             return RestartPolicy(name=name, maximum=maximum)

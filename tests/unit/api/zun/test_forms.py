@@ -6,7 +6,7 @@ import pytest
 
 from higgins import errors
 from higgins.api.zun import forms, values
-from higgins.api.zun.forms import Form
+from higgins.api.zun.form import Form
 from higgins.api.zun.microversion import MAX, Version
 
 READ = values.reader(values.Bounds())
