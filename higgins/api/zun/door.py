@@ -74,8 +74,8 @@ def application(
     app.on_shutdown.append(front.leave)
     for prefix, other in (others or {}).items():
         app.add_subapp(prefix, other)
-    # One route for all paths: aiohttp's own would neither forgive an empty segment nor answer in our words.
-    app.router.add_route("*", "/{path:.*}", front.answer)
+    # One route for all paths, line breaks in them too: aiohttp's own would neither forgive an empty segment nor answer in our words.
+    app.router.add_route("*", r"/{path:[\s\S]*}", front.answer)
     return app
 
 

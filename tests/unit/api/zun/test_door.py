@@ -261,7 +261,7 @@ async def test_trouble_of_the_service_is_told_to_the_log_and_not_to_the_caller(c
     assert "secret of the house" in str(record.exc_info)
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v2/containers", "/v1/containers/web/nothing"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v2/containers", "/v1/containers/web/nothing", "/v1/%0Anothing"])
 async def test_a_path_that_leads_nowhere_is_a_404_in_the_same_shape(client, path):
     answer = await client("GET", path)
     error = await refusal(answer)
