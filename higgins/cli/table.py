@@ -24,24 +24,33 @@ class Coloured(NamedTuple):
 Cell = str | Coloured
 
 
-def show(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, whole: bool = False) -> None:
+def show(
+    titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, whole: bool = False, first: Sequence[str] = ()
+) -> None:
     """Print the rows under their titles, aligned; nothing but the titles if there are none.
 
-    On a terminal the widest columns give way until a line fits, unless it is to be `whole`.
+    On a terminal the widest columns give way until a line fits, unless it is to be `whole`; those that are named `first` before the others.
     """
     room = None if whole else terminal_width()
-    for line in lines(titles, rows, room=room, colours=has_colours()):
+    for line in lines(titles, rows, room=room, colours=has_colours(), first=first):
         click.echo(line, color=True)
 
 
 def lines(
-    titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, room: int | None = None, colours: bool = False
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    room: int | None = None,
+    colours: bool = False,
+    first: Sequence[str] = (),
 ) -> list[str]:
     """The table; no line is wider than `room`, unless there is not even room for narrow columns."""
     cells: list[list[Cell]] = [[title.upper() for title in titles], *([_plain(cell) for cell in row] for row in rows)]
     widths = [max(plain.width(_text(line[column])) for line in cells) for column in range(len(titles))]
     if room is not None:
-        widths = _narrowed(widths, room - len(_GAP) * (len(titles) - 1))
+        space = room - len(_GAP) * (len(titles) - 1)
+        widths = _narrowed(widths, space, [place for place, title in enumerate(titles) if title in first])
+        widths = _narrowed(widths, space, range(len(titles)))
     return [_line(line, widths, colours=colours) for line in cells]
 
 
@@ -66,16 +75,15 @@ def has_colours() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout.isatty()
 
 
-def _narrowed(widths: Sequence[int], room: int) -> list[int]:
-    """The widest give way first, so that what is short stays whole."""
+def _narrowed(widths: Sequence[int], room: int, columns: Sequence[int]) -> list[int]:
+    """Of these columns the widest give way first, so that what is short stays whole."""
     left = list(widths)
-    while (excess := sum(left) - room) > 0:
-        widest = max(left)
-        if widest <= NARROWEST:
+    while columns and (excess := sum(left) - room) > 0:
+        widest = max(columns, key=left.__getitem__)
+        if left[widest] <= NARROWEST:
             return left
-        first = left.index(widest)
-        second = max((width for width in left if width < widest), default=NARROWEST)
-        left[first] -= min(excess, max(1, widest - max(second, NARROWEST)))
+        second = max((left[column] for column in columns if left[column] < left[widest]), default=NARROWEST)
+        left[widest] -= min(excess, max(1, left[widest] - max(second, NARROWEST)))
     return left
 
 

@@ -157,6 +157,10 @@ class Connection:
         """What it returns. What breaks on the way is a Lost, and the connection is let go."""
         try:
             return act()
+        except KeyboardInterrupt:
+            # Half an exchange hangs in it: whoever still has something to ask needs another.
+            self.close()
+            raise
         except TimeoutError as error:
             self.close()
             raise Lost(f"{self._place} did not answer in time") from error

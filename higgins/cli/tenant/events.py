@@ -91,7 +91,8 @@ def line(event: Document) -> str:
         return "... what came before has been forgotten"
     at = moments.clock(moments.read(event["at"]) or 0.0)
     words = [plain.line(str(event["name"])), _what(event)]
-    if event.get("exit_code") is not None:
+    # Whoever asks for a start is not interested in how the last run ended.
+    if event["kind"] in ("status", "gone") and event.get("exit_code") is not None:
         words.append(f"exit code {event['exit_code']}")
     if event.get("reason"):
         words.append(plain.line(event["reason"]))

@@ -12,6 +12,13 @@ Result = TypeVar("Result")
 
 SHORT = 8
 """Characters of an id that are shown: up to its first dash."""
+_STATE = re.compile(r"Cannot (?P<verb>\S+) container \S+ in (?P<state>\S+) state")
+_REMEDIES = {
+    "Created": ["Start it: higgins start {}"],
+    "Stopped": ["Start it: higgins start {}"],
+    "Paused": ["Let it go on: higgins unpause {}"],
+    "Error": ["Its story: higgins history {}"],
+}
 _BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
 
 
@@ -26,13 +33,27 @@ def act(cloud: Cloud, given: str, ask: Callable[[str], Result]) -> Result:
     Raises NotFound, with names that are near, and Conflict if it could be several.
     """
     try:
-        return ask(given)
+        return _asked(given, given, ask)
     except errors.NotFound as missing:
         known = every(cloud)
         found = beginning(given, known)
         if found is None:
             raise _unknown(given, [str(one["name"]) for one in known], missing) from missing
-        return ask(str(found["uuid"]))
+        return _asked(given, str(found["uuid"]), ask)
+
+
+def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:
+    """A refusal for the state that it is in says how to change that."""
+    try:
+        return ask(name)
+    except errors.Conflict as refusal:
+        found = _STATE.fullmatch(refusal.message)
+        if found is None:
+            raise
+        failure = errors.Conflict(f"cannot {found['verb'].replace('_', ' ')} {given}: it is {found['state']}")
+        for note in getattr(refusal, "__notes__", ()) or _REMEDIES.get(found["state"], ()):
+            failure.add_note(note.format(given))
+        raise failure from refusal
 
 
 def every(cloud: Cloud) -> Sequence[Document]:

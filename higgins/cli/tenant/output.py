@@ -33,8 +33,9 @@ def many(
     *,
     name: Callable[[Mapping[str, Any]], str] = lambda one: str(one["name"]),
     whole: bool = False,
+    first: Sequence[str] = (),
 ) -> None:
-    """A list; in a table each is a row."""
+    """A list; in a table each is a row, and the columns named `first` give way first."""
     match output_as:
         case "json":
             click.echo(document(list(found)))
@@ -44,7 +45,7 @@ def many(
             for one in found:
                 click.echo(plain.line(name(one)))
         case _:
-            table.show(titles, [row(one) for one in found], whole=whole)
+            table.show(titles, [row(one) for one in found], whole=whole, first=first)
 
 
 def one(output_as: str, found: Mapping[str, Any], *, name: str) -> None:

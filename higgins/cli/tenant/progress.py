@@ -14,6 +14,7 @@ _PATIENCE = 0.3
 """Seconds that something may take without a line about it."""
 _OFTEN = 0.1
 _BAR = 24
+_SINCE = " could not be fetched, since "
 
 
 class Line:
@@ -49,8 +50,9 @@ class Line:
         """Where a container that is being made stands, or an image that is fetched."""
         told = found.get("progress")
         if not told:
-            # Trouble that may pass is what somebody who waits wants to know.
-            self.tell(str(found.get("reason") or found.get("status_reason") or found.get("status_detail") or ""))
+            # Trouble that may pass is what somebody who waits wants to know; of which image is known.
+            trouble = str(found.get("reason") or found.get("status_reason") or "").rpartition(_SINCE)[2]
+            self.tell(f"trying again: {trouble}" if trouble else str(found.get("status_detail") or ""))
         elif told.get("size"):
             amount = f"{sizes.decimal(told['done'])} of {sizes.decimal(told['size'])}"
             self.tell(f"{amount}, {told['layers_done']} of {told['layers']} layers", told["done"] / told["size"])

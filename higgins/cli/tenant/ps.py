@@ -15,6 +15,9 @@ from higgins.cli.tenant import completion, moments, names, output, session, stat
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("id", "name", "image", "command", "created", "status")
+_FIRST = ("image", "command")
+_MOST = 32
+"""Columns for a command, and for a status: the reason of an Error can be a long story."""
 Holds = Callable[[Document], bool]
 
 
@@ -58,7 +61,7 @@ def ps(
             click.echo(one["uuid"] if no_trunc else names.short(one))
         return
     now = cloud.now
-    output.many(output_as, shown, TITLES, lambda one: _row(one, now, whole=no_trunc), whole=no_trunc)
+    output.many(output_as, shown, TITLES, lambda one: _row(one, now, whole=no_trunc), whole=no_trunc, first=_FIRST)
     if not shown and not of_any_state and not filters and output_as == "table" and sys.stdout.isatty():
         if next(iter(_found(cloud, all_projects=all_projects, page=1)), None):
             click.echo("None runs. `higgins ps -a` lists the others too.", err=True)
@@ -104,15 +107,27 @@ def _found(cloud: Cloud, *, all_projects: bool, page: int | None) -> Iterable[Do
 
 def _row(one: Document, now: float, *, whole: bool) -> Sequence[Cell]:
     created = moments.read(one["created_at"]) or now
-    command = shlex.join(one["command"] or one.get("entrypoint") or ())
+    command = " ".join(map(_quoted, one["command"] or one.get("entrypoint") or ()))
+    told = status.cell(one, now)
     return (
         one["uuid"] if whole else names.short(one),
         one["name"],
         one["image"],
-        command if whole else plain.fitted(command, 30),
+        command if whole else plain.fitted(command, _MOST),
         moments.ago(now - created),
-        status.cell(one, now),
+        told if whole else _fitted(told),
     )
+
+
+def _fitted(told: Cell) -> Cell:
+    if isinstance(told, str):
+        return plain.fitted(told, _MOST)
+    return told._replace(text=plain.fitted(told.text, _MOST))
+
+
+def _quoted(word: str) -> str:
+    """As somebody would have typed it: a shell's own way of quoting a quote is hard to read."""
+    return shlex.quote(word) if "'" not in word else f'"{word}"'
 
 
 def _conditions(filters: Sequence[str]) -> Sequence[Holds]:

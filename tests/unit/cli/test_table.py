@@ -19,6 +19,14 @@ def test_the_widest_column_gives_way_first():
     assert len(lines[1]) == 40
 
 
+def test_columns_that_are_to_give_way_first_do_so_though_others_are_wider():
+    row = ("busybox:latest", "Exited (137) 10 minutes ago")
+    assert (
+        table.lines(("image", "status"), [row], room=37, first=("image",))[1] == "busybox…  Exited (137) 10 minutes ago"
+    )
+    assert table.lines(("image", "status"), [row], room=30, first=("image",))[1] == "busybox…  Exited (137) 10 min…"
+
+
 def test_without_a_terminal_nothing_is_shortened():
     assert table.lines(("a",), [("x" * 500,)])[1] == "x" * 500
 

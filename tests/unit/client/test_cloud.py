@@ -1,13 +1,15 @@
 """What the client promises about requests: which are sent again, and what refusals become."""
 
 import dataclasses
+import os
+import signal
 
 import pytest
 
 from higgins import errors
 from higgins.client.cloud import Cloud, Opened, path
 from higgins.client.connection import Place, Trust
-from tests.unit.client.stub import Given, serving, session
+from tests.unit.client.stub import Asked, Given, serving, session
 
 REFUSED = {"errors": [{"code": "container.x", "title": "short", "detail": "A long story."}]}
 
@@ -54,6 +56,19 @@ def test_a_failure_of_the_server_tells_its_request_id():
 def test_a_question_whose_answer_was_lost_is_asked_again():
     with serving(Given(broken=True), Given(200, {"a": 1})) as server:
         assert server.cloud().get("/x") == {"a": 1}
+
+
+def test_whoever_is_interrupted_can_still_ask_for_something_else():
+    def interrupted(_: Asked) -> Given:
+        os.kill(os.getpid(), signal.SIGINT)
+        return Given(200, {})
+
+    with serving(interrupted, Given(204, b"")) as server:
+        cloud = server.cloud()
+        with pytest.raises(KeyboardInterrupt):
+            cloud.get("/containers/x", {"wait": "Running"})
+        cloud.delete("/containers/x")
+    assert [asked.method for asked in server.asked] == ["GET", "DELETE"]
 
 
 def test_what_makes_something_is_sent_again_under_the_same_key():

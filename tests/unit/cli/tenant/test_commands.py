@@ -155,6 +155,18 @@ def test_ids_are_short_unless_they_are_wanted_whole(server):
     assert "sleep '1 0'" in run("ps").output
 
 
+def test_a_command_is_shown_as_somebody_would_type_it(server, table):
+    table.found[0]["command"] = ["sh", "-c", "echo 'a b'"]
+    assert "sh -c \"echo 'a b'\"" in run("ps").output
+
+
+def test_a_long_reason_leaves_room_for_the_others(server, table):
+    table.found[1] |= {"status": "Error", "status_reason": "x" * 100}
+    assert "Error: xxxx" in run("ps", "-a").output
+    assert "x" * 50 not in run("ps", "-a").output
+    assert "x" * 100 in run("ps", "-a", "--no-trunc").output
+
+
 def test_what_is_shown_is_the_same_in_every_form(server, table):
     assert json.loads(run("ps", "-a", "-o", "json").output) == table.found
     assert yaml.safe_load(run("ps", "-a", "-o", "yaml").output) == table.found
@@ -192,6 +204,13 @@ def test_several_are_asked_and_one_that_fails_does_not_keep_the_others(server, t
     assert done.stdout.split() == ["web", "job"]
     assert done.stderr.count("nobody") == 1
     assert table.verbs == [("web", "stop"), ("job", "stop")]
+
+
+def test_a_refusal_for_a_state_says_it_of_the_name_that_was_given_and_how_to_change_it(server):
+    refusal = run("stop", "e41888")
+    assert refusal.exit_code == 1
+    assert "cannot stop e41888: it is Paused" in refusal.stderr
+    assert "higgins unpause e41888" in refusal.stderr
 
 
 def test_removing_by_force_takes_what_runs_too(server, table):
