@@ -341,13 +341,14 @@ class LiveContract:
     async def test_what_runs_in_it_is_listed(self, runtime: Capable, make: Make) -> None:
         made = await make("sleep", "60")
         await runtime.start(made.id)
-        for arguments in (None, "aux", "-ef"):
+        for arguments in (None, "aux", "-ef", "-eo pid,args"):
             told = await runtime.processes(made.id, arguments)
             assert "PID" in told.titles
             assert [row[-1] for row in told.rows] == ["sleep 60"]
             assert all(len(row) == len(told.titles) for row in told.rows)
-        with pytest.raises(errors.Invalid, match="--no-such"):
-            await runtime.processes(made.id, "--no-such")
+        for arguments in ("--no-such", "-eo rss=PID,args"):
+            with pytest.raises(errors.Invalid, match=arguments):
+                await runtime.processes(made.id, arguments)
 
     async def test_what_does_not_run_uses_nothing(self, runtime: Capable, make: Make) -> None:
         made = await make("sleep", "60")

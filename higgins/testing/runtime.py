@@ -378,7 +378,7 @@ class FakeRuntime(Mischief):
     async def processes(self, container_id: ContainerId, arguments: str | None) -> Processes:
         async with self.call("processes", container_id):
             self._running(container_id, "list its processes")
-            if arguments is not None and not set(arguments) <= set("-eflauxww "):
+            if arguments is not None and not set(arguments) <= set("-eflauxwwo pid,args"):
                 raise errors.Invalid(f"ps does not take {arguments!r} for a container.")
             command = " ".join(self._kept[container_id].seen.command)
             return Processes(titles=("PID", "CMD"), rows=(("1", command),))

@@ -11,12 +11,18 @@ from higgins.drivers.runtimes.docker import DockerRuntime, terms
 from higgins.model.capsule import Condition, Container, Health, Healthcheck, Resources
 from higgins.model.ids import CapsuleId, ContainerId, ExecId
 from higgins.model.live import Piece
-from higgins.protocols.runtime import Origin
+from higgins.protocols.runtime import Origin, Talk
 from tests.unit.drivers.stub_engine import StubEngine
 from tests.unit.drivers.test_docker import NAME, WEB, inspected
 from tests.unit.drivers.test_engine import frame
 
 EXEC = ExecId("e" * 64)
+
+
+def inhabited(tmp_path: Path, end: asyncio.Event | None = None) -> StubEngine:
+    """An engine that makes commands in a container, which comes to that end."""
+    stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
+    return stub.promise("POST", f"containers/{NAME}/wait", {"StatusCode": 137}, when=end or asyncio.Event())
 
 
 def stats(**fields: object) -> dict[str, object]:
@@ -101,7 +107,7 @@ async def test_why_files_cannot_be_put_is_sorted_by_remedy(
 
 async def test_a_newer_engine_that_refuses_a_missing_command_talks_no_other_than_an_older(tmp_path: Path) -> None:
     message = 'OCI runtime exec failed: exec failed: exec: "nope": executable file not found in $PATH'
-    stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
+    stub = inhabited(tmp_path)
     stub.refuse("POST", "exec/e/start", 400, message)
     async with stub.running(), DockerRuntime(url=stub.url) as runtime:
         async with runtime.enter(WEB, EXEC, ["nope"], terminal=True, stdin=True) as talk:
@@ -112,7 +118,7 @@ async def test_a_newer_engine_that_refuses_a_missing_command_talks_no_other_than
 
 
 async def test_an_engine_behind_a_proxy_that_keeps_the_connection_is_unavailable(tmp_path: Path) -> None:
-    stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
+    stub = inhabited(tmp_path)
     stub.answer("POST", "exec/e/start", {})
     async with stub.running(), DockerRuntime(url=stub.url) as runtime:
         with pytest.raises(errors.Unavailable, match="proxy"):
@@ -121,7 +127,7 @@ async def test_an_engine_behind_a_proxy_that_keeps_the_connection_is_unavailable
 
 
 async def test_a_command_that_closes_its_output_and_runs_on_has_no_exit_code(tmp_path: Path) -> None:
-    stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
+    stub = inhabited(tmp_path)
     stub.hand_over("POST", "exec/e/start", [frame(1, b"out") + frame(2, b"err")[:9], b"rr"])
     stub.answer("GET", "exec/e/json", {"Running": True, "ExitCode": None})
     async with stub.running(), DockerRuntime(url=stub.url) as runtime:
@@ -130,9 +136,41 @@ async def test_a_command_that_closes_its_output_and_runs_on_has_no_exit_code(tmp
             assert await talk.exit_code() is None
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("size", [65536, 1])
+async def test_a_talk_ends_with_its_container_though_its_connection_does_not(
+    tmp_path: Path, size: int, *, terminal: bool
+) -> None:
+    end = asyncio.Event()
+    stub = inhabited(tmp_path, end).hand_over("POST", "exec/e/start", [], keeps=True)
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(10):
+        async with (
+            runtime.enter(WEB, EXEC, ["sh"], terminal=terminal, stdin=True) as talk,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(give_much(talk, size))
+            asyncio.get_running_loop().call_later(0.1, end.set)
+            assert [piece async for piece in talk] == []
+
+
+async def test_a_talk_ends_with_its_command_though_nobody_took_its_input(tmp_path: Path) -> None:
+    stub = inhabited(tmp_path).hand_over("POST", "exec/e/start", [frame(1, b"out")], keeps=True)
+    stub.answer("GET", "exec/e/json", {"Running": False, "ExitCode": 3})
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(10):
+        async with runtime.enter(WEB, EXEC, ["true"], terminal=False, stdin=True) as talk, asyncio.TaskGroup() as group:
+            group.create_task(give_much(talk, 65536))
+            assert [piece async for piece in talk] == [Piece(b"out")]
+            assert await talk.exit_code() == 3
+
+
+async def give_much(talk: Talk, size: int) -> None:
+    for _ in range(100):
+        await talk.write(b"x" * size)
+
+
 async def test_an_engine_that_dies_during_a_talk_is_unavailable_when_asked_for_the_end(tmp_path: Path) -> None:
     async with DockerRuntime(url=f"unix://{tmp_path}/s") as runtime:
-        stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
+        stub = inhabited(tmp_path)
         stub.hand_over("POST", "exec/e/start", [b"out"])
         async with stub.running():
             entering = runtime.enter(WEB, EXEC, ["sh"], terminal=True, stdin=True)
@@ -170,7 +208,7 @@ async def test_a_limit_below_what_is_in_use_is_refused_where_the_kernel_would_ki
 
 
 async def test_a_resize_waits_a_moment_for_the_command(tmp_path: Path) -> None:
-    stub = StubEngine(tmp_path / "s").answer("POST", f"containers/{NAME}/exec", {"Id": "e"}, status=201)
+    stub = inhabited(tmp_path)
     stub.hand_over("POST", "exec/e/start", [b"out"]).answer("POST", "exec/e/resize", {})
     stub.answer("GET", "exec/e/json", {"Running": False, "ExitCode": 0})
     async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.TaskGroup() as group:
@@ -187,3 +225,37 @@ async def test_a_container_that_another_is_called_like_is_no_concern(tmp_path: P
         with pytest.raises(errors.Conflict):
             async with runtime.attach(ContainerId("none"), stdin=True, logs=False):
                 pass
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("-eorss=PID -oargs", "axorss=PID,args", "-eo rss=PID", "-o args,rss,pid", "-o args -o pid", "-eopid -O args"),
+        *(
+            "-eo PID%a",
+            "-eZ",
+            "axZ",
+            "-eM",
+            "--format args,pid",
+            "-eo pid,rss=PID",
+            "-o pid -o",
+            "-eo pid\nargs",
+            "$(id)",
+        ),
+    ],
+)
+async def test_ps_is_given_nothing_that_shows_what_is_not_the_containers(tmp_path: Path, arguments: str) -> None:
+    stub = StubEngine(tmp_path / "s").answer("GET", f"containers/{NAME}/top", {"Titles": ["PID"], "Processes": []})
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime:
+        with pytest.raises(errors.Invalid, match="pid being the first"):
+            await runtime.processes(WEB, arguments)
+    assert not stub.asked
+
+
+@pytest.mark.parametrize(
+    "arguments", ["aux", "-ef", "auxf ", "-eLf", "-o pid,ppid,args", "axopid,user:20,args", "-e -opid"]
+)
+async def test_ps_is_given_what_shows_only_the_containers_processes(tmp_path: Path, arguments: str) -> None:
+    stub = StubEngine(tmp_path / "s").answer("GET", f"containers/{NAME}/top", {"Titles": ["PID"], "Processes": []})
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime:
+        assert (await runtime.processes(WEB, arguments)).rows == ()

@@ -1,5 +1,6 @@
 """What containers on a Docker Engine do and use."""
 
+import re
 from datetime import datetime
 
 import aiodocker
@@ -14,6 +15,10 @@ from higgins.model.live import Processes, Usage
 
 _SECOND = 1e9
 """In nanoseconds."""
+_ARGUMENTS = re.compile(r" *((-?[A-LNP-Ya-np-z]+|-?[A-LNP-Ya-np-z]*o *pid(,[a-z_]+(:[0-9]+)?)*)( +|$))*")
+"""The engine runs `ps` on the host, and shows those rows that have a number of the container's processes where the column PID should be. So nobody may
+give another column that title (`-o rss=PID`), or put something in front of it that may be several words (`args`, or the security label of Z and M):
+then processes of the host and of others would be shown."""
 _INACTIVE = ("total_inactive_file", "inactive_file")
 """What the kernel keeps of files and can drop, in control groups of the first and of the second version."""
 
@@ -26,6 +31,10 @@ class DockerMeasures:
 
     async def processes(self, container_id: ContainerId, arguments: str | None) -> Processes:
         """As `Measures` promises."""
+        if arguments is not None and not _ARGUMENTS.fullmatch(arguments):
+            raise errors.Invalid(
+                f"ps does not take {arguments!r} for a container: only options of letters, and columns of one's own as -o pid,..., pid being the first."
+            )
         parameters: Parameters = {} if arguments is None else {"ps_args": arguments}
         try:
             table = await self._engine.read(f"containers/{name(container_id)}/top", _Table, parameters)
