@@ -1,6 +1,7 @@
 """Serves an application on a TCP address and a Unix socket, and stops without cutting off what is under way."""
 
 import errno
+import logging
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -9,8 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from higgins import errors
+
+_LONGEST_LINE = 64 * 1024
+"""Bytes of a request's first line. A path inside a container has up to 4,096 characters of any script, of which each takes up to twelve in a query."""
+
+
+class _Foreseen(logging.Filter):
+    """Keeps out what is no HTTP: whoever sent it is told, and an operator could do nothing about it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_http = logging.getLogger(f"{__name__}.http")
+_http.addFilter(_Foreseen())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +58,14 @@ async def serving(
     The Unix socket is for its owner and group. Raises Unavailable if an address is in use, Invalid if it can never be listened on.
     """
     # No access log: it would say nothing of successful reads anyway, and must not know of tokens.
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=_http,
+        max_line_size=_LONGEST_LINE,
+        handle_signals=False,
+        shutdown_timeout=grace,
+    )
     await runner.setup()
     try:
         try:

@@ -89,3 +89,27 @@ async def test_a_request_under_way_is_answered_before_the_end():
             answer = group.create_task(read(listening.url))
             await asyncio.sleep(0.1)
     assert answer.result() == "hello"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /" + b"%C2%8D" * 20000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"x" * 20000 + b"\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nContent-Length: some\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_or_too_long_is_refused_and_nothing_for_the_log(said, caplog):
+    async with serving(app(), host="127.0.0.1", port=0) as listening:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
+        writer.write(said)
+        assert (await reader.readline()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+        assert await read(listening.url) == "hello"
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_the_longest_path_inside_a_container_fits_into_a_query():
+    async with serving(app(), host="127.0.0.1", port=0) as listening:
+        assert await read(f"{listening.url}/?path={'𝔭' * 4096}") == "hello"
