@@ -25,14 +25,20 @@ Cell = str | Coloured
 
 
 def show(
-    titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, whole: bool = False, first: Sequence[str] = ()
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    whole: bool = False,
+    first: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
     """Print the rows under their titles, aligned; nothing but the titles if there are none.
 
     On a terminal the widest columns give way until a line fits, unless it is to be `whole`; those that are named `first` before the others.
+    Where there is not even room for narrow columns, those that can be `spare`d are left out, one after the other.
     """
     room = None if whole else terminal_width()
-    for line in lines(titles, rows, room=room, colours=has_colours(), first=first):
+    for line in lines(titles, rows, room=room, colours=has_colours(), first=first, spare=spare):
         click.echo(line, color=True)
 
 
@@ -43,14 +49,18 @@ def lines(
     room: int | None = None,
     colours: bool = False,
     first: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> list[str]:
-    """The table; no line is wider than `room`, unless there is not even room for narrow columns."""
+    """The table; no line is wider than `room`, unless there is not even room for narrow columns and none that can be left out."""
     cells: list[list[Cell]] = [[title.upper() for title in titles], *([_plain(cell) for cell in row] for row in rows)]
     widths = [max(plain.width(_text(line[column])) for line in cells) for column in range(len(titles))]
     if room is not None:
-        space = room - len(_GAP) * (len(titles) - 1)
-        widths = _narrowed(widths, space, [place for place, title in enumerate(titles) if title in first])
-        widths = _narrowed(widths, space, range(len(titles)))
+        kept = _kept(titles, widths, room, spare)
+        cells = [[line[column] for column in kept] for line in cells]
+        space = room - len(_GAP) * (len(kept) - 1)
+        leading = [place for place, column in enumerate(kept) if titles[column] in first]
+        widths = _narrowed([widths[column] for column in kept], space, leading)
+        widths = _narrowed(widths, space, range(len(kept)))
     return [_line(line, widths, colours=colours) for line in cells]
 
 
@@ -73,6 +83,15 @@ def terminal_height() -> int | None:
 def has_colours() -> bool:
     """Whether what is written is looked at by a person who wants colours."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout.isatty()
+
+
+def _kept(titles: Sequence[str], widths: Sequence[int], room: int, spare: Sequence[str]) -> Sequence[int]:
+    """The columns that are shown: without so many of the spare ones that the others fit, at their narrowest."""
+    needed = {column: min(width, NARROWEST) + len(_GAP) for column, width in enumerate(widths)}
+    for title in spare:
+        if sum(needed.values()) - len(_GAP) > room:
+            del needed[titles.index(title)]
+    return list(needed)
 
 
 def _narrowed(widths: Sequence[int], room: int, columns: Sequence[int]) -> list[int]:

@@ -41,6 +41,8 @@ def images(*, quiet: bool, no_trunc: bool, output_as: str) -> None:
         )
 
     output.many(output_as, found, TITLES, row, name=reference, whole=no_trunc)
+    if not found and output_as == "table" and sys.stdout.isatty():
+        click.echo("None was pulled or made here. `higgins run` fetches what it needs by itself.", err=True)
 
 
 @click.command()

@@ -34,8 +34,9 @@ def many(
     name: Callable[[Mapping[str, Any]], str] = lambda one: str(one["name"]),
     whole: bool = False,
     first: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
-    """A list; in a table each is a row, and the columns named `first` give way first."""
+    """A list; in a table each is a row, the columns named `first` give way first, and the `spare` ones are left out where room is scarce."""
     match output_as:
         case "json":
             click.echo(document(list(found)))
@@ -45,7 +46,7 @@ def many(
             for one in found:
                 click.echo(plain.line(name(one)))
         case _:
-            table.show(titles, [row(one) for one in found], whole=whole, first=first)
+            table.show(titles, [row(one) for one in found], whole=whole, first=first, spare=spare)
 
 
 def one(output_as: str, found: Mapping[str, Any], *, name: str) -> None:

@@ -16,6 +16,7 @@ from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("id", "name", "image", "command", "created", "status")
 _FIRST = ("image", "command")
+_SPARE = ("created", "command", "image", "id")
 _MOST = 32
 """Columns for a command, and for a status: the reason of an Error can be a long story."""
 Holds = Callable[[Document], bool]
@@ -61,7 +62,9 @@ def ps(
             click.echo(one["uuid"] if no_trunc else names.short(one))
         return
     now = cloud.now
-    output.many(output_as, shown, TITLES, lambda one: _row(one, now, whole=no_trunc), whole=no_trunc, first=_FIRST)
+    output.many(
+        output_as, shown, TITLES, lambda one: _row(one, now, whole=no_trunc), whole=no_trunc, first=_FIRST, spare=_SPARE
+    )
     if not shown and not of_any_state and not filters and output_as == "table" and sys.stdout.isatty():
         if next(iter(_found(cloud, all_projects=all_projects, page=1)), None):
             click.echo("None runs. `higgins ps -a` lists the others too.", err=True)

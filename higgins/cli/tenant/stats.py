@@ -14,6 +14,7 @@ from higgins.cli.tenant import completion, names, output, session, sizes
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("id", "name", "cpu", "memory", "limit", "mem", "net in", "net out", "read", "written", "pids")
+_SPARE = ("limit", "id", "pids", "written", "read", "mem", "net out", "net in")
 _EVERY = 1.0
 _AT_ONCE = 8
 Reading = Document | errors.Failure
@@ -98,7 +99,7 @@ def _live(cloud: Cloud, containers: Sequence[str], *, everything: bool, whole: b
         began = time.monotonic()
         found = _looked(cloud, _chosen(cloud, containers, everything=everything))
         room = None if whole else table.terminal_width()
-        lines = table.lines(TITLES, [_row(one, told) for one, told in found], room=room)
+        lines = table.lines(TITLES, [_row(one, told) for one, told in found], room=room, spare=_SPARE)
         if in_place:
             shown = "".join(f"{line}\x1b[K\n" for line in lines[: _height() - 1])
             sys.stdout.write(("\x1b[2J" if fresh else "") + f"\x1b[H{shown}\x1b[J")
@@ -117,7 +118,7 @@ def _height() -> int:
 
 
 def _print(found: Sequence[tuple[Document, Reading]], *, whole: bool) -> None:
-    table.show(TITLES, [_row(one, told) for one, told in found], whole=whole)
+    table.show(TITLES, [_row(one, told) for one, told in found], whole=whole, spare=_SPARE)
 
 
 def _complain(containers: Sequence[str], found: Sequence[tuple[Document, Reading]]) -> None:

@@ -27,6 +27,12 @@ def test_columns_that_are_to_give_way_first_do_so_though_others_are_wider():
     assert table.lines(("image", "status"), [row], room=30, first=("image",))[1] == "busybox…  Exited (137) 10 min…"
 
 
+def test_where_there_is_no_room_for_all_columns_those_that_can_be_spared_go_in_turn():
+    row, titles = ("1.879MiB", "23.54GiB", "1.016kB"), ("memory", "limit", "net")
+    for room, shown in ((27, "MEMORY    LIMIT     NET"), (26, "MEMORY    NET"), (16, "NET"), (7, "NET")):
+        assert table.lines(titles, [row], room=room, spare=("limit", "memory"))[0] == shown
+
+
 def test_without_a_terminal_nothing_is_shortened():
     assert table.lines(("a",), [("x" * 500,)])[1] == "x" * 500
 
