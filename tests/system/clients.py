@@ -16,6 +16,7 @@ import pytest
 import zunclient.shell
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
+from openstackclient.common import clientmanager
 from zunclient import client
 
 from tests.system.servers import Login
@@ -64,6 +65,8 @@ class Person:
         """The same with `openstack appcontainer`."""
 
         def act() -> None:
+            # It keeps the client of whoever was the first of this process.
+            clientmanager.get_plugin_modules("openstack.cli.extension")
             status = openstackclient.shell.OpenStackShell().run(["appcontainer", *words])
             assert not status, f"it ended with {status}"
 

@@ -3,7 +3,7 @@
 import io
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -135,10 +135,19 @@ def test_output_of_every_kind_reaches_the_client_whole(shell: str, member: Login
     assert keyboard.screen.count("\u00e4\u20ac\U0001f600\u00f6\r\n".encode()) >= 20000
 
 
-def test_a_command_that_does_not_exist_ends_the_session(shell: str, member: Login) -> None:
-    with sit_down(member, "zun", "exec", "-i", shell, "no-such-command") as keyboard:
+@pytest.mark.parametrize("how", [("zun",), ("openstack", "appcontainer")])
+def test_a_command_that_does_not_exist_ends_the_session_and_says_so(
+    how: Sequence[str], shell: str, member: Login
+) -> None:
+    with sit_down(member, *how, "exec", "--interactive", shell, "no-such-command") as keyboard:
+        keyboard.reads("no-such-command.*not found")
         assert keyboard.ends() == 0
-    assert b"Traceback" not in keyboard.screen
+
+
+def test_what_is_over_before_the_client_asks_for_a_size_is_shown(shell: str, member: Login) -> None:
+    with sit_down(member, "zun", "exec", "-i", shell, "echo", "soon over") as keyboard:
+        keyboard.reads("soon over\r\n")
+        assert keyboard.ends() == 0
 
 
 def test_attach_is_refused_where_nobody_listens(person: Person, zun: client.Client) -> None:

@@ -121,6 +121,9 @@ class _Front:
             response = envelope.of_trouble(trouble)
         if version is not None and not response.prepared:
             response.headers.update(microversion.headers(version))
+            if version < microversion.OURS:
+                # Zun's clients stumble over it, and what was refused, and why, is never read.
+                response.headers.popall("Retry-After", None)
         return response
 
     async def _caller(self, request: web.Request) -> Caller:

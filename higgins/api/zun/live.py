@@ -1,7 +1,8 @@
 """What is asked of a container's host and answered at once: signals, logs, commands, terminals, figures, files, images made of it."""
 
 import base64
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -222,9 +223,10 @@ async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
 async def execute_resize(door: Door, ask: Ask[ResizeExec]) -> Answer:
     """Change the size of the terminal of a command."""
     asked = ask.params
-    await door.services.live.execute_resize(
-        ask.caller, ask.path[0], asked.exec_id, width=int(asked.w), height=int(asked.h)
-    )
+    with _over_by_now():
+        await door.services.live.execute_resize(
+            ask.caller, ask.path[0], asked.exec_id, width=int(asked.w), height=int(asked.h)
+        )
     return NULL
 
 
@@ -242,7 +244,8 @@ async def attach(door: Door, ask: Ask[AttachTerminal]) -> Answer:
 
 async def resize(door: Door, ask: Ask[ResizeTerminal]) -> Answer:
     """Change the size of a container's terminal."""
-    await door.services.live.resize(ask.caller, ask.path[0], width=int(ask.params.w), height=int(ask.params.h))
+    with _over_by_now():
+        await door.services.live.resize(ask.caller, ask.path[0], width=int(ask.params.w), height=int(ask.params.h))
     return NULL
 
 
@@ -298,6 +301,15 @@ def _url(door: Door, ask: Ask[Any], ticket: Ticket) -> str:
     if ticket.exec_id is not None:
         asked["exec_id"] = ticket.exec_id
     return f"{base}/v1/console?{urlencode(asked)}"
+
+
+@contextmanager
+def _over_by_now() -> Iterator[None]:
+    """Zun's clients give a terminal its size as soon as they are connected, and give up before they have shown anything on every refusal but this."""
+    try:
+        yield
+    except errors.Conflict as error:
+        raise errors.Invalid(error.message) from error
 
 
 def _table(found: Processes) -> ProcessTable:

@@ -246,8 +246,15 @@ async def test_what_is_not_found_is_said_in_the_clients_shape(client):
 
 
 async def test_what_may_work_later_says_when(client):
-    answer = await client("POST", "/v1/containers/busy/start")
+    answer = await client("POST", "/v1/containers/busy/start", OpenStack_API_Version="container 1.41")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "8")
+    assert (await refusal(answer))["detail"] == "its host is silent"
+
+
+async def test_clients_of_older_versions_which_stumble_over_it_are_not_told_when(client):
+    answer = await client("POST", "/v1/containers/busy/start", OpenStack_API_Version="container 1.40")
+    assert answer.status == 503
+    assert "Retry-After" not in answer.headers
     assert (await refusal(answer))["detail"] == "its host is silent"
 
 
