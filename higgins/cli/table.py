@@ -96,13 +96,12 @@ def _kept(titles: Sequence[str], widths: Sequence[int], room: int, spare: Sequen
 
 def _narrowed(widths: Sequence[int], room: int, columns: Sequence[int]) -> list[int]:
     """Of these columns the widest give way first, so that what is short stays whole."""
-    left = list(widths)
-    while columns and (excess := sum(left) - room) > 0:
+    left = [min(width, max(room, NARROWEST)) if column in columns else width for column, width in enumerate(widths)]
+    while columns and sum(left) > room:
         widest = max(columns, key=left.__getitem__)
         if left[widest] <= NARROWEST:
             return left
-        second = max((left[column] for column in columns if left[column] < left[widest]), default=NARROWEST)
-        left[widest] -= min(excess, max(1, left[widest] - max(second, NARROWEST)))
+        left[widest] -= 1
     return left
 
 

@@ -19,6 +19,10 @@ def test_the_widest_column_gives_way_first():
     assert len(lines[1]) == 40
 
 
+def test_columns_of_the_same_width_give_way_together():
+    assert table.lines(("a", "b"), [("x" * 20, "y" * 20)], room=26)[1] == "x" * 11 + "…  " + "y" * 11 + "…"
+
+
 def test_columns_that_are_to_give_way_first_do_so_though_others_are_wider():
     row = ("busybox:latest", "Exited (137) 10 minutes ago")
     assert (
