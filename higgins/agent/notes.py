@@ -27,6 +27,17 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """An image that is being made here, or was when whoever saw to it died: the engine goes on with it for as long as it takes."""
+
+    project_id: ProjectId
+    """Who alone may have it."""
+    before: str | None
+    """The digest that the name had."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """The file."""
 
@@ -35,6 +46,8 @@ class Kept:
     pending: Mapping[str, str | None] = field(default_factory=dict)
     """The references that are being fetched with credentials, and the digest that each had before. One that is left here by a fetch that broke
     off may have arrived all the same."""
+    making: Mapping[str, Making] = field(default_factory=dict)
+    """By reference."""
 
 
 class Notes:
@@ -48,6 +61,7 @@ class Notes:
         kept = _read(path) if path is not None else Kept()
         self.notes = dict(kept.notes)
         self.pending = dict(kept.pending)
+        self.making = dict(kept.making)
 
     def put(self, key: str, note: Note) -> None:
         """In memory until the next `save`."""
@@ -68,6 +82,17 @@ class Notes:
         """How that fetch ended is known."""
         if key in self.pending:
             del self.pending[key]
+            self._changed = True
+
+    def make(self, key: str, making: Making) -> None:
+        """One is about to be made, or has yet to arrive."""
+        self.making[key] = making
+        self._changed = True
+
+    def made(self, key: str) -> None:
+        """It has arrived, or never will."""
+        if key in self.making:
+            del self.making[key]
             self._changed = True
 
     def of(self, digest: str) -> Sequence[Note]:
@@ -96,7 +121,8 @@ class Notes:
             if self._path is None or not self._changed:
                 return
             self._changed = False
-            document = documents.encode(Kept(notes=dict(self.notes), pending=dict(self.pending)))
+            kept = Kept(notes=dict(self.notes), pending=dict(self.pending), making=dict(self.making))
+            document = documents.encode(kept)
             try:
                 await asyncio.to_thread(_write, self._path, document)
             except OSError as error:

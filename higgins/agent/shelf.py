@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from higgins import errors
-from higgins.agent.notes import Note, Notes
+from higgins.agent.notes import Making, Note, Notes
 from higgins.aio.bell import Bell
 from higgins.aio.beside import Start, beside
 from higgins.aio.patrol import patrol
@@ -21,6 +21,9 @@ from higgins.model.registry import Login
 from higgins.protocols.image import ImageSource, Tell
 
 log = logging.getLogger(__name__)
+
+_AT_LAST = 24 * 3600.0
+"""Seconds after which an image that was being made when nobody saw to it any more will not come."""
 
 Wanted = Callable[[], Iterable[str]]
 """The images that present work needs, by the references that `order` gives."""
@@ -183,23 +186,63 @@ class Shelf:
     async def make(
         self, reference: str, project_id: ProjectId, commit: Callable[[], Awaitable[ImageFacts]]
     ) -> ImageFacts:
-        """An image made here, for this project alone. Raises Conflict if the name means something else on this host already."""
+        """An image made here, for this project alone. Goes on if whoever waits for it leaves, for the engine does as well.
+
+        Raises Conflict if the name means something else on this host already, or is just being made.
+        """
         key = Reference.parse(reference).canonical
         await self._settle()
         before = await self._images.resolve(reference)
-        if key in self._notes.pending or (before is not None and not self._is_own(key, project_id)):
+        if key in self._making:
+            raise errors.Conflict(f"An image {reference} is just being made on the container's host: try again later.")
+        if not self._is_free(key, project_id, before):
             raise errors.Conflict(
                 f"There is an image {reference} on the container's host already: choose another name or tag."
             )
+        if self._start is None:
+            raise errors.Unavailable("The host is about to stop.")
         self._making.add(key)
+        made: asyncio.Future[ImageFacts] = asyncio.get_running_loop().create_future()
+        self._start(
+            self._see_made(
+                key, Making(project_id=project_id, before=_digest(before), since=self._clock()), commit, made
+            )
+        )
+        return await asyncio.shield(made)
+
+    async def _see_made(
+        self, key: str, making: Making, commit: Callable[[], Awaitable[ImageFacts]], made: "asyncio.Future[ImageFacts]"
+    ) -> None:
         try:
-            self._begin(key, before)
-            await self._notes.save()
-            facts = await commit()
-            self._land(key, facts, removable=False, guarded=True, projects=[project_id])
-            await self._notes.save()
+            made.set_result(await self._make(key, making, commit))
+        except asyncio.CancelledError:
+            made.set_exception(errors.Unavailable("The host stops; whether it makes the image is unknown."))
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever waits for it is told, and the host goes on
+            made.set_exception(error)
         finally:
             self._making.discard(key)
+
+    async def _make(self, key: str, making: Making, commit: Callable[[], Awaitable[ImageFacts]]) -> ImageFacts:
+        former = self._notes.making.get(key)
+        self._turn += 1
+        self._notes.make(key, making)
+        await self._notes.save()
+        try:
+            facts = await commit()
+        except errors.Failure as failure:
+            # An engine that has said no makes nothing; one that was cut off may.
+            if former is None and not isinstance(failure, errors.Unavailable):
+                self._notes.made(key)
+                await self._notes.save()
+            raise
+        self._land(key, facts, removable=False, guarded=True, projects=[making.project_id])
+        if former is None:
+            self._notes.made(key)
+        else:
+            # What was broken off before may still come, and take this one's name.
+            self._notes.make(key, replace(former, before=facts.digest))
+        await self._notes.save()
         return facts
 
     async def remove(self, reference: str) -> None:
@@ -250,9 +293,12 @@ class Shelf:
         self._notes.drop(key)
         return True
 
-    def _is_own(self, key: str, project_id: ProjectId) -> bool:
-        note = self._notes.notes.get(key)
-        return note is not None and note.guarded and note.projects == (project_id,)
+    def _is_free(self, key: str, project_id: ProjectId, there: ImageFacts | None) -> bool:
+        """Whether the project may give that name to something that it makes here."""
+        making, note = self._notes.making.get(key), self._notes.notes.get(key)
+        if key in self._notes.pending or (making is not None and making.project_id != project_id):
+            return False
+        return there is None or (note is not None and note.guarded and note.projects == (project_id,))
 
     async def _here(self, order: Order) -> ImageFacts | None:
         """The image, if it is here and the project may have it."""
@@ -268,8 +314,11 @@ class Shelf:
         parsed = Reference.parse(order.image)
         if self._notes.of(facts.digest) or facts.digest in self._notes.pending.values():
             return False
+        if any(facts.digest == making.before for making in self._notes.making.values()):
+            return False
         # A fetch gives the image its tag, and makes it known by its digest.
-        names = [reference for reference in self._notes.pending if _repository(reference) == parsed.repository]
+        coming = (*self._notes.pending, *self._notes.making)
+        names = [reference for reference in coming if _repository(reference) == parsed.repository]
         return parsed.canonical in names or (parsed.digest is not None and bool(names))
 
     def _joined(self, order: Order) -> "_Flight":
@@ -349,13 +398,20 @@ class Shelf:
         await self._notes.save()
 
     async def _settle(self) -> None:
-        """Find out how those fetches with credentials ended that nobody saw ending."""
-        present = self._making | {flight.reference for flight in self._flights.values()}
+        """Find out how those fetches with credentials, and those images made here, ended that nobody saw ending."""
+        present = {flight.reference for flight in self._flights.values()}
         for reference, before in [each for each in self._notes.pending.items() if each[0] not in present]:
             facts = await self._images.resolve(reference)
             if facts is not None and facts.digest != before:
                 self._land(reference, facts, removable=before is None, guarded=True, projects=())
             self._notes.arrived(reference)
+        for reference, making in [each for each in self._notes.making.items() if each[0] not in self._making]:
+            facts = await self._images.resolve(reference)
+            if facts is not None and facts.digest != making.before:
+                self._land(reference, facts, removable=False, guarded=True, projects=[making.project_id])
+                self._notes.made(reference)
+            elif self._clock() - making.since > _AT_LAST:
+                self._notes.made(reference)
         await self._notes.save()
 
 
@@ -389,6 +445,10 @@ def _fitting(parsed: Reference, login: Login | None) -> Login | None:
         return None
     theirs = Reference.parse(f"{login.domain}/x")
     return login if theirs.registry is not None and theirs.domain == parsed.domain else None
+
+
+def _digest(facts: ImageFacts | None) -> str | None:
+    return facts.digest if facts is not None else None
 
 
 def _repository(reference: str) -> str:

@@ -326,10 +326,12 @@ async def test_an_archive_goes_in():
 
 
 async def test_a_container_is_held_as_long_as_an_image_is_made_of_it():
-    runtime, holds = Able(), Holds()
+    runtime, images, holds = Able(), FakeImages(), Holds()
+    shelf = Shelf(images)
+    answer = LiveAnswers(runtime, images, shelf, holds)  # type: ignore[arg-type]
     request = Commit(container_id=C, project_id=P, repository="mine", tag="v1")
-    async with asyncio.TaskGroup() as group:
-        call = group.create_task(answers(runtime, holds=holds)(request, Heard()))
+    async with shelf.open(), asyncio.TaskGroup() as group:
+        call = group.create_task(answer(request, Heard()))
         while C not in holds:
             await asyncio.sleep(0)
         runtime.committing.set()

@@ -277,6 +277,69 @@ async def test_what_is_made_here_is_its_projects_alone() -> None:
             await there.make("ann/own:1", BOB, commit)
 
 
+async def test_the_making_of_an_image_goes_on_when_its_caller_leaves() -> None:
+    source = images()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def commit() -> ImageFacts:
+        begun.set()
+        await go_on.wait()
+        return source.add("ann/own:1")
+
+    async with shelf(source) as there:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await there.make("ann/own:1", ANN, commit)
+        assert begun.is_set()
+        with pytest.raises(errors.Conflict, match="just being made"):
+            await there.make("ann/own:1", ANN, commit)
+        go_on.set()
+        await asyncio.sleep(0.01)
+        await there.ready(of("ann/own:1", ANN, policy=PullPolicy.NEVER))
+        with pytest.raises(errors.NotFound):
+            await there.ready(of("ann/own:1", BOB))
+
+
+async def test_an_image_that_comes_after_whoever_made_it_has_died_is_its_projects_alone(tmp_path: Path) -> None:
+    source = images()
+    notes = tmp_path / "images.json"
+
+    async def commit_and_die() -> ImageFacts:
+        raise errors.Unavailable("the connection broke")
+
+    async def commit() -> ImageFacts:
+        return source.add("ann/own:1")
+
+    async with shelf(source, notes) as there:
+        with pytest.raises(errors.Unavailable):
+            await there.make("ann/own:1", ANN, commit_and_die)
+    async with shelf(source, notes) as there:
+        # Others have images made meanwhile, and nothing has come yet.
+        await there.ready(of())
+        with pytest.raises(errors.Conflict):
+            await there.make("ann/own:1", BOB, commit)
+        source.add("ann/own:1")
+        with pytest.raises(errors.NotFound):
+            await there.ready(of("ann/own:1", BOB))
+        await there.ready(of("ann/own:1", ANN, policy=PullPolicy.NEVER))
+        await there.make("ann/own:1", ANN, commit)
+
+
+async def test_what_the_engine_refuses_to_make_leaves_its_name_free() -> None:
+    source = images()
+
+    async def refused() -> ImageFacts:
+        raise errors.Conflict("No image can be made of it.")
+
+    async def commit() -> ImageFacts:
+        return source.add("ann/own:1")
+
+    async with shelf(source) as there:
+        with pytest.raises(errors.Conflict, match="No image can be made"):
+            await there.make("ann/own:1", ANN, refused)
+        await there.make("ann/own:1", BOB, commit)
+
+
 async def test_nobody_makes_an_image_under_a_name_that_others_use() -> None:
     source = images()
 
