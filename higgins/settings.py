@@ -101,7 +101,7 @@ class Link:
     )
     calls_per_project: int = option(
         100,
-        "The most terminals, followed logs, commands and archives that a project may have open at the same time, at each control plane.",
+        "The most terminals, followed logs and events, commands and archives that a project may have open at the same time, at each control plane.",
         minimum=1,
     )
     calls_per_host: int = option(

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from higgins.model.event import Filter, Stretch
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId
 from higgins.service.hints import Hints
 from higgins.service.policy import Policy
+from higgins.service.turnstile import Turnstile
 from higgins.store import events
 from higgins.store.database import Connection, Database
 
@@ -23,11 +25,20 @@ class Events:
     Numbers are places in the story of all projects: whoever has seen everything up to one asks for what follows it.
     """
 
-    def __init__(self, database: Database, policy: Policy, hints: Hints, *, patrol: float = 5.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        hints: Hints,
+        *,
+        turnstile: Turnstile | None = None,
+        patrol: float = 5.0,
+    ) -> None:
         """`patrol` is how many seconds pass between two looks when nobody hints."""
         self._database = database
         self._policy = policy
         self._hints = hints
+        self._turnstile = turnstile or Turnstile()
         self._patrol = patrol
 
     async def page(
@@ -40,11 +51,18 @@ class Events:
     def follow(
         self, caller: Caller, wanted: Filter, *, since: int | None = None, all_projects: bool = False
     ) -> AsyncGenerator[Stretch, None]:
-        """What comes after `since`, None standing for now, without end. Raises Forbidden at once.
+        """What comes after `since`, None standing for now, without end. Raises Forbidden at once, and Conflict where the project follows enough.
 
         The first stretch comes at once, and one without events at least every few seconds. Whoever takes slowly makes nothing grow.
         """
-        return self._follow(self._project(caller, all_projects=all_projects), wanted, since)
+        return self._counted(caller, self._follow(self._project(caller, all_projects=all_projects), wanted, since))
+
+    async def _counted(self, caller: Caller, story: AsyncGenerator[Stretch, None]) -> AsyncGenerator[Stretch, None]:
+        """Everybody who follows looks whenever something changes."""
+        async with aclosing(story):
+            with self._turnstile.through(caller.project_id):
+                async for stretch in story:
+                    yield stretch
 
     async def _follow(
         self, project: ProjectId | None, wanted: Filter, since: int | None

@@ -21,7 +21,7 @@ class Turnstile:
         """One more of the project, as long as the block runs. Raises Conflict (code `too-many-live-calls`) when it has as many as it may."""
         if self._inside[project_id] >= self._most:
             raise errors.Conflict(
-                f"The project has {self._most} terminals, followed logs, commands and archives open, as many as it may at the same time: close some.",
+                f"The project has {self._most} terminals, followed logs and events, commands and archives open, as many as it may have at once: close some.",
                 code="too-many-live-calls",
             )
         self._inside[project_id] += 1

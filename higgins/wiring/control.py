@@ -78,6 +78,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
     sources = Sources(allowed=_listed(settings.images.registries))
     registries = Registries(database, policy, _secrets(settings), hints, sources)
     hosts = Hosts(database, hints, limits, registries)
+    turnstile = Turnstile(settings.link.calls_per_project)
     live = Directory(most=settings.link.calls_per_host)
     images = Images(database, policy, live, hints, registries, sources, deadline=limits.fetch)
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
@@ -93,7 +94,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         Services(
             containers=containers,
             fleet=Fleet(database, policy, hosts),
-            events=Events(database, policy, hints),
+            events=Events(database, policy, hints, turnstile=turnstile),
             repeats=Repeats(database, keep=settings.api.keep_answers * 3_600),
             live=LiveVerbs(
                 database,
@@ -102,7 +103,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
                 Consoles(database, lifetime=settings.console.token_lifetime),
                 images.record,
                 limits,
-                turnstile=Turnstile(settings.link.calls_per_project),
+                turnstile=turnstile,
             ),
             registries=registries,
             images=images,

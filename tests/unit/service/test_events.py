@@ -17,6 +17,7 @@ from higgins.model.ids import ProjectId, UserId
 from higgins.service.events import Events
 from higgins.service.hints import Hints
 from higgins.service.policy import Policy
+from higgins.service.turnstile import Turnstile
 from higgins.store import capsules, events, schema
 from higgins.store.database import Database
 from higgins.testing import builders
@@ -140,3 +141,17 @@ async def test_every_project_is_for_admins_only(service: Events, database: Datab
     with pytest.raises(errors.Forbidden):
         service.follow(who("p1", "nobody"), ALL)
     assert numbers(await service.page(who("p0", "admin"), ALL, most=9, all_projects=True)) == [1]
+
+
+async def test_a_project_that_follows_as_much_as_it_may_is_told_so_until_somebody_leaves(
+    database: Database, hints: Hints
+) -> None:
+    service = Events(database, Policy(), hints, turnstile=Turnstile(1), patrol=0.3)
+    async with aclosing(service.follow(who(), ALL)) as first:
+        await anext(first)
+        with pytest.raises(errors.Conflict):
+            await anext(service.follow(who(), ALL))
+        async with aclosing(service.follow(who("p2"), ALL)) as other:
+            await anext(other)
+    async with aclosing(service.follow(who(), ALL)) as again:
+        await anext(again)
