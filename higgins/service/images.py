@@ -1,5 +1,6 @@
 """The verbs of an image: what lies on which host, and what registries have."""
 
+import asyncio
 import random
 import time
 import uuid
@@ -23,8 +24,8 @@ from higgins.service.registries import Registries, Sources
 from higgins.store import hosts, images
 from higgins.store.database import Connection, Database
 
-_SEARCH = 30.0
-"""Seconds that a registry may take to be searched."""
+_SEARCH = 15.0
+"""Seconds that a search may take, however many hosts are asked to do it. What a host is given is less, so that it can still say what was wrong."""
 _REMOVAL = 60.0
 
 
@@ -126,7 +127,7 @@ class Images:
     async def search(self, caller: Caller, term: str, *, exact: bool = False) -> Sequence[Hit]:
         """What a registry has whose name contains the term, or is the term; a registry's domain in front says which.
 
-        Raises Invalid for a term that can be no part of a name, Unavailable if no host can ask, or the registry does not answer.
+        Raises Invalid for a term that can be no part of a name, Unavailable if no host can ask, or the registry does not answer soon.
         """
         self._allow(caller, "image:search")
         self._sources.check(term)
@@ -137,11 +138,15 @@ class Images:
             login = await self._registries.login_at(caller.project_id, parsed.domain) or Login(domain=parsed.domain)
         wanted = SearchImages(term=name, exact=exact, login=login)
         failure: errors.Unavailable | None = None
-        for host in await self._askable():
-            try:
-                return (await self._live.ask(host.id, wanted, Hits, within=_SEARCH)).hits
-            except errors.Unavailable as trouble:
-                failure = trouble
+        try:
+            async with asyncio.timeout(_SEARCH):
+                for host in await self._askable():
+                    try:
+                        return (await self._live.ask(host.id, wanted, Hits, within=_SEARCH)).hits
+                    except errors.Unavailable as trouble:
+                        failure = trouble
+        except TimeoutError:
+            failure = failure or errors.Unavailable(f"Registry {parsed.domain} has not answered within {_SEARCH:g} s.")
         raise failure or errors.Unavailable("No host is there that could ask the registry; try again later.")
 
     async def record(self, capsule: Capsule, host_id: HostId, repository: str, tag: str, facts: ImageFacts) -> Image:

@@ -1,6 +1,7 @@
 """The images of a Docker Engine keep the contract, with real registries: a plain one, and one with TLS and passwords."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -93,6 +94,13 @@ class TestDockerImages(ImageContract):
             await images.fetch("127.0.0.1:1/app:1")
         with pytest.raises(errors.Unavailable, match=r"Registry 127\.0\.0\.1:1 "):
             await images.search("app", Login(domain="127.0.0.1:1"))
+
+    async def test_a_registry_that_takes_a_question_and_never_answers_is_not_waited_for(self, docker_url: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            silent = f"127.0.0.1:{listener.getsockname()[1]}"
+            async with DockerImages(url=docker_url, patience=0.2) as images, asyncio.timeout(5):
+                with pytest.raises(errors.Unavailable, match=f"Registry {silent} has not answered within 0.2 s"):
+                    await images.search("app", Login(domain=silent))
 
     async def test_credentials_that_a_registry_refuses_are_named_with_it(
         self, images: DockerImages, guarded: Registry

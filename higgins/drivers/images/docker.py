@@ -30,8 +30,10 @@ _MOST_HITS = 100
 class DockerImages:
     """Finds images on a Docker Engine, and has it fetch and remove them. Needs no engine to be constructed."""
 
-    def __init__(self, *, url: str = "unix:///var/run/docker.sock") -> None:
+    def __init__(self, *, url: str = "unix:///var/run/docker.sock", patience: float = 10.0) -> None:
+        """A search that has taken `patience` seconds fails."""
         self._engine = Engine(url)
+        self._patience = patience
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,6 +78,17 @@ class DockerImages:
                 raise await self._engine.explain(error, f"remove image {reference}") from error
 
     async def search(self, term: str, login: Login | None = None, *, exact: bool = False) -> Sequence[Hit]:
+        domain = DEFAULT_REGISTRY if login is None else login.domain
+        try:
+            # However many questions that takes, and whatever its name server does.
+            async with asyncio.timeout(self._patience):
+                return await self._searched(term, login, exact=exact)
+        except TimeoutError as error:
+            raise errors.Unavailable(
+                f"Registry {domain} has not answered within {self._patience:g} s. Check its name, or try again later."
+            ) from error
+
+    async def _searched(self, term: str, login: Login | None, *, exact: bool) -> Sequence[Hit]:
         if login is not None and login.domain != DEFAULT_REGISTRY:
             place = await self._place()
             async with RegistryApi(login, insecure=_need_not_prove(login.domain, place.trusted)) as registry:
