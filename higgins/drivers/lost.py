@@ -34,15 +34,16 @@ def end(engine_id: str) -> None:
 
 
 def hang_up(engine_id: str, number: int) -> bool:
-    """Tell a process of the container that its terminal is gone; False if it cannot be told, being on another machine or not ours.
+    """Tell a command in the container that its caller is gone; False if it cannot be told, being on another machine or not ours.
 
-    It leads its session: with its end the kernel tells all others in the terminal's foreground.
+    Its process leads a group and a session: what it has started without a terminal is in that group, and with its end the kernel tells all
+    others in the foreground of a terminal.
     """
     process = Path("/proc") / str(number)
     try:
         if not _belongs(process, engine_id):
             return False
-        os.kill(number, signal.SIGHUP)
+        os.killpg(number, signal.SIGHUP)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
     return True

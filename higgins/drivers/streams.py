@@ -103,5 +103,7 @@ class RawConnection:
         self._input_ended = True
 
     def close(self) -> None:
-        """Both ways; what has been written still goes out."""
+        """Both ways and at once: what has been written and is not on its way yet would wait for somebody who may never take it."""
+        if self._protocol.connected:
+            self._transport.abort()
         self._response.close()

@@ -152,7 +152,7 @@ class Talks(Protocol):
     def enter(
         self, container_id: ContainerId, exec_id: ExecId, command: Sequence[str], *, terminal: bool, stdin: bool
     ) -> AbstractAsyncContextManager[Talk]:
-        """To another command, which is started by this. Leaving the block ends its input and, where it has a terminal, hangs it up.
+        """To another command, which is started by this. Leaving the block ends its input, and hangs it up.
 
         Raises Conflict if the container does not run.
         """

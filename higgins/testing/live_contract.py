@@ -294,6 +294,18 @@ class LiveContract:
             await runtime.remove(made.id)
             await heard(talk)
 
+    async def test_a_command_ends_though_nobody_takes_its_input(self, runtime: Capable, make: Make) -> None:
+        made = await running(runtime, make)
+        async with entering(runtime, made, "true") as talk, asyncio.TaskGroup() as group:
+
+            async def give() -> None:
+                for _ in range(100):
+                    await talk.write(b"x" * 65536)
+
+            group.create_task(give())
+            assert await heard(talk) == b""
+            assert await talk.exit_code() == 0
+
     # Sizes of terminals
 
     async def test_terminals_have_sizes(self, runtime: Capable, make: Make, size_of: "SizeOf") -> None:

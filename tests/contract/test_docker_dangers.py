@@ -221,6 +221,25 @@ async def test_whoever_leaves_a_command_without_a_terminal_ends_its_input(runtim
     await only_one_process(runtime, made)
 
 
+async def test_whoever_leaves_a_command_that_wants_no_input_hangs_it_up_with_all_it_started(
+    runtime: DockerRuntime,
+) -> None:
+    made = await running(runtime)
+    async with runtime.enter(
+        made.id, an_exec(), ["sh", "-c", "echo go; sleep 1000 | sleep 1001"], terminal=False, stdin=False
+    ) as talk:
+        assert await heard(talk, 3) == b"go\n"
+    await only_one_process(runtime, made)
+
+
+async def test_a_command_that_nobody_waits_for_any_more_is_hung_up(runtime: DockerRuntime) -> None:
+    made = await running(runtime)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await runtime.execute(made.id, ["sleep", "1000"])
+    await only_one_process(runtime, made)
+
+
 async def test_an_engine_learns_of_no_keys_to_leave_by(runtime: DockerRuntime) -> None:
     made = await running(runtime)
     async with runtime.enter(

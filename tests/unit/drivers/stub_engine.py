@@ -1,6 +1,7 @@
 """Something that answers like a Docker Engine in whatever state a test needs, on a socket of its own."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -49,8 +50,21 @@ class StubEngine:
         self._answers[method, path] = reply
         return self
 
-    def hand_over(self, method: str, path: str, pieces: Sequence[bytes]) -> Self:
-        """Speak no HTTP any more on that connection: say the pieces, and end it."""
+    def promise(self, method: str, path: str, document: object, *, when: asyncio.Event) -> Self:
+        """Begin to answer at once, and finish with a document when that comes."""
+
+        async def reply(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await when.wait()
+            await response.write(json.dumps(document).encode())
+            return response
+
+        self._answers[method, path] = reply
+        return self
+
+    def hand_over(self, method: str, path: str, pieces: Sequence[bytes], *, keeps: bool = False) -> Self:
+        """Speak no HTTP any more on that connection: say the pieces, and end it, or keep it for ever and read nothing."""
 
         async def reply(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse(status=101, headers={"Connection": "Upgrade", "Upgrade": "tcp"})
@@ -59,6 +73,9 @@ class StubEngine:
             for piece in pieces:
                 await asyncio.sleep(0.005)
                 request.transport.write(piece)
+            if keeps:
+                request.transport.pause_reading()
+                await asyncio.Event().wait()
             request.transport.close()
             return response
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import aiodocker
 
 from higgins import errors
-from higgins.drivers import documents
+from higgins.drivers import documents, lost
 from higgins.drivers.engine import Engine, demultiplex
 from higgins.drivers.runtimes.docker import terms
 from higgins.drivers.runtimes.docker.terms import name
@@ -14,6 +14,8 @@ from higgins.model.ids import ContainerId
 from higgins.model.live import ExecResult
 
 _PAUSES = (0.01, 0.05, 0.2, 1.0, 2.0)
+_PATIENCE = 5.0
+"""Seconds in which an engine says where the process of a command is."""
 
 
 class DockerCommands:
@@ -31,6 +33,9 @@ class DockerCommands:
         except aiodocker.DockerError as error:
             refused = await self.refused(error)
             return ExecResult(output=refused.output, exit_code=refused.exit_code)
+        except asyncio.CancelledError:
+            await self.hang_up(made)
+            raise
         code = await self.exit_code(made)
         if code is None:
             raise errors.Unavailable("The command closed its output, and Docker does not say how it ended.")
@@ -71,6 +76,22 @@ class DockerCommands:
             if pause is not None:
                 await asyncio.sleep(pause)
         return None
+
+    async def hang_up(self, command: str) -> bool:
+        """Tell it that its caller is gone; False if it runs on where nothing can tell it."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                ran = await self.look(command)
+                return not ran.running or await asyncio.to_thread(lost.hang_up, ran.container, ran.process)
+        except (errors.Failure, TimeoutError):
+            return True  # It went away with its container, or with the engine.
+
+    async def runs(self, command: str) -> bool:
+        """False once it has ended, by itself or with its container."""
+        try:
+            return (await self.look(command)).running
+        except errors.Conflict:
+            return False
 
     async def look(self, command: str) -> documents.Ran:
         """Where it stands. Raises Conflict if the container went away with it."""

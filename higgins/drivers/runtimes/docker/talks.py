@@ -5,20 +5,20 @@ container's input has a connection of its own, made when somebody first gives so
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import aiodocker
-import aiohttp
-import msgspec
 
 from higgins import errors
-from higgins.drivers import documents, lost
+from higgins.drivers import documents
 from higgins.drivers.engine import Engine
 from higgins.drivers.runtimes.docker import terms
 from higgins.drivers.runtimes.docker.commands import DockerCommands
+from higgins.drivers.runtimes.docker.ends import End
 from higgins.drivers.runtimes.docker.terms import name
 from higgins.drivers.streams import Frames, RawConnection
 from higgins.model.capsule import Stage
@@ -26,15 +26,19 @@ from higgins.model.ids import ContainerId, ExecId
 from higgins.model.live import ExecResult, Piece
 from higgins.protocols.runtime import Talk
 
-_GRACE = 1.0
-"""Seconds in which the last that a container printed has come."""
 _PATIENCE = 5.0
-"""Seconds in which an engine tells of an end that it knows of."""
+"""Seconds in which a terminal takes a key."""
+_LULL = 0.5
+"""Seconds without output after which a command may have ended without the engine's saying so."""
+_PIPE = 65536
+"""Bytes of input that an engine always gets rid of, whether anybody takes them or not."""
 _SOON = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Pauses between looks at what is about to start."""
 _END_OF_FILE = b"\x04"
 """What a terminal takes for the end of its input, at the beginning of a line."""
 _INTERRUPT = b"\x03"
+_OVER = re.compile("not running|stopped container|process")
+"""In the words of the engine and of what runs containers for it."""
 
 
 class DockerTalks:
@@ -75,24 +79,26 @@ class DockerTalks:
     ) -> AsyncIterator[Talk]:
         """As `Talks` promises.
 
-        The engine cannot end a command. One with a terminal is hung up where its process can be reached, which takes root on the engine's machine,
-        else its terminal gets the keys that end most; what heeds neither runs until its container ends.
+        The engine cannot end a command. It is hung up where its process can be reached, which takes root on the engine's machine, else its terminal,
+        if it has one, gets the keys that end most; what heeds none of them runs until its container ends.
         """
-        made = await self._commands.make(container_id, command, terminal=terminal, stdin=stdin)
-        raw = await self._started(made, terminal=terminal)
-        if isinstance(raw, ExecResult):
-            yield _Refused(raw)
-            return
-        with closing(raw):
-            entered = _Entered(raw, made, self._commands, terminal=terminal, stdin=stdin)
-            async with self._arrival:
-                self._entered[container_id, exec_id] = entered
-                self._arrival.notify_all()
-            try:
-                yield entered
-            finally:
-                del self._entered[container_id, exec_id]
-                await entered.leave()
+        # Before it is made: what ends the container from here on is told.
+        with closing(await self._end(container_id)) as end:
+            made = await self._commands.make(container_id, command, terminal=terminal, stdin=stdin)
+            raw = await self._started(made, terminal=terminal)
+            if isinstance(raw, ExecResult):
+                yield _Refused(raw)
+                return
+            with closing(raw):
+                entered = _Entered(raw, end, made, self._commands, terminal=terminal, stdin=stdin)
+                async with self._arrival:
+                    self._entered[container_id, exec_id] = entered
+                    self._arrival.notify_all()
+                try:
+                    yield entered
+                finally:
+                    del self._entered[container_id, exec_id]
+                    await entered.leave()
 
     async def resize(self, container_id: ContainerId, exec_id: ExecId | None, width: int, height: int) -> None:
         """As `Talks` promises; waits a moment for what is about to start."""
@@ -124,7 +130,7 @@ class DockerTalks:
         try:
             await self._engine.call("POST", f"{what}/resize", size)
         except aiodocker.DockerError as error:
-            if error.status in (404, 409) or "not running" in error.message or "process" in error.message:
+            if error.status in (404, 409) or _OVER.search(error.message):
                 raise errors.Conflict("The terminal cannot be resized: what it belongs to does not run.") from error
             raise await terms.sorted_by_remedy(self._engine, error, "resize the terminal") from error
 
@@ -136,17 +142,18 @@ class DockerTalks:
                 raise errors.Conflict("Nobody can talk to the container: it is gone from Docker.") from error
             raise await terms.sorted_by_remedy(self._engine, error, "look at the container") from error
 
-    async def _living(self, container_id: ContainerId) -> "tuple[documents.Inspected, _End]":
-        """What runs or was just made, and word of its end. The engine would let one wait for ever at what has ended."""
+    async def _end(self, container_id: ContainerId) -> End:
         try:
-            path = f"containers/{name(container_id)}/wait"
-            end = _End(self._engine, await self._engine.ask("POST", path, {"condition": "next-exit"}))
+            return await End.of(self._engine, container_id)
         except aiodocker.DockerError as error:
             if error.status == 404:
                 raise errors.Conflict("Nobody can talk to the container: it is gone from Docker.") from error
             raise await terms.sorted_by_remedy(self._engine, error, "wait for the container") from error
+
+    async def _living(self, container_id: ContainerId) -> tuple[documents.Inspected, End]:
+        """What runs or was just made, and word of its end. The engine would let one wait for ever at what has ended."""
         with ExitStack() as undone:
-            undone.enter_context(closing(end))
+            end = undone.enter_context(closing(await self._end(container_id)))
             # Looked at only now: what ends from here on is told.
             found = await self._look(container_id)
             if found.state.stage not in (Stage.CREATED, Stage.RUNNING):
@@ -187,64 +194,22 @@ class DockerTalks:
             return await self._commands.refused(error)
 
 
-class _End:
-    """The end of a container: an answer that the engine gives when it comes."""
-
-    def __init__(self, engine: Engine, response: aiohttp.ClientResponse) -> None:
-        self._engine = engine
-        self._response = response
-        self._come = False
-        self._limit: asyncio.Timeout | None = None
-        response.content.on_eof(self._ring)
-
-    def then(self, act: Callable[[], None]) -> None:
-        """Do that when it comes."""
-        self._response.content.on_eof(act)
-
-    async def read(self, raw: RawConnection) -> bytes:
-        """The next that comes there. The engine does not always close a connection whose container has ended before it ran."""
-        try:
-            async with asyncio.timeout(_GRACE if self._come else None) as self._limit:
-                return await raw.read()
-        except TimeoutError:
-            return b""
-        finally:
-            self._limit = None
-
-    async def exit_code(self) -> int | None:
-        """None if it does not come soon."""
-        try:
-            async with asyncio.timeout(_PATIENCE), self._engine.reachable():
-                return msgspec.json.decode(await self._response.read(), type=_Waited).code
-        except TimeoutError:
-            return None
-
-    def close(self) -> None:
-        self._response.close()
-
-    def _ring(self) -> None:
-        self._come = True
-        if self._limit is not None:
-            self._limit.reschedule(asyncio.get_running_loop().time() + _GRACE)
-
-
-class _Waited(msgspec.Struct, frozen=True):
-    code: int = msgspec.field(name="StatusCode")
-
-
 class _Input:
     """The input of something that runs."""
 
-    def __init__(self, raw: RawConnection, end: _End | None = None, *, terminal: bool) -> None:
+    def __init__(self, raw: RawConnection, end: End | None = None, *, terminal: bool) -> None:
         self._raw = raw
         self._end = end
         self._terminal = terminal
         self._last = b"\n"
         self._over = False
+        self.given = 0
+        """Bytes, so far."""
 
     async def write(self, content: bytes) -> None:
         if content and not self._over:
             self._last = content[-1:]
+            self.given += len(content)
             await self._raw.write(content)
 
     async def close_input(self) -> None:
@@ -267,7 +232,7 @@ class _Attached:
     """A talk with a container."""
 
     def __init__(
-        self, raw: RawConnection, end: _End, *, terminal: bool, enter: "Callable[[], Awaitable[_Input | None]] | None"
+        self, raw: RawConnection, end: End, *, terminal: bool, enter: "Callable[[], Awaitable[_Input | None]] | None"
     ) -> None:
         self._end = end
         self._enter = enter
@@ -292,11 +257,12 @@ class _Entered:
     """A talk with a command."""
 
     def __init__(
-        self, raw: RawConnection, command: str, commands: DockerCommands, *, terminal: bool, stdin: bool
+        self, raw: RawConnection, end: End, command: str, commands: DockerCommands, *, terminal: bool, stdin: bool
     ) -> None:
         self.command = command
         self.terminal = terminal
         self._raw = raw
+        self._end = end
         self._commands = commands
         self._input = _Input(raw, terminal=terminal) if stdin else None
         self._pieces = _pieces(self._read, terminal=terminal)
@@ -317,21 +283,34 @@ class _Entered:
         return await self._commands.exit_code(self.command)
 
     async def _read(self) -> bytes:
-        content = await self._raw.read()
+        content = await self._next()
         self._over = not content
         return content
 
+    async def _next(self) -> bytes:
+        """What comes next. An engine that has not got rid of all input keeps the output open, though the command that would take it has ended."""
+        ended = False
+        while True:
+            try:
+                async with asyncio.timeout(_LULL if self._input and not self._end.come else None):
+                    return await self._end.read(self._raw)
+            except TimeoutError:
+                if ended:
+                    # Whoever writes there must not wait on either.
+                    self._raw.close()
+                    return b""
+                if self._input and self._input.given > _PIPE:
+                    ended = not await self._commands.runs(self.command)
+
     async def leave(self) -> None:
-        """Hang it up if it runs on. Closing the connection ends its input where that is no terminal."""
-        if self._over or not self.terminal:
+        """Hang it up if it runs on."""
+        if self._over or await self._commands.hang_up(self.command) or not self.terminal:
             return
         try:
             async with asyncio.timeout(_PATIENCE):
-                ran = await self._commands.look(self.command)
-                if ran.running and not await asyncio.to_thread(lost.hang_up, ran.container, ran.process):
-                    await self._raw.write(_INTERRUPT + _END_OF_FILE)
-        except (errors.Failure, TimeoutError):
-            return  # It went away with its container, or with the engine.
+                await self._raw.write(_INTERRUPT + _END_OF_FILE)
+        except TimeoutError:
+            return  # It takes nothing at all.
 
 
 @dataclass(frozen=True, slots=True)
