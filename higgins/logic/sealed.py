@@ -7,11 +7,19 @@ from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatu
 from higgins.model.ids import CapsuleId, ProjectId, UserId
 
 
-class Sealed(NamedTuple):
-    """All that is known of one capsule, its three sides as JSON documents. Two that are equal open to equal capsules.
+class Seal(NamedTuple):
+    """Tells a capsule from all others, and from what it was before. Where two seals are equal, so are the capsules."""
 
-    To open one costs twenty times what it costs to compare two.
-    """
+    id: CapsuleId
+    project_id: ProjectId
+    user_id: UserId
+    revision: int
+    host: str | None
+    """The host's name: the only thing about a capsule that is written down elsewhere."""
+
+
+class Sealed(NamedTuple):
+    """All that is known of one capsule, its three sides as JSON documents."""
 
     id: CapsuleId
     project_id: ProjectId
@@ -21,10 +29,15 @@ class Sealed(NamedTuple):
     created_at: float
     updated_at: float | None
     deadline: float | None
+    revision: int
     spec: str
     assignment: str
     status: str
     host: str | None
+
+    @property
+    def seal(self) -> Seal:
+        return Seal(self.id, self.project_id, self.user_id, self.revision, self.host)
 
     def open(self) -> Capsule:
         """The capsule."""

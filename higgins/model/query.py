@@ -51,7 +51,7 @@ class Page:
     """Something follows."""
 
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,12 @@ import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from higgins import errors
 from higgins.logic import access, allowed, placement, statusword
 from higgins.logic.placement import Ratios
-from higgins.logic.sealed import Sealed
+from higgins.logic.sealed import Seal, Sealed
 from higgins.logic.statusword import Status
 from higgins.model.action import Action
 from higgins.model.capsule import (
@@ -69,6 +70,7 @@ _GREEK = [
 ]
 _NUMBERS = 24
 
+Known = TypeVar("Known")
 Change = Callable[[Capsule], CapsuleSpec]
 """What is asked for instead of what was."""
 
@@ -166,11 +168,13 @@ class Containers:
 
     async def list(self, caller: Caller, query: Query) -> Page:
         """The caller's containers; NotFound for an unknown marker."""
-        part = await self.list_sealed(caller, query)
+        part: Part[Sealed] = await self.list_sealed(caller, query, lambda _: None)
         return Page(capsules=tuple(sealed.open() for sealed in part.items), more=part.more)
 
-    async def list_sealed(self, caller: Caller, query: Query) -> Part[Sealed]:
-        """The same, not opened.
+    async def list_sealed(
+        self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None]
+    ) -> Part[Known | Sealed]:
+        """The same, not opened; what `recall` knows by its seal, if it gives something, need not be read.
 
         `query.all_projects` needs a rule of its own, filtering and sorting by a field the right to see that field.
         """
@@ -183,7 +187,7 @@ class Containers:
         project = None if query.all_projects else caller.project_id
         if query.filters or query.sort_key != "id":
             return await self._database.read(lambda db: capsules.page(db, project, query, Kind.CONTAINER))
-        return await self._database.glance(lambda eye: capsules.see_page(eye, project, query, Kind.CONTAINER))
+        return await self._database.glance(lambda eye: capsules.see_page(eye, project, query, Kind.CONTAINER, recall))
 
     async def show(self, caller: Caller, ref: str, *, all_projects: bool = False) -> Capsule:
         return (await self.show_sealed(caller, ref, all_projects=all_projects)).open()

@@ -4,16 +4,16 @@ A guard is part of the statement that writes. What was read before is allowed to
 What runs for every request is built once, here at the top: to build a statement costs ten times what it costs to execute it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from higgins import errors
 from higgins.logic import documents, statusword
-from higgins.logic.sealed import Sealed
+from higgins.logic.sealed import Seal, Sealed
 from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
 from higgins.model.ids import CapsuleId, HostId, ProjectId
 from higgins.model.query import Part, Query
@@ -21,6 +21,8 @@ from higgins.store import events
 from higgins.store.database import Connection
 from higgins.store.glance import Eye, Prepared
 from higgins.store.tables import capsules, hosts
+
+Known = TypeVar("Known")
 
 _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
     "id": capsules.c.number,
@@ -33,13 +35,14 @@ _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
 }
 
 _READ = (
-    *("id", "project_id", "user_id", "name", "kind", "created_at", "updated_at", "deadline"),
+    *("id", "project_id", "user_id", "name", "kind", "created_at", "updated_at", "deadline", "revision"),
     *("spec", "assignment", "status"),
 )
-
-_ROW: sa.Select[Any] = sa.select(*(capsules.c[name] for name in _READ), hosts.c.name.label("host_name")).select_from(
+_HOST_NAME = hosts.c.name.label("host_name")
+_ROW: sa.Select[Any] = sa.select(*(capsules.c[name] for name in _READ), _HOST_NAME).select_from(
     capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id)
 )
+_SEAL = (*(capsules.c[name] for name in ("id", "project_id", "user_id", "revision")), _HOST_NAME)
 
 _FREE = capsules.c.provision.in_([Provision.NONE.value, Provision.RELEASED.value])
 """Nothing is allotted that would have to be given back."""
@@ -64,6 +67,7 @@ _MARKS = {
 _FRONTS = {
     (everywhere, descending): Prepared(
         rows.where(capsules.c.number < _AFTER if descending else capsules.c.number > _AFTER)
+        .with_only_columns(*_SEAL, maintain_column_froms=True)
         .order_by(capsules.c.number.desc() if descending else capsules.c.number)
         .limit(_MOST)
     )
@@ -99,7 +103,11 @@ _NEXT_DEADLINE = sa.select(sa.func.min(capsules.c.deadline))
 _DELETE = capsules.delete().where(
     capsules.c.id == sa.bindparam("read_id"), capsules.c.epoch == sa.bindparam("read_epoch")
 )
-_WRITE = capsules.update().where(capsules.c.id == sa.bindparam("read_id"))
+_WRITE = (
+    capsules.update()
+    .where(capsules.c.id == sa.bindparam("read_id"))
+    .values(revision=capsules.c.revision + 1)  # Whoever remembers this row by its seal looks again.
+)
 _WRITE_IF_AS_ASKED = _WRITE.where(capsules.c.generation == sa.bindparam("read_generation"))
 _WRITE_IF_AS_ASSIGNED = _WRITE_IF_AS_ASKED.where(
     capsules.c.epoch == sa.bindparam("read_epoch"), capsules.c.host_id.is_not_distinct_from(sa.bindparam("read_host"))
@@ -150,8 +158,13 @@ def see(eye: Eye, project: ProjectId | None, ref: str, kind: Kind) -> Sealed | N
     return Sealed._make(rows[0]) if rows else None
 
 
-def see_page(eye: Eye, project: ProjectId | None, query: Query, kind: Kind) -> Part[Sealed]:
-    """A page in the order of creation, without filters. Raises NotFound for an unknown marker."""
+def see_page(
+    eye: Eye, project: ProjectId | None, query: Query, kind: Kind, recall: Callable[[Seal], Known | None]
+) -> Part[Known | Sealed]:
+    """A page in the order of creation, without filters. Raises NotFound for an unknown marker.
+
+    `recall` gives what is known of a capsule with this seal; only what nothing is known of is read.
+    """
     wanted = {"kind": kind.value, "project": project, "most": query.limit + 1, "after": 0, "ref": query.marker}
     if query.descending:
         wanted["after"] = _LAST
@@ -161,7 +174,13 @@ def see_page(eye: Eye, project: ProjectId | None, query: Query, kind: Kind) -> P
             raise _unmarked(query.marker)
         wanted["after"] = mark[0][0]
     rows = eye.rows(_FRONTS[project is None, query.descending], wanted)
-    return Part(items=tuple(map(Sealed._make, rows[: query.limit])), more=len(rows) > query.limit)
+
+    def one(seal: Seal) -> Known | Sealed:
+        known = recall(seal)
+        return known if known is not None else Sealed._make(eye.rows(_SEE_EVERYWHERE, wanted | {"ref": seal.id})[0])
+
+    items = tuple(one(Seal._make(row)) for row in rows[: query.limit])
+    return Part(items=items, more=len(rows) > query.limit)
 
 
 def find(db: Connection, project: ProjectId | None, ref: str, kind: Kind) -> Sequence[Sealed]:

@@ -114,6 +114,8 @@ class Database:
 
     async def glance(self, work: Callable[[Eye], Result]) -> Result:
         """The same as `read`, for work that takes a few rows by an index: done at once, on the thread of the caller, whom no writer can hold up."""
+        # Everybody waits meanwhile: 0.03 ms for a container, 2 to 3 for a page of 1,000 that are remembered, 15 for one of which nothing is.
+        # To hand one container to a thread and back costs 0.3 ms of the same interpreter, which no other thread gets in that time either.
         try:
             with self._glances.view() as eye:
                 return work(eye)
@@ -143,7 +145,6 @@ class Database:
 
     def _look_again(self, work: Callable[[Eye], Result]) -> Result:
         """Where a glance was not possible: with patience, and with what goes wrong in words."""
-
         try:
             return self._read(lambda db: work(Eye(_driver(db))))
         except sqlite3.DatabaseError as error:

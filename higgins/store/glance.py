@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +36,10 @@ class Eye:
 
 
 class Glances:
-    """A connection of its own that waits for nobody: in WAL mode a reader need not, but for a moment after a crash."""
+    """A connection of its own that waits for nobody: in WAL mode a reader need not, but for a moment after a crash.
+
+    It belongs to the thread that looks first: SQLite's errors say so to any other.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -43,13 +47,15 @@ class Glances:
 
     @contextmanager
     def view(self) -> Iterator[Eye]:
-        """One view while the block runs. Raises sqlite3.OperationalError where it would have to wait."""
+        """One view while the block runs. Raises sqlite3.DatabaseError for what goes wrong, and where it would have to wait."""
         connection = self._connection or self._connect()
         connection.execute("BEGIN")
         try:
             yield Eye(connection)
         finally:
-            connection.execute("COMMIT")
+            # After some errors SQLite has ended it by itself. A view that stayed open would keep the log of writes growing.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def close(self) -> None:
         if self._connection is not None:
@@ -57,7 +63,9 @@ class Glances:
             self._connection = None
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._name, timeout=0.0, isolation_level=None, check_same_thread=False)
+        # A file that is not there must not be made by a look.
+        address = f"{Path(self._name).absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(address, uri=True, timeout=0.0, isolation_level=None)
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA query_only = ON")
         self._connection = connection

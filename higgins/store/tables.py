@@ -49,6 +49,7 @@ capsules = sa.Table(
     sa.Column("spec", sa.Text, nullable=False),
     sa.Column("assignment", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # Goes up with every write to any of these.
     sa.Index(None, "project_id", "number"),
     sa.Index(None, "project_id", "folded_name"),
     sa.Index(None, "host_id"),

@@ -8,11 +8,14 @@ import msgspec
 
 from higgins.api.zun import views
 from higgins.logic import statusword
-from higgins.logic.sealed import Sealed
+from higgins.logic.sealed import Seal, Sealed
+from higgins.model.ids import CapsuleId, ProjectId, UserId
 from higgins.model.query import Part, Query
 
-_MOST = 8192
-"""Faces that are remembered; each takes some 4 KB."""
+_MOST = 64 << 20
+"""Bytes of faces that are remembered: some forty thousand of the usual kind."""
+_AROUND = 800
+"""Bytes that a face takes besides its JSON."""
 _SPLICED = frozenset({"uuid", "links", "status_detail"})
 """What a face is cut at: where a policy hides one of these, nothing is remembered."""
 _MARK = secrets.token_hex(16)
@@ -20,11 +23,15 @@ _MARK = secrets.token_hex(16)
 
 _encode = msgspec.json.Encoder().encode
 
+Hidden = Callable[[ProjectId, UserId], frozenset[str]]
+"""The fields that a reader does not see of what belongs to a project and was made by a user."""
 
-class _Face(NamedTuple):
+
+class Face(NamedTuple):
     """One container as some readers see it."""
 
-    sealed: Sealed
+    id: CapsuleId
+    seal: Seal
     links: int
     """Where links would stand."""
     start: bytes
@@ -32,66 +39,86 @@ class _Face(NamedTuple):
     since: float | None
     end: bytes
 
+    def at(self, now: float) -> bytes:
+        return self.start if self.since is None else self.start + _age(now, self.since) + self.end
+
+    @property
+    def size(self) -> int:
+        return len(self.start) + len(self.end) + _AROUND
+
 
 class Faces:
     """Writes containers as JSON, byte for byte as `views.container` encoded would be.
 
-    A face is good for as long as the container, as it lies in the database, is equal to the one that was looked at.
+    A face is good for as long as the container's seal is the one that was looked at.
     """
 
     def __init__(self, most: int = _MOST) -> None:
+        """`most` is how many bytes may be remembered."""
         self._most = most
-        self._faces: dict[tuple[str, frozenset[str]], _Face] = {}
+        self._faces: dict[tuple[CapsuleId, frozenset[str]], Face] = {}
+        self._size = 0
 
-    def __len__(self) -> int:
-        return len(self._faces)
+    @property
+    def size(self) -> int:
+        """Bytes that are remembered."""
+        return self._size
+
+    def recall(self, seal: Seal, hidden: frozenset[str]) -> Face | None:
+        """The face of a container with this seal, if it is remembered."""
+        known = self._faces.get((seal.id, hidden))
+        return known if known is not None and known.seal == seal else None
 
     def one(self, sealed: Sealed, *, now: float, hidden: frozenset[str], address: str) -> bytes:
         """One container, with links that begin with `address`, without the fields that are `hidden`."""
         if hidden & _SPLICED:
             return _encode(views.container(sealed.open(), now=now, hidden=hidden, address=address))
         face = self._face(sealed, hidden)
-        links = _encode(views.links(sealed.id, address))
-        start = b'%s"links":%s,%s' % (face.start[: face.links], links, face.start[face.links :])
-        return start if face.since is None else start + _age(now, face.since) + face.end
+        shown = face.at(now)
+        return b'%s"links":%s,%s' % (shown[: face.links], _encode(views.links(sealed.id, address)), shown[face.links :])
 
-    def page(
-        self, page: Part[Sealed], query: Query, *, now: float, hidden: Callable[[Sealed], frozenset[str]], address: str
-    ) -> bytes:
-        """A page of a list, as a ContainerList."""
-        rows = b",".join([self._row(sealed, now, hidden(sealed)) for sealed in page.items])
+    def page(self, page: Part[Face | Sealed], query: Query, *, now: float, hidden: Hidden, address: str) -> bytes:
+        """A page of a list, as a ContainerList. Its faces are those that `recall` gave for these readers."""
+        rows = b",".join([one.at(now) if isinstance(one, Face) else self._row(one, now, hidden) for one in page.items])
         last = page.items[-1].id if page.more and page.items else None
         following = _encode(views.following(query, last, address))
         return b'{"containers":[%s],"next":%s}' % (rows, following)
 
-    def _row(self, sealed: Sealed, now: float, hidden: frozenset[str]) -> bytes:
-        if hidden & _SPLICED:
-            return _encode(views.container(sealed.open(), now=now, hidden=hidden))
-        _, _, start, since, end = self._face(sealed, hidden)
-        return start if since is None else start + _age(now, since) + end
+    def _row(self, sealed: Sealed, now: float, hidden: Hidden) -> bytes:
+        fields = hidden(sealed.project_id, sealed.user_id)
+        if fields & _SPLICED:
+            return _encode(views.container(sealed.open(), now=now, hidden=fields))
+        return self._face(sealed, fields).at(now)
 
-    def _face(self, sealed: Sealed, hidden: frozenset[str]) -> _Face:
-        key = (sealed.id, hidden)
-        known = self._faces.get(key)
-        if known is not None and known.sealed == sealed:
-            return known
-        if known is None and len(self._faces) >= self._most:
+    def _face(self, sealed: Sealed, hidden: frozenset[str]) -> Face:
+        known = self.recall(sealed.seal, hidden)
+        return known if known is not None else self._keep(_looked_at(sealed, hidden), hidden)
+
+    def _keep(self, face: Face, hidden: frozenset[str]) -> Face:
+        self._forget((face.id, hidden))
+        self._faces[face.id, hidden] = face
+        self._size += face.size
+        while self._size > self._most:
             # The one that was looked at first, however long ago it was looked at last: to know that would cost more than to look again.
-            del self._faces[next(iter(self._faces))]
-        face = self._faces[key] = _looked_at(sealed, hidden)
+            self._forget(next(iter(self._faces)))
         return face
 
+    def _forget(self, key: tuple[CapsuleId, frozenset[str]]) -> None:
+        known = self._faces.pop(key, None)
+        if known is not None:
+            self._size -= known.size
 
-def _looked_at(sealed: Sealed, hidden: frozenset[str]) -> _Face:
+
+def _looked_at(sealed: Sealed, hidden: frozenset[str]) -> Face:
     capsule = sealed.open()
     shown = views.container(capsule, now=0.0, hidden=hidden)
     links = len(_encode({"uuid": shown.uuid}))
     said = statusword.phrase(capsule)
     if said is None or said.since is None:
-        return _Face(sealed, links, _encode(shown), None, b"")
+        return Face(sealed.id, sealed.seal, links, _encode(shown), None, b"")
     shown.status_detail = f"{said.text}{_MARK}{said.end}"
     start, _, end = _encode(shown).partition(_MARK.encode())
-    return _Face(sealed, links, start, said.since, end)
+    return Face(sealed.id, sealed.seal, links, start, said.since, end)
 
 
 def _age(now: float, since: float) -> bytes:

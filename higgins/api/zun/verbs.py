@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from higgins.api.zun import discovery, forms, translate, views
-from higgins.api.zun.faces import Faces
+from higgins.api.zun.faces import Face, Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
-from higgins.logic.sealed import Sealed
+from higgins.logic.sealed import Seal
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
-from higgins.model.ids import ContainerId, RequestId, made_by
+from higgins.model.ids import ContainerId, ProjectId, RequestId, UserId, made_by
 from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
@@ -161,8 +161,12 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
 async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     """The containers of the caller's project."""
     query = translate.query(ask.params, door.max_limit)
-    page = await door.services.containers.list_sealed(ask.caller, query)
-    hidden = partial(_hidden, door, ask)
+    hidden = cache(partial(_hidden, door, ask))  # Few people have made all of them.
+
+    def recall(seal: Seal) -> Face | None:
+        return door.faces.recall(seal, hidden(seal.project_id, seal.user_id))
+
+    page = await door.services.containers.list_sealed(ask.caller, query, recall)
     return Answer(door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))
 
 
@@ -175,7 +179,8 @@ async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
         )
         return Answer(_encode(_view(door, ask, capsule)))
     sealed = await door.services.containers.show_sealed(ask.caller, ask.path[0], all_projects=every)
-    return Answer(door.faces.one(sealed, now=door.now(), hidden=_hidden(door, ask, sealed), address=ask.address))
+    hidden = _hidden(door, ask, sealed.project_id, sealed.user_id)
+    return Answer(door.faces.one(sealed, now=door.now(), hidden=hidden, address=ask.address))
 
 
 async def update(door: Door, ask: Ask[forms.UpdateContainer]) -> Answer:
@@ -264,12 +269,12 @@ async def action(door: Door, ask: Ask[Any]) -> Answer:
 
 
 def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -> views.Container:
-    hidden = _hidden(door, ask, capsule)
+    hidden = _hidden(door, ask, capsule.project_id, capsule.user_id)
     return views.container(capsule, now=door.now(), hidden=hidden, address=ask.address, fresh=fresh)
 
 
-def _hidden(door: Door, ask: Ask[Any], capsule: Capsule | Sealed) -> frozenset[str]:
-    withheld = door.policy.hidden(ask.caller, project_id=capsule.project_id, user_id=capsule.user_id)
+def _hidden(door: Door, ask: Ask[Any], project_id: ProjectId, user_id: UserId) -> frozenset[str]:
+    withheld = door.policy.hidden(ask.caller, project_id=project_id, user_id=user_id)
     return views.withheld(withheld, ask.version)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from higgins import errors
 from higgins.logic import statusword
+from higgins.logic.sealed import Seal, Sealed
 from higgins.model.capsule import Assignment, Capsule, Desired, Kind, Resources, Stage
 from higgins.model.host import Host
 from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
@@ -118,12 +119,18 @@ def pages(db: Connection, project: ProjectId | None, query: Query) -> Iterator[l
     for _ in itertools.count():
         page = capsules.page(db, project, query, Kind.CONTAINER)
         if not query.filters and query.sort_key == "id":
-            assert capsules.see_page(_eye(db), project, query, Kind.CONTAINER) == page
+            assert capsules.see_page(_eye(db), project, query, Kind.CONTAINER, _nothing_known) == page
+            seals = capsules.see_page(_eye(db), project, query, Kind.CONTAINER, lambda seal: seal)
+            assert (list(seals.items), seals.more) == ([one.seal for one in page.items], page.more)
         yield [one.open() for one in page.items]
         if not page.more:
             return
         assert len(page.items) == query.limit
         query = replace(query, marker=page.items[-1].id)
+
+
+def _nothing_known(_: Seal) -> Sealed | None:
+    return None
 
 
 def _eye(db: Connection) -> Eye:
@@ -192,4 +199,4 @@ def test_a_marker_of_another_project_is_as_unknown_as_one_that_does_not_exist(da
             with pytest.raises(errors.NotFound):
                 capsules.page(db, P1, Query(marker=marker), Kind.CONTAINER)
             with pytest.raises(errors.NotFound):
-                capsules.see_page(_eye(db), P1, Query(marker=marker), Kind.CONTAINER)
+                capsules.see_page(_eye(db), P1, Query(marker=marker), Kind.CONTAINER, _nothing_known)

@@ -1,6 +1,6 @@
 """Each side of a capsule has one writer, and none undoes what another wrote while it was thinking."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from higgins import errors
+from higgins.logic.sealed import Seal
 from higgins.model.capsule import (
     Assignment,
     Capsule,
@@ -17,8 +18,9 @@ from higgins.model.capsule import (
     Desired,
     GivenUp,
     Kind,
+    Provision,
 )
-from higgins.model.host import Host
+from higgins.model.host import Host, Inventory
 from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, UserId
 from higgins.store import capsules, hosts, schema
 from higgins.store.database import Connection, Database
@@ -184,6 +186,49 @@ def test_what_is_settled_is_waited_for_no_more(db: Connection) -> None:
     capsules.write_assignment(db, _read(db), PLACED)
     _report(db, CapsuleStatus(generation=1, settled=True))
     assert capsules.next_deadline(db) is None
+
+
+def _seal(db: Connection) -> Seal:
+    (found,) = capsules.find(db, None, ID, Kind.CONTAINER)
+    return found.seal
+
+
+def _lease(db: Connection) -> None:
+    wanted = replace(_read(db).assignment, provision=Provision.WANTED)
+    capsules.write_assignment(db, _read(db), wanted)
+    assert capsules.lease_unprovisioned(db, owner="me", now=1.0, until=9.0, most=9)
+
+
+def _provide(db: Connection) -> None:
+    _lease(db)
+    held = replace(_read(db).assignment, provision=Provision.HELD)
+    capsules.write_assignment(db, _read(db), held, lease="me")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda db: _ask(db, Desired.STOPPED),
+        lambda db: capsules.write_name(db, _read(db), "other", now=3.0),
+        lambda db: capsules.write_assignment(db, _read(db), replace(PLACED, epoch=2)),
+        lambda db: capsules.write_assignment(db, _read(db), PLACED, close=True),
+        _provide,
+        lambda db: _report(db, CapsuleStatus(generation=1, reason="slow")),
+        lambda db: hosts.connected(
+            db, HOST, name="renamed", availability_zone="nova", inventory=Inventory(runtime="docker"), now=1.0
+        ),
+    ],
+)
+def test_whatever_changes_changes_the_seal(db: Connection, write: Callable[[Connection], object]) -> None:
+    capsules.write_assignment(db, _read(db), PLACED)
+    known = {_seal(db)}
+    for _ in range(2):
+        before = capsules.find(db, None, ID, Kind.CONTAINER)
+        write(db)
+        if capsules.find(db, None, ID, Kind.CONTAINER) != before:
+            assert _seal(db) not in known
+        known.add(_seal(db))
+    assert len(known) > 1
 
 
 def test_what_was_forgotten_takes_nothing_in(db: Connection) -> None:

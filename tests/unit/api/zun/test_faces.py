@@ -1,5 +1,6 @@
 """What is spliced from memory is what would have been written anew, byte for byte, whatever is shown to whomever."""
 
+import itertools
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -81,6 +82,7 @@ def seal(capsule: Capsule) -> Sealed:
         created_at=capsule.created_at,
         updated_at=capsule.updated_at,
         deadline=capsule.deadline,
+        revision=next(revisions),
         spec=documents.encode(capsule.spec).decode(),
         assignment=documents.encode(capsule.assignment).decode(),
         status=documents.encode(capsule.status).decode(),
@@ -91,8 +93,9 @@ def seal(capsule: Capsule) -> Sealed:
 versions = st.sampled_from([MIN, Version(1, 40), OURS, MAX])
 readers = st.sampled_from([frozenset(), ADMINS]) | st.frozensets(st.sampled_from(sorted(access.FIELDS)), max_size=5)
 moments = st.lists(st.floats(0, 5e9), min_size=1, max_size=3)
-lasting = Faces(most=4)
+lasting = Faces(most=10_000)
 """One for all examples: whatever it remembers of one must not be shown for another."""
+revisions = itertools.count()
 
 
 @given(capsules(), readers, versions, moments, st.sampled_from(["http://HOST", 'https://h/"x"']))
@@ -113,8 +116,8 @@ def test_a_list_is_shown_as_it_would_be_without_memory(found, withheld, version,
             [views.container(one.open(), now=now, hidden=hidden) for one in rows],
             views.following(query, last, "http://HOST"),
         )
-        page = Part(items=rows, more=more)
-        assert lasting.page(page, query, now=now, hidden=lambda _: hidden, address="http://HOST") == encode(plain)
+        page = Part(items=tuple(lasting.recall(one.seal, hidden) or one for one in rows), more=more)
+        assert lasting.page(page, query, now=now, hidden=lambda *_: hidden, address="http://HOST") == encode(plain)
 
 
 def _running(**said: Any) -> Capsule:
@@ -139,9 +142,52 @@ def test_an_age_grows_though_nothing_is_written_down():
     ]
 
 
-def test_more_than_can_be_remembered_is_shown_all_the_same():
-    faces, many = Faces(most=3), [_running(name=f"c{number}") for number in range(9)]
-    for _ in range(2):
-        for capsule in many:
-            assert _said(faces, capsule, 1e9 + 5) == "Up 5 seconds"
-    assert len(faces) == 3
+def _recalled(faces: Faces, sealed: Sealed, hidden: frozenset[str] = frozenset()) -> bool:
+    return faces.recall(sealed.seal, hidden) is not None
+
+
+def _look(faces: Faces, sealed: Sealed, hidden: frozenset[str] = frozenset()) -> None:
+    faces.one(sealed, now=1e9, hidden=hidden, address="http://HOST")
+
+
+def test_what_was_looked_at_is_remembered_for_those_who_see_the_same_and_until_it_changes():
+    faces, sealed = Faces(), seal(_running())
+    _look(faces, sealed)
+    assert _recalled(faces, sealed)
+    assert not _recalled(faces, sealed, ADMINS)
+    for changed in ({"revision": -1}, {"host": "elsewhere"}, {"project_id": "p2"}, {"user_id": "u2"}):
+        assert not _recalled(faces, sealed._replace(**changed))
+
+
+def test_where_a_face_could_not_be_cut_nothing_is_remembered():
+    faces, sealed = Faces(), seal(_running())
+    for name in ("uuid", "links", "status_detail"):
+        _look(faces, sealed, frozenset({name}))
+        assert not _recalled(faces, sealed, frozenset({name}))
+    assert faces.size == 0
+
+
+def test_what_is_remembered_stays_within_its_bytes_and_the_newest_of_it_is_there():
+    small, large = builders.container(name="s"), builders.container(name="l", environment={"A": "x" * 40_000})
+    faces = Faces(most=100_000)
+    for number in range(300):
+        sealed = seal(builders.capsule(builders.spec(large if number % 7 == 0 else small), name=f"c{number}"))
+        for hidden in (frozenset[str](), ADMINS):
+            _look(faces, sealed, hidden)
+            assert 0 < faces.size <= 100_000
+            assert _recalled(faces, sealed, hidden)
+
+
+def test_a_container_that_changes_takes_the_place_of_what_it_was():
+    faces, capsule = Faces(), _running()
+    _look(faces, seal(capsule))
+    before = faces.size
+    for _ in range(5):
+        _look(faces, seal(capsule))
+    assert faces.size == before
+
+
+def test_what_is_larger_than_all_that_may_be_remembered_is_shown_all_the_same():
+    faces = Faces(most=10)
+    assert _said(faces, _running(), 1e9 + 5) == "Up 5 seconds"
+    assert faces.size == 0
