@@ -45,6 +45,9 @@ class Api:
     keep_answers: float = option(
         24.0, "Hours in which a request with an Idempotency-Key is answered as it was the first time.", minimum=0.01
     )
+    keep_most_answers: int = option(
+        10_000, "The most such answers that are kept for each project; the oldest are forgotten first.", minimum=1
+    )
     max_archive: int = option(
         32, "MiB of an archive that may come inside JSON; as a tar of its own it may have any size.", minimum=1
     )

@@ -17,6 +17,8 @@ class Keeping:
     events: float = 7 * 86_400.0
     most_events: int = 1_000_000
     repeats: float = 86_400.0
+    most_repeats: int = 10_000
+    """Of each project: whoever asks as fast as possible must not fill the disk."""
 
 
 class Pruner:
@@ -32,6 +34,7 @@ class Pruner:
 
         def work(db: Connection) -> int:
             told = events.prune(db, since=now - keeping.events, most=keeping.most_events, at_once=_AT_ONCE)
-            return max(told, repeats.prune(db, before=now - keeping.repeats, at_once=_AT_ONCE))
+            answered = repeats.prune(db, before=now - keeping.repeats, most=keeping.most_repeats, at_once=_AT_ONCE)
+            return max(told, answered)
 
         return 0.0 if await self._database.write(work) == _AT_ONCE else None

@@ -18,9 +18,11 @@ _OF = sa.and_(
 _GET = repeats.select().where(_OF)
 _WRITE = repeats.update().where(_OF)
 _DELETE = repeats.delete().where(_OF)
-_OLDEST = sa.select(repeats.c.project_id, repeats.c.user_id, repeats.c.key).where(
-    repeats.c.created_at < sa.bindparam("before")
-)
+_KEYS = sa.select(repeats.c.project_id, repeats.c.user_id, repeats.c.key)
+_OLD = _KEYS.where(repeats.c.created_at < sa.bindparam("before"))
+_OLDEST = _KEYS.where(repeats.c.project_id == sa.bindparam("of_project")).order_by(repeats.c.created_at)
+_kept = sa.func.count().label("kept")
+_CROWDED = sa.select(repeats.c.project_id, _kept).group_by(repeats.c.project_id).having(_kept > sa.bindparam("most"))
 
 
 def begin(
@@ -78,9 +80,12 @@ def answer(db: Connection, asked: Repeatable, reply: Reply) -> None:
     db.execute(_WRITE, _of(asked) | said)
 
 
-def prune(db: Connection, *, before: float, at_once: int) -> int:
-    """Forget what came earlier; how many, at most `at_once`."""
-    old = db.execute(_OLDEST.limit(at_once), {"before": before}).all()
+def prune(db: Connection, *, before: float, most: int, at_once: int) -> int:
+    """Forget what came earlier, and the oldest of each project that has more than `most`; how many, at most `at_once`."""
+    old = [*db.execute(_OLD.limit(at_once), {"before": before})]
+    for crowd in db.execute(_CROWDED, {"most": most}).all() if len(old) < at_once else ():
+        excess = min(crowd.kept - most, at_once - len(old))
+        old += db.execute(_OLDEST.limit(excess), {"of_project": crowd.project_id}) if excess > 0 else ()
     if old:
         db.execute(_DELETE, [{"of_project": row.project_id, "of_user": row.user_id, "of_key": row.key} for row in old])
     return len(old)

@@ -184,6 +184,7 @@ def _keeping(settings: Settings) -> Keeping:
         events=settings.events.keep_days * 86_400,
         most_events=settings.events.keep_rows,
         repeats=settings.api.keep_answers * 3_600,
+        most_repeats=settings.api.keep_most_answers,
     )
 
 

@@ -240,6 +240,6 @@ async def test_old_answers_are_forgotten(town):
     later = asyncio.get_running_loop().time() + 1.0
 
     def forget(db):
-        return [stored.prune(db, before=later, at_once=2) for _ in range(3)]
+        return [stored.prune(db, before=later, most=100, at_once=2) for _ in range(3)]
 
     assert await town.cloud.database.write(forget) == [2, 1, 0]

@@ -16,7 +16,7 @@ from higgins.service.repeats import Repeats
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-_LONGEST = 1 << 20
+_LONGEST = 256 * 1024
 """Bytes of an answer that is kept."""
 
 Do = Callable[[bool], Awaitable[web.StreamResponse]]
