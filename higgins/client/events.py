@@ -8,10 +8,12 @@ from typing import Any
 
 from higgins import errors
 from higgins.client.cloud import Cloud, Query
+from higgins.client.connection import Lost
 
 SILENCE = 90.0
 """Seconds without even a heartbeat, after which the server is taken to be gone."""
-_PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0)
+_PAUSES = (0.2, 0.5, 1.0, *(2.0,) * 15)
+"""Seconds between the tries to reach a server that has gone: half a minute, in which one starts again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +26,29 @@ class Block:
 
 
 def follow(cloud: Cloud, query: Query) -> Iterator[Mapping[str, Any]]:
-    """Every event as it happens; none is lost or doubled while the server comes and goes. Raises Unavailable if it stays away."""
-    place, broken = query.get("since"), 0
+    """Every event as it happens; none is lost or doubled while the server comes and goes.
+
+    Raises Unavailable if it stays away, or was not there to begin with.
+    """
+    place = query.get("since")
+    pauses: Iterator[float] = iter(())
     while True:
         try:
             stream = cloud.stream("/events", {**query, "since": place}, accept="text/event-stream", patience=SILENCE)
             try:
                 for block in blocks(stream):
-                    broken = 0
+                    pauses = iter(_PAUSES)
                     place = block.id or place
                     if block.data is not None:
                         yield json.loads(block.data)
             finally:
                 stream.close()
-        except errors.Unavailable:
-            if broken >= len(_PAUSES):
-                raise
-        time.sleep(_PAUSES[min(broken, len(_PAUSES) - 1)])
-        broken += 1
+            ended: errors.Unavailable = Lost("the stream of events ended")
+        except errors.Unavailable as broken:
+            ended = broken
+        if (pause := next(pauses, None)) is None:
+            raise ended
+        time.sleep(pause)
 
 
 def blocks(pieces: Iterable[bytes]) -> Iterator[Block]:

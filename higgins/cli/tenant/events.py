@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from higgins import errors
 from higgins.cli import plain, table, trouble
 from higgins.cli.tenant import moments, output, session, yamls
 from higgins.client import events as stream
@@ -28,17 +29,8 @@ _COLOURS = {"Running": "green", "Error": "red", "Unknown": "red"}
 )
 @click.option("--no-stream", is_flag=True, help="Only what has happened, not what happens.")
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@click.option(
-    "-o",
-    "--output",
-    "output_as",
-    type=click.Choice(["table", "json", "yaml", "name"]),
-    default="table",
-    help="How it is shown.  [default: table]",
-)
-def events(
-    *, since: str | None, filters: Sequence[str], no_stream: bool, all_projects: bool, output_as: str
-) -> None:  # fmt: skip
+@output.option()
+def events(*, since: str | None, filters: Sequence[str], no_stream: bool, all_projects: bool, output_as: str) -> None:
     """Watch what happens, from now on or from an earlier moment."""
     query: dict[str, Any] = {"all_projects": all_projects or None}
     for each in filters:
@@ -47,30 +39,33 @@ def events(
             raise click.UsageError(f"--filter {each}: it is KEY=VALUE with a key of {', '.join(_KEYS)}.")
         query.setdefault(key, []).append(value.capitalize() if key == "status" else value)
     cloud = session.cloud()
-    try:
-        for event in _told(cloud, query, since, go_on=not no_stream):
+    with trouble.usage():
+        number, begin = start(since, cloud.now)
+    asked = {**query, "since": number}
+    for event in _happened(cloud, asked) if no_stream else stream.follow(cloud, asked):
+        if begin is None or ("at" in event and (moments.read(event["at"]) or 0) >= begin):
             _show(event, output_as)
-    except KeyboardInterrupt:
-        return
 
 
-def _told(cloud: Cloud, query: Mapping[str, Any], since: str | None, *, go_on: bool) -> Iterator[Document]:
-    place: int | None = None
-    if since is not None and since.startswith("#"):
-        place = int(since[1:]) if since[1:].isdigit() else 0
-        since = None if go_on else "0"
-    if since is not None or not go_on:
-        with trouble.usage():
-            begin = moments.moment(since or "0", cloud.now)
-        page = {"events": [], "next": place or 0}
-        while page["next"] is not None:
-            page = cloud.get("/events", {**query, "since": page["next"], "limit": 1000})
-            for event in page["events"]:
-                place = event["id"]
-                if (moments.read(event["at"]) or 0) >= begin:
-                    yield event
-    if go_on:
-        yield from stream.follow(cloud, {**query, "since": place})
+def start(since: str | None, now: float) -> tuple[int | None, float | None]:
+    """The number after which it begins, None for now; and the moment, where one was named. Raises Invalid."""
+    match since:
+        case None:
+            return None, None
+        case _ if since.startswith("#"):
+            if not since[1:].isdecimal():
+                raise errors.Invalid(f"{since!r} is no number of an event: it looks like #123")
+            return int(since[1:]), None
+        case _:
+            return 0, moments.moment(since, now)
+
+
+def _happened(cloud: Cloud, query: Mapping[str, Any]) -> Iterator[Document]:
+    number = query["since"] or 0
+    while number is not None:
+        page = cloud.get("/events", {**query, "since": number, "limit": 1000})
+        yield from page["events"]
+        number = page["next"]
 
 
 def _show(event: Document, output_as: str) -> None:
@@ -80,7 +75,8 @@ def _show(event: Document, output_as: str) -> None:
         case "yaml":
             click.echo("---\n" + yamls.written(event), nl=False)
         case "name":
-            click.echo(plain.line(str(event.get("name", ""))))
+            if "name" in event:
+                click.echo(plain.line(event["name"]))
         case _:
             click.echo(line(event), color=True)
 

@@ -17,7 +17,8 @@ TITLES = ("id", "name", "cpu", "memory", "limit", "mem", "net in", "net out", "r
 _SPARE = ("limit", "id", "pids", "written", "read", "mem", "net out", "net in")
 _EVERY = 1.0
 _AT_ONCE = 8
-Reading = Document | errors.Failure
+Reading = Document | errors.Failure | None
+"""None: not looked yet."""
 
 
 @click.command()
@@ -43,20 +44,20 @@ def stats(containers: Sequence[str], *, everything: bool, no_stream: bool, no_tr
             )
         _complain(containers, found)
         return
-    try:
-        _live(cloud, containers, everything=everything, whole=no_trunc)
-    except KeyboardInterrupt:
-        click.echo()
+    _live(cloud, containers, everything=everything, whole=no_trunc)
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("ps_options", nargs=-1)
-@output.option()
-def top(container: str, ps_options: Sequence[str], output_as: str) -> None:
-    """Show the processes of a container, as `ps` with these options does."""
+@click.option(
+    "-o", "--output", "shape", default="table", help=f"How it is shown: {', '.join(output.FORMS)}; else a word to `ps`."
+)
+def top(container: str, ps_options: Sequence[str], shape: str) -> None:
+    """Show the processes of a container, as `ps` with these options does: `higgins top web -o pid,args`."""
+    output_as, columns = (shape, ()) if shape in output.FORMS else ("table", ("-o", shape))
     cloud = session.cloud()
-    query = {"ps_args": " ".join(ps_options) or None}
+    query = {"ps_args": " ".join((*ps_options, *columns)) or None}
     found = names.act(cloud, container, lambda name: cloud.get(path("containers", name, "top"), query))
     titles: list[str] = found["Titles"]
     if output_as == "table":
@@ -94,23 +95,30 @@ def _looked(cloud: Cloud, chosen: Sequence[Document]) -> Sequence[tuple[Document
 def _live(cloud: Cloud, containers: Sequence[str], *, everything: bool, whole: bool) -> None:
     """In place on a terminal; one table after the other elsewhere."""
     in_place = sys.stdout.isatty()
-    fresh = True
+    if in_place:
+        # A first look takes as long as a rate needs.
+        sys.stdout.write("\x1b[2J")
+        _paint([(one, None) for one in _chosen(cloud, containers, everything=everything)], whole=whole)
     while True:
         began = time.monotonic()
         found = _looked(cloud, _chosen(cloud, containers, everything=everything))
-        room = None if whole else table.terminal_width()
-        lines = table.lines(TITLES, [_row(one, told) for one, told in found], room=room, spare=_SPARE)
         if in_place:
-            shown = "".join(f"{line}\x1b[K\n" for line in lines[: _height() - 1])
-            sys.stdout.write(("\x1b[2J" if fresh else "") + f"\x1b[H{shown}\x1b[J")
+            _paint(found, whole=whole)
         else:
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
+            _print(found, whole=whole)
         if containers and all(isinstance(told, errors.Failure) for _, told in found):
             _complain(containers, found)
             return
-        fresh = False
         time.sleep(max(0.0, _EVERY - (time.monotonic() - began)))
+
+
+def _paint(found: Sequence[tuple[Document, Reading]], *, whole: bool) -> None:
+    """Over what was there before."""
+    room = None if whole else table.terminal_width()
+    lines = table.lines(TITLES, [_row(one, told) for one, told in found], room=room, spare=_SPARE)
+    shown = "".join(f"{line}\x1b[K\n" for line in lines[: _height() - 1])
+    sys.stdout.write(f"\x1b[H{shown}\x1b[J")
+    sys.stdout.flush()
 
 
 def _height() -> int:
@@ -119,6 +127,7 @@ def _height() -> int:
 
 def _print(found: Sequence[tuple[Document, Reading]], *, whole: bool) -> None:
     table.show(TITLES, [_row(one, told) for one, told in found], whole=whole, spare=_SPARE)
+    sys.stdout.flush()
 
 
 def _complain(containers: Sequence[str], found: Sequence[tuple[Document, Reading]]) -> None:
@@ -132,7 +141,7 @@ def _complain(containers: Sequence[str], found: Sequence[tuple[Document, Reading
 
 def _row(one: Document, told: Reading) -> Sequence[Cell]:
     start = (names.short(one), str(one["name"]))
-    if isinstance(told, errors.Failure):
+    if told is None or isinstance(told, errors.Failure):
         return (*start, *("-" for _ in TITLES[2:]))
     return (
         *start,

@@ -1,5 +1,8 @@
 """What the client promises about a stream of events."""
 
+import pytest
+
+from higgins import errors
 from higgins.client.events import Block, blocks, follow
 from tests.unit.client.stub import Asked, Given, serving
 
@@ -22,3 +25,10 @@ def test_a_stream_that_breaks_off_is_taken_up_after_what_was_seen_last():
         assert [next(story)["n"], next(story)["n"]] == [7, 9]
     assert server.asked[0].target == "/v1/events?container=web"
     assert server.asked[0].headers["Accept"] == "text/event-stream"
+
+
+def test_a_server_that_is_not_there_to_begin_with_is_not_waited_for():
+    with serving(Given(503, {"errors": [{"detail": "Not now."}]})) as server:
+        with pytest.raises(errors.Unavailable, match="Not now"):
+            next(follow(server.cloud(), {}))
+    assert len(server.asked) == 1
