@@ -109,6 +109,8 @@ class Inspected(msgspec.Struct, frozen=True):
     state: State = msgspec.field(name="State")
     config: Configured = msgspec.field(name="Config")
     host: Host = msgspec.field(name="HostConfig", default_factory=Host)
+    commands: tuple[str, ...] | None = msgspec.field(name="ExecIDs", default=None)
+    """Of those that run in it besides its own."""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -208,6 +210,8 @@ class Ran(msgspec.Struct, frozen=True):
     process: int = msgspec.field(name="Pid", default=0)
     """Its number on the engine's machine; 0: it never ran."""
     container: str = msgspec.field(name="ContainerID", default="")
+    detach_keys: str | None = msgspec.field(name="DetachKeys", default=None)
+    """In base64."""
 
 
 class Told(msgspec.Struct, frozen=True):

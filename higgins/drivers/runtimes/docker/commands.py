@@ -1,7 +1,9 @@
 """Other commands inside a container on a Docker Engine, run to their end."""
 
 import asyncio
-from collections.abc import Sequence
+import base64
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import aiodocker
 
@@ -16,6 +18,8 @@ from higgins.model.live import ExecResult
 _PAUSES = (0.01, 0.05, 0.2, 1.0, 2.0)
 _PATIENCE = 5.0
 """Seconds in which an engine says where the process of a command is."""
+_OURS = base64.b64encode(bytes(terms.KEYS)).decode()
+"""What tells our commands from those that others have started in the same container: the keys that nobody can press."""
 
 
 class DockerCommands:
@@ -24,32 +28,57 @@ class DockerCommands:
     def __init__(self, engine: Engine, output_limit: int) -> None:
         self._engine = engine
         self._output_limit = output_limit
+        self._attended: set[str] = set()
 
     async def execute(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> ExecResult:
         """As `Executes` promises."""
-        made = await self.make(container_id, command, terminal=terminal, stdin=False)
-        try:
-            output = await self._output(made, terminal=terminal)
-        except aiodocker.DockerError as error:
-            refused = await self.refused(error)
-            return ExecResult(output=refused.output, exit_code=refused.exit_code)
-        except asyncio.CancelledError:
-            await self.hang_up(made)
-            raise
-        code = await self.exit_code(made)
+        async with self.made(container_id, command, terminal=terminal, stdin=False) as made:
+            try:
+                output = await self._output(made, terminal=terminal)
+            except aiodocker.DockerError as error:
+                refused = await self.refused(error)
+                return ExecResult(output=refused.output, exit_code=refused.exit_code)
+            except asyncio.CancelledError:
+                await self.hang_up(made)
+                raise
+            code = await self.exit_code(made)
         if code is None:
             raise errors.Unavailable("The command closed its output, and Docker does not say how it ended.")
         return ExecResult(output=output, exit_code=code)
 
-    async def make(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool) -> str:
-        """The engine's id of a command that is yet to be started."""
+    @asynccontextmanager
+    async def made(
+        self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool
+    ) -> AsyncIterator[str]:
+        """The engine's id of a command that is yet to be started, and that somebody attends to as long as the block runs."""
+        made = await self._make(container_id, command, terminal=terminal, stdin=stdin)
+        self._attended.add(made)
+        try:
+            yield made
+        finally:
+            self._attended.discard(made)
+
+    async def hang_up_forsaken(self, commands: Sequence[str]) -> None:
+        """Of these, what we started and nobody attends to any more: our last life may have ended before it could."""
+        for command in commands:
+            if command in self._attended:
+                continue
+            try:
+                ran = await self.look(command)
+            except errors.Failure:
+                continue  # It has just ended, or the next look finds it.
+            # Asked again: it may be one that was made just now.
+            if ran.running and ran.detach_keys == _OURS and command not in self._attended:
+                await self.hang_up(command)
+
+    async def _make(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool) -> str:
         body = {
             "Cmd": list(command),
             "AttachStdin": stdin,
             "AttachStdout": True,
             "AttachStderr": True,
             "Tty": terminal,
-            "DetachKeys": terms.NEVER_DETACH if terminal else "",
+            "DetachKeys": terms.NEVER_DETACH,
         }
         try:
             path = f"containers/{name(container_id)}/exec"

@@ -64,7 +64,7 @@ class DockerRuntime:
         self._starts = asyncio.Semaphore(starts_at_once)
         self._looks = asyncio.Semaphore(16)
         # What these can do this runtime can do.
-        commands = DockerCommands(self._engine, output_limit)
+        self._commands = commands = DockerCommands(self._engine, output_limit)
         self._talks = DockerTalks(self._engine, commands)
         measures = DockerMeasures(self._engine)
         archives = DockerArchives(self._engine, archive_limit)
@@ -292,7 +292,10 @@ class DockerRuntime:
     async def _look(self, container_id: ContainerId) -> Observation | None:
         async with self._looks:
             found = await self._inspect(container_id)
-        return None if found is None else self._observation(found)
+            observation = None if found is None else self._observation(found)
+            if observation is not None and found is not None and found.commands:
+                await self._commands.hang_up_forsaken(found.commands)
+        return observation
 
     async def _inspect(self, container_id: ContainerId) -> documents.Inspected | None:
         try:

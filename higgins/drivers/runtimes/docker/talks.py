@@ -84,21 +84,21 @@ class DockerTalks:
         """
         # Before it is made: what ends the container from here on is told.
         with closing(await self._end(container_id)) as end:
-            made = await self._commands.make(container_id, command, terminal=terminal, stdin=stdin)
-            raw = await self._started(made, terminal=terminal)
-            if isinstance(raw, ExecResult):
-                yield _Refused(raw)
-                return
-            with closing(raw):
-                entered = _Entered(raw, end, made, self._commands, terminal=terminal, stdin=stdin)
-                async with self._arrival:
-                    self._entered[container_id, exec_id] = entered
-                    self._arrival.notify_all()
-                try:
-                    yield entered
-                finally:
-                    del self._entered[container_id, exec_id]
-                    await entered.leave()
+            async with self._commands.made(container_id, command, terminal=terminal, stdin=stdin) as made:
+                raw = await self._started(made, terminal=terminal)
+                if isinstance(raw, ExecResult):
+                    yield _Refused(raw)
+                    return
+                with closing(raw):
+                    entered = _Entered(raw, end, made, self._commands, terminal=terminal, stdin=stdin)
+                    async with self._arrival:
+                        self._entered[container_id, exec_id] = entered
+                        self._arrival.notify_all()
+                    try:
+                        yield entered
+                    finally:
+                        del self._entered[container_id, exec_id]
+                        await entered.leave()
 
     async def resize(self, container_id: ContainerId, exec_id: ExecId | None, width: int, height: int) -> None:
         """As `Talks` promises; waits a moment for what is about to start."""

@@ -25,7 +25,8 @@ REBUILDS = "org.higgins.rebuilds"
 PROJECT = "org.higgins.project"
 LABELS = (OWNER, CAPSULE, CONTAINER, EPOCH, RESTARTS, REBUILDS, PROJECT)
 
-NEVER_DETACH = ",".join(["ctrl-@"] * 16)
+KEYS = 16
+NEVER_DETACH = ",".join(["ctrl-@"] * KEYS)
 """A terminal must pass on every byte; the engine's default takes ctrl-p ctrl-q away."""
 
 _PERIOD = 100_000
