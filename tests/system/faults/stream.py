@@ -82,23 +82,23 @@ class Wanted:
 class Api:
     """The Containers API, for one who is prepared for everything."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._url = f"{url}/v1/containers"
-        self._headers = {"X-Auth-Token": token, "OpenStack-API-Version": "container 1.40"}
+    def __init__(self, url: str, token: str, *, version: str = "1.40", nouns: str = "containers") -> None:
+        self.url = f"{url}/v1/{nouns}"
         # A connection for each request: the library would repeat some requests by itself when one that it kept open breaks.
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=20)
+        self.http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True),
+            timeout=aiohttp.ClientTimeout(total=20),
+            headers={"X-Auth-Token": token, "OpenStack-API-Version": f"container {version}"},
         )
 
     async def close(self) -> None:
-        await self._http.close()
+        """As a client that dies: whatever is open breaks off, without a word."""
+        await self.http.close()
 
     async def call(self, method: str, path: str = "", body: object = None, **query: str) -> Answer:
         """Raises CutOff when there is no answer, or one that tells nothing."""
         try:
-            async with self._http.request(
-                method, self._url + path, params=query, json=body, headers=self._headers
-            ) as response:
+            async with self.http.request(method, self.url + path, params=query, json=body) as response:
                 text = await response.text()
                 if response.status >= 500:
                     raise CutOff(f"{response.status}: {text}")
