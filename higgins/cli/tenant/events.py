@@ -12,6 +12,8 @@ from higgins.client import events as stream
 from higgins.client.cloud import Cloud, Document
 
 _KEYS = ("container", "kind", "status")
+_NAME = 20
+"""Columns for most names."""
 _COLOURS = {"Running": "green", "Error": "red", "Unknown": "red"}
 
 
@@ -86,7 +88,8 @@ def line(event: Document) -> str:
     if event["kind"] == "lost":
         return "... what came before has been forgotten"
     at = moments.clock(moments.read(event["at"]) or 0.0)
-    words = [plain.line(str(event["name"])), _what(event)]
+    # How long the names to come are is not known.
+    words = [plain.padded(plain.line(str(event["name"])), _NAME), _what(event)]
     # Whoever asks for a start is not interested in how the last run ended.
     if event["kind"] in ("status", "gone") and event.get("exit_code") is not None:
         words.append(f"exit code {event['exit_code']}")

@@ -1,9 +1,9 @@
 """`higgins stats` and `top`: what containers use, and what runs in them."""
 
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -26,7 +26,7 @@ Reading = Document | errors.Failure | None
 @click.option("--no-stream", is_flag=True, help="Look once.")
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
 @output.option()
-@click.argument("containers", nargs=-1, shell_complete=completion.containers)
+@click.argument("containers", metavar="[CONTAINER]...", nargs=-1, shell_complete=completion.containers)
 def stats(containers: Sequence[str], *, everything: bool, no_stream: bool, no_trunc: bool, output_as: str) -> None:
     """Watch what containers use, until Ctrl-C; all that run, if none is named. 100 % of CPU is one core."""
     cloud = session.cloud()
@@ -86,10 +86,25 @@ def _looked(cloud: Cloud, chosen: Sequence[Document]) -> Sequence[tuple[Document
             return failure
         return found
 
-    if len(chosen) < 2:
-        return [(one, look(one)) for one in chosen]
-    with ThreadPoolExecutor(min(_AT_ONCE, len(chosen))) as threads:
-        return list(zip(chosen, threads.map(look, chosen), strict=True))
+    return list(zip(chosen, _at_once(look, chosen), strict=True))
+
+
+def _at_once(look: Callable[[Document], Reading], chosen: Sequence[Document]) -> Sequence[Reading]:
+    """A few at a time, by threads that nobody waits for who interrupts this."""
+    left = list(enumerate(chosen))
+    readings: list[Reading] = [None] * len(chosen)
+
+    def work() -> None:
+        while left:
+            place, one = left.pop()
+            readings[place] = look(one)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in chosen[:_AT_ONCE]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return readings
 
 
 def _live(cloud: Cloud, containers: Sequence[str], *, everything: bool, whole: bool) -> None:
