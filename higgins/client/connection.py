@@ -14,6 +14,13 @@ Result = TypeVar("Result")
 
 PATIENCE = 60.0
 """Seconds without a byte."""
+_KEPT_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""A server that has gone without a word is noticed within a minute, even where only it would speak."""
 
 
 class Lost(errors.Unavailable):
@@ -151,6 +158,8 @@ class Connection:
             raise unreachable(place, error) from error
         assert connection.sock is not None
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for level, option, value in _KEPT_ALIVE:
+            connection.sock.setsockopt(level, option, value)
         return connection
 
     def translated(self, act: Callable[[], Result]) -> Result:

@@ -105,7 +105,7 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
         console = enter.console(cloud, made, manner)
         state.asked(cloud, made["uuid"], "start")
         _awaited(cloud, made, _STARTED)
-        enter.finish(cloud, made, console.hold(enter.proxy(cloud, made) if sig_proxy else None))
+        enter.stay(cloud, made, console, sig_proxy=sig_proxy)
 
 
 def body(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,8 +76,7 @@ def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str)
             tty=bool(shown["tty"]),
             detach_keys=leaving,
         )
-        held = console(cloud, shown, manner)
-        finish(cloud, shown, held.hold(proxy(cloud, shown) if sig_proxy else None))
+        stay(cloud, shown, console(cloud, shown, manner), sig_proxy=sig_proxy)
 
 
 def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:
@@ -86,20 +85,14 @@ def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:
     return Console(cloud, url, manner)
 
 
-def proxy(cloud: Cloud, shown: Document) -> Callable[[str], None]:
-    """Passes signals on; one that comes too late is of no use to anybody."""
-
-    def send(name: str) -> None:
-        try:
-            cloud.post(path("containers", shown["uuid"], "kill"), {"signal": name})
-        except (errors.Conflict, errors.NotFound):
-            return
-
-    return send
-
-
-def finish(cloud: Cloud, shown: Document, outcome: Ended | Detached) -> None:
-    """End with the exit code of the container; with 0 if it goes on."""
+def stay(cloud: Cloud, shown: Document, session: Console, *, sig_proxy: bool) -> None:
+    """Until it is over; then end with the exit code of the container, or with 0 if it goes on."""
+    try:
+        outcome = session.hold(_proxy(cloud, shown) if sig_proxy else None)
+    except Lost as lost:
+        name = shown["name"]
+        lost.add_note(f"Is it still there: higgins ps -a   Back to it: higgins attach {name}")
+        raise
     match outcome:
         case Detached():
             click.echo(f"\r\n{shown['name']} goes on; back to it: higgins attach {shown['name']}", err=True)
@@ -110,6 +103,18 @@ def finish(cloud: Cloud, shown: Document, outcome: Ended | Detached) -> None:
             sys.exit(found["exit_code"])
         case Ended(exit_code=code):
             sys.exit(code)
+
+
+def _proxy(cloud: Cloud, shown: Document) -> Callable[[str], None]:
+    """Passes signals on; one that comes too late is of no use to anybody."""
+
+    def send(name: str) -> None:
+        try:
+            cloud.post(path("containers", shown["uuid"], "kill"), {"signal": name})
+        except (errors.Conflict, errors.NotFound):
+            return
+
+    return send
 
 
 def check_terminal(*, interactive: bool, tty: bool) -> None:

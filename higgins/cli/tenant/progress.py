@@ -1,4 +1,4 @@
-"""How far something is, on one line of a terminal that is gone when it is done; nothing anywhere else."""
+"""How far something is, on one line of a terminal that is gone when it is done; anywhere else only trouble, once."""
 
 import os
 import sys
@@ -14,6 +14,8 @@ _PATIENCE = 0.3
 """Seconds that something may take without a line about it."""
 _OFTEN = 0.1
 _BAR = 24
+_SPARE = 3
+"""Columns left free, for a `^C` that is typed there."""
 _SINCE = " could not be fetched, since "
 
 
@@ -25,6 +27,7 @@ class Line:
         self._began = time.monotonic()
         self._last = 0.0
         self._shown = False
+        self._told = ""
         self._on = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> "Line":
@@ -42,7 +45,7 @@ class Line:
             return
         self._last, self._shown = now, True
         bar = "" if part is None else f"{_bar(part)} "
-        said = plain.fitted(f"{self._what}  {bar}{plain.line(words)}", _width() - 1)
+        said = plain.fitted(f"{self._what}  {bar}{plain.line(words)}", _width() - _SPARE)
         sys.stderr.write(f"\r{said}\x1b[K")
         sys.stderr.flush()
 
@@ -52,12 +55,20 @@ class Line:
         if not told:
             # Trouble that may pass is what somebody who waits wants to know; of which image is known.
             trouble = str(found.get("reason") or found.get("status_reason") or "").rpartition(_SINCE)[2]
+            if trouble and not self._on:
+                self._complain(trouble)
             self.tell(f"trying again: {trouble}" if trouble else str(found.get("status_detail") or ""))
         elif told.get("size"):
             amount = f"{sizes.decimal(told['done'])} of {sizes.decimal(told['size'])}"
             self.tell(f"{amount}, {told['layers_done']} of {told['layers']} layers", told["done"] / told["size"])
         else:
             self.tell(f"{told['layers_done']} of {told['layers']} layers")
+
+    def _complain(self, trouble: str) -> None:
+        """Whoever waits in vain has to know what for, wherever it is read."""
+        if trouble != self._told:
+            self._told = trouble
+            sys.stderr.write(f"{self._what}: trying again: {plain.line(trouble)}\n")
 
 
 def _bar(part: float) -> str:

@@ -91,12 +91,12 @@ def _looked(cloud: Cloud, chosen: Sequence[Document]) -> Sequence[tuple[Document
 
 def _at_once(look: Callable[[Document], Reading], chosen: Sequence[Document]) -> Sequence[Reading]:
     """A few at a time, by threads that nobody waits for who interrupts this."""
-    left = list(enumerate(chosen))
+    left = iter(list(enumerate(chosen)))
     readings: list[Reading] = [None] * len(chosen)
 
     def work() -> None:
-        while left:
-            place, one = left.pop()
+        # An iterator over a list gives each of its items to one thread only.
+        for place, one in left:
             readings[place] = look(one)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in chosen[:_AT_ONCE]]

@@ -32,20 +32,19 @@ def raw(fd: int) -> Iterator[None]:
     """Every key goes through as it is pressed while the block runs; a signal that ends the program ends the block first."""
 
     def end(number: int, _: FrameType | None) -> None:
-        ended.append(number)
         raise SystemExit(128 + number)
 
-    ended: list[int] = []
     before = termios.tcgetattr(fd)
     handlers = {number: signal.signal(number, end) for number in _ENDING}
     try:
         tty.setraw(fd, termios.TCSADRAIN)
         yield
+    except BaseException:
+        # What comes next on this terminal begins on a line of its own.
+        sys.stderr.write("\r\n")
+        raise
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
-        if ended:
-            # What comes next on this terminal begins on a line of its own.
-            sys.stderr.write("\n")
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
