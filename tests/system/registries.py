@@ -7,6 +7,7 @@ import io
 import ipaddress
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -51,6 +52,12 @@ class Registry:
     def asked(self, text: str) -> int:
         """How many requests with this text in them it has answered."""
         return sum(text in line for line in self.log.read_text(errors="replace").splitlines() if "http.request" in line)
+
+    def fetches(self, name: str) -> int:
+        """How many times somebody has begun to fetch this name: each begins by asking what its tag means."""
+        repository, _, tag = name.rpartition(":")
+        asked = re.compile(rf'"(HEAD|GET) /v2/{re.escape(repository)}/manifests/{re.escape(tag)} ')
+        return len(asked.findall(self.log.read_text(errors="replace")))
 
 
 @contextmanager
@@ -198,6 +205,30 @@ async def publish(
         await docker.images.push(repository, tag=tag, auth=auth)
     await forget(reference, url=url)
     return reference
+
+
+@contextmanager
+def published(
+    to: Registry, name: str, *, user: str | None = None, layers: int = 2, size: int = 200_000
+) -> Iterator[str]:
+    """The reference of a new image in a registry. Nothing of it is here, neither before the block nor after."""
+    reference = asyncio.run(publish(to, name, user=user, layers=layers, size=size))
+    try:
+        yield reference
+    finally:
+        asyncio.run(forget(reference))
+
+
+def left(of: Registry, url: str = URL) -> list[str]:
+    """What the engine still has of it."""
+
+    async def named() -> list[str]:
+        async with Engine(url) as engine:
+            which = {"filters": json.dumps({"reference": [f"{of.address}/*", f"{of.address}/*/*"]})}
+            found = json.loads(await engine.call("GET", "images/json", which))
+            return [str(name) for image in found for name in (image["RepoTags"] or image["RepoDigests"])]
+
+    return asyncio.run(named())
 
 
 def digest(of: Registry, name: str) -> str:
