@@ -4,7 +4,6 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from higgins import __version__, errors
-from higgins.cli import trouble
+from higgins.cli import meant, trouble
 
 _T = "higgins.cli.tenant."
 
@@ -87,10 +86,10 @@ class Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
-            meant = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"No such command '{args[0]}'.{meant}", ctx)
+        # A shell that completes has typed half of it, and wants to hear nothing of that.
+        if not ctx.resilient_parsing and args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            question = meant.question(args[0], COMMANDS, likeness=0.5)
+            raise click.UsageError(f"No such command '{args[0]}'. {question}".rstrip(), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -131,7 +130,7 @@ def main() -> None:
     except click.ClickException as refusal:
         trouble.tell_usage(refusal)
         sys.exit(refusal.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         sys.exit(trouble.INTERRUPTED)
     except errors.Failure as failure:
         trouble.tell(failure)

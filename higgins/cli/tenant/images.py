@@ -144,7 +144,7 @@ def _named(cloud: Cloud, given: str) -> Sequence[Document]:
         return called
     if one := names.beginning(given, found):
         return [one]
-    raise names.near(given, [reference(one) for one in found])
+    raise names.near(given, [reference(one) for one in found], "higgins images")
 
 
 def _state(one: Document) -> str:

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import TypeVar
 
 from higgins import errors
+from higgins.cli import meant
 from higgins.client.cloud import Cloud, Document
 
 Result = TypeVar("Result")
@@ -74,16 +74,14 @@ def beginning(given: str, among: Sequence[Document]) -> Document | None:
     return found[0] if found else None
 
 
-def near(given: str, names: Sequence[str]) -> errors.NotFound:
-    """There is nothing of that name; perhaps one of these was meant."""
-    return _unknown(given, names, errors.NotFound(""))
+def near(given: str, names: Sequence[str], listing: str) -> errors.NotFound:
+    """There is nothing of that name; perhaps one of these was meant, which that command lists."""
+    return _unknown(given, names, errors.NotFound(""), listing)
 
 
-def _unknown(given: str, names: Sequence[str], missing: errors.NotFound) -> errors.NotFound:
+def _unknown(
+    given: str, names: Sequence[str], missing: errors.NotFound, listing: str = "higgins ps -a"
+) -> errors.NotFound:
     failure = errors.NotFound(missing.message or f"there is no {given}")
-    close = get_close_matches(given, names, n=3, cutoff=0.6)
-    if close:
-        failure.add_note(f"Did you mean {' or '.join(close)}?")
-    else:
-        failure.add_note("`higgins ps -a` lists all that there are.")
+    failure.add_note(meant.question(given, names) or f"`{listing}` lists all that there are.")
     return failure

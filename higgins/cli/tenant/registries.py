@@ -54,7 +54,7 @@ def rm(registries: Sequence[str]) -> None:
             click.echo(given)
         except errors.NotFound:
             known = cloud.get("/registries")["registries"]
-            trouble.tell(names.near(given, [one["name"] for one in known]))
+            trouble.tell(names.near(given, [one["name"] for one in known], "higgins registry list"))
             failed = True
         except errors.Failure as failure:
             trouble.tell(failure)
