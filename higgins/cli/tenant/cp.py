@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
+from click.shell_completion import CompletionItem
 
 from higgins import errors
 from higgins.cli.tenant import archive, completion, names, progress, session, sizes
@@ -28,8 +29,10 @@ class Inside:
         return f"{self.container}:{self.path}"
 
 
-def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
-    return [] if "/" in incomplete else completion.containers(context, parameter, incomplete)
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files here, and containers."""
+    files = CompletionItem(incomplete, type="file")
+    return [files, *(() if "/" in incomplete else completion.containers(context, parameter, incomplete))]
 
 
 @click.command()

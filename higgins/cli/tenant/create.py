@@ -28,7 +28,7 @@ _OPTIONS = (
     click.option("-t", "--tty", is_flag=True, help="Give it a terminal."),
     click.option("--rm", "remove", is_flag=True, help="Remove it when it has ended."),
     click.option("-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Set a variable; without a value, the one from here."),
-    click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Set the variables of a file, one NAME=VALUE a line."),
+    click.option("--env-file", "env_files", type=click.Path(), multiple=True, metavar="FILE", help="Set the variables of a file, one NAME=VALUE a line."),
     click.option("-l", "--label", "labels", multiple=True, metavar="NAME[=VALUE]", help="A label."),
     click.option("-w", "--workdir", metavar="DIRECTORY", help="Where its command begins."),
     click.option("-h", "--hostname", help="Its host name."),

@@ -27,7 +27,12 @@ LIFETIME = timedelta(days=90)
 @click.option("--user-domain", metavar="DOMAIN", help="The domain of the user.  [default: Default]")
 @click.option("--project-domain", metavar="DOMAIN", help="The domain of the project.  [default: Default]")
 @click.option("--region", help="The region whose service is used, where there are several.")
-@click.option("--cacert", metavar="FILE", help="Certificates by which the server is trusted, instead of the system's.")
+@click.option(
+    "--cacert",
+    type=click.Path(),
+    metavar="FILE",
+    help="Certificates by which the server is trusted, instead of the system's.",
+)
 @click.option("--insecure", is_flag=True, help="Trust the server whoever it is.")
 def login(
     url: str | None,
