@@ -199,9 +199,17 @@ class Containers:
         return await self._lookup.see(caller, ref, "container:get_one")
 
     async def wait(
-        self, caller: Caller, ref: str, statuses: Collection[Status], timeout: float, *, all_projects: bool = False
+        self,
+        caller: Caller,
+        ref: str,
+        statuses: Collection[Status],
+        timeout: float,
+        *,
+        all_projects: bool = False,
+        gone: Callable[[], bool] = lambda: False,
     ) -> Capsule:
-        """The container as soon as it has come to rest in one of these statuses, or in Error; as it is when `timeout` seconds are over.
+        """The container as soon as it has come to rest in one of these statuses, or in Error; as it is when `timeout` seconds are over, or soon after
+        its caller is `gone`.
 
         NotFound as soon as it is gone.
         """
@@ -211,7 +219,7 @@ class Containers:
                 with self._hints.watchers.listen(capsule.id) as listener:
                     while True:
                         capsule = await self._lookup.read(caller, capsule.id, "container:get_one")
-                        if _awaited(capsule, statuses):
+                        if _awaited(capsule, statuses) or gone():
                             break
                         await listener.bell.wait(_PATROL)
         except TimeoutError:

@@ -6,15 +6,23 @@ import io
 import json
 import tarfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from higgins import errors
+from higgins.api.server import serving
+from higgins.api.zun.door import application
+from higgins.logic.statusword import Status
 from higgins.model.ids import ContainerId
+from higgins.service.consoles import Consoles
+from higgins.service.live import LiveVerbs
+from higgins.service.policy import Policy
+from higgins.service.turnstile import Turnstile
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import eventually
-from tests.flow.town import Api, Town
+from tests.flow.harness import caller, eventually, library, services
+from tests.flow.town import Api, Tokens, Town
 
 ZUN = "container 1.40"
 OLD = "container 1.24"
@@ -104,6 +112,44 @@ async def test_processes_are_a_table_and_arguments_are_those_of_ps(town: Town) -
         assert shown.body == {"Titles": ["PID", "CMD"], "Processes": [["1", "sleep inf"]]}
     assert (await town.one("GET", f"/containers/{ref}/top?ps_args=;rm")).status == 400
     assert (await town.one("GET", f"/containers/{ref}/top?what=1")).status == 400
+
+
+# Logs
+
+
+async def test_whoever_follows_a_log_that_says_nothing_and_leaves_makes_room_for_others(town: Town) -> None:
+    there = town.cloud
+    live = LiveVerbs(
+        there.database,
+        Policy(),
+        there.calls,
+        Consoles(there.database),
+        library(there).record,
+        turnstile=Turnstile(1),
+    )
+    app = application(replace(services(there), live=live), Tokens(), Policy())
+    async with serving(app, host="127.0.0.1", port=0, grace=0.1) as at:
+        one = Api(town.one.session, at.url, "p1")
+        ref = await one.run("web", "sleep", "inf")
+        run = f"/containers/{ref}/execute?command=true"
+        async with one.session.get(f"{at.url}/v1/containers/{ref}/logs?follow=true", headers=headers(one)) as answer:
+            assert answer.status == 200
+            assert (await one("POST", run)).error == (409, "container.too-many-live-calls")
+        async with asyncio.timeout(5):
+            while (await one("POST", run)).status != 200:
+                await asyncio.sleep(0.1)
+
+
+async def test_nobody_waits_for_a_container_on_behalf_of_somebody_who_has_left(town: Town) -> None:
+    ref = await town.one.run("web", "sleep", "inf")
+    left = []
+
+    def gone() -> bool:
+        left.append(True)
+        return len(left) > 1
+
+    async with asyncio.timeout(10):
+        await town.cloud.containers.wait(caller(), ref, [Status.STOPPED], 3600, gone=gone)
 
 
 # Files

@@ -172,6 +172,7 @@ class _Front:
                 path=found.path,
                 params=route.form.read(query, body, spoken, self._read),
                 body=await held.enter_async_context(aclosing(parameters.pieces(request, _SILENT))) if raw else None,
+                gone=partial(streams.gone, request),
                 again=again,
                 held=held,
             )

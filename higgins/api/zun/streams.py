@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 _STALLED = 60.0
 """Seconds in which a client has to take a piece of what it asked for."""
+_LOOK = 1.0
+"""Seconds between two looks whether there is still a client: who says nothing and is told nothing is not missed otherwise."""
 _PROMPT = 1.0
 """Seconds in which a failure to begin still gets a proper answer, where what follows may be long in coming."""
 
@@ -37,9 +39,16 @@ async def respond(
         response = web.StreamResponse(status=status, headers={**headers, **answer.headers})
         response.content_type = answer.content_type
         await response.prepare(request)
+        if answer.lasting:
+            start(_watch(request, pieces))
         if request.method != "HEAD":
             await _write(request, response, first, pieces)
     return response
+
+
+def gone(request: web.Request) -> bool:
+    """Whether the connection has ended that it came over."""
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _first(pieces: Pipe[bytes], within: float | None) -> bytes:
@@ -53,6 +62,12 @@ async def _first(pieces: Pipe[bytes], within: float | None) -> bytes:
 async def _cut(pieces: Pipe[bytes], leaving: asyncio.Event) -> None:
     await leaving.wait()
     pieces.end(errors.Unavailable("the server stops"))
+
+
+async def _watch(request: web.Request, pieces: Pipe[bytes]) -> None:
+    while not gone(request):  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(_LOOK)
+    pieces.end(ConnectionResetError("the client went away"))
 
 
 async def _write(

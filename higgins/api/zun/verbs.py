@@ -85,6 +85,8 @@ class Ask(Generic[P]):
     params: P
     body: AsyncIterator[bytes] | None = None
     """What came, where it is raw bytes and the verb's to read."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether nobody waits for the answer any more."""
     again: bool = False
     """The same request, under the same id, was begun before, and nobody knows how far it came."""
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -175,7 +177,12 @@ async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
     asked, every = ask.params, bool(ask.params.all_projects)
     if asked.wait is not None:
         capsule = await door.services.containers.wait(
-            ask.caller, ask.path[0], translate.statuses(asked.wait), _patience(asked), all_projects=every
+            ask.caller,
+            ask.path[0],
+            translate.statuses(asked.wait),
+            _patience(asked),
+            all_projects=every,
+            gone=ask.gone,
         )
         return Answer(_encode(_view(door, ask, capsule)))
     sealed = await door.services.containers.show_sealed(ask.caller, ask.path[0], all_projects=every)
