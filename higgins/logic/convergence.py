@@ -255,6 +255,8 @@ def _absorbed(
         healing = status.healing and spec.desired in _UP
         return replace(status, observed=_lost(status), waiting=False, interrupted=False, healing=healing)
     found = replace(found, health=_condition(found, status.observed))
+    if unwatched and _started_again(spec, found, status):
+        status = replace(status, attempts=status.attempts + 1)
     # The mark that it was created with tells which start the first run answers, even if nobody lived to say so.
     answered = max(status.restarts, found.restarts) if found.started_at is not None else status.restarts
     interrupted = found.stage is Stage.EXITED and (
@@ -271,6 +273,19 @@ def _absorbed(
         interrupted=interrupted,
         healing=status.healing and spec.desired in _UP and _still_ill(found, status.observed),
         prepared=status.prepared if spec.outdates(found) else 0,
+    )
+
+
+def _started_again(spec: CapsuleSpec, found: Observation, status: ContainerStatus) -> bool:
+    """Whether this is the run that the restart policy wanted after the last one, started by somebody who did not live to say so."""
+    last = status.observed
+    return (
+        last is not None
+        and None not in (last.started_at, found.started_at)
+        and not _same_run(found, last)
+        and (found.restarts, found.rebuilds) == (last.restarts, last.rebuilds)
+        and status.restarts == spec.restarts
+        and not status.interrupted
     )
 
 

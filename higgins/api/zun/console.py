@@ -110,7 +110,10 @@ async def _serve(
         raise errors.Invalid("This is a WebSocket: ask for an upgrade of the connection, as RFC 6455 says.")
     # Refused in HTTP, what is not good: clients show that better than a connection that ends without a word.
     async with door.services.live.seated(ticket) as seat:
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return socket  # The client has died while its terminal was being made.
         await _Session(request, socket, seat, speech.spoken(*protocols or (None,)), door.pace).run(leaving)
     return socket
 

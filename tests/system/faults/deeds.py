@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import io
 import json
-import random
 import tarfile
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import aiodocker
 import aiohttp
 
-from higgins.drivers.engine import Engine, lines
+from higgins.drivers.engine import Engine
 from tests.system.engine import BUSYBOX, forget
 from tests.system.faults.stream import COMMAND, CONTAINER, MIB, OWNER, Answer, Api, CutOff
 from tests.system.servers import AllInOne
@@ -26,7 +25,7 @@ BOUND = 20.0
 CHANNELS = "v1.channels.higgins"
 TALKS = ["sh", "-c", "trap exit TERM; while :; do echo alive; sleep 0.2; done"]
 HEALTHY = ["sh", "-c", "trap exit TERM; touch /well; sleep 100000 & wait"]
-FAILS = ["sh", "-c", "sleep 0.3; exit 3"]
+FAILS = ["sh", "-c", "echo again; sleep 0.3; exit 3"]
 LARGE = 24 * MIB
 
 
@@ -39,8 +38,6 @@ class Ground:
     token: str
     registry: str
     """HOST:PORT of a slow one."""
-    random: random.Random
-    began: float = field(default_factory=time.time)
 
     def api(self, nouns: str = "containers") -> Api:
         """A client's own connections."""
@@ -363,8 +360,10 @@ class Healing(Deed):
 
         await self.until_true(is_healed, "is healed")
         # Once, not once for each who died.
-        started = await starts(self.ground, self.id)
-        assert started == 2, started
+        (healed,) = await self.there()
+        await asyncio.sleep(2)
+        (still,) = await self.there()
+        assert (still["Id"], still["State"]["StartedAt"]) == (healed["Id"], healed["State"]["StartedAt"])
         await self.forget()
 
 
@@ -413,14 +412,20 @@ class Retrying(Deed):
         self.id = answer.body["uuid"]
 
         async def has_come_to_rest() -> bool:
-            return bool(await starts(self.ground, self.id) >= 4)
+            return await self._runs() >= 4
 
         await self.until_true(has_come_to_rest, "has been tried often enough")
         shown = await self.until("Stopped")
         assert shown["exit_code"] == 3, shown["exit_code"]
         await asyncio.sleep(1.5)
-        assert await starts(self.ground, self.id) == 4
+        runs = await self._runs()
+        assert runs == 4, runs
         await self.forget()
+
+    async def _runs(self) -> int:
+        """How often it has run: it says so each time."""
+        answer = await self.watcher.surely("GET", f"/{self.id}/logs")
+        return str(answer.body).count("again")
 
 
 # Streams. All of them on one container, which lives through everything.
@@ -435,11 +440,13 @@ class Streaming(Deed):
     async def prepare(self) -> None:
         await self.run_one()
         self.address = ""
+        self.used = False
         self.heard = b""
 
     async def begin(self) -> None:
         self.address = await self.ticket(self.doer)
-        async with self.doer.http.ws_connect(self.address, protocols=[CHANNELS]) as socket:
+        async with _connected(self.doer, self.address) as socket:
+            self.used = True
             while True:
                 await self.say(socket)
                 message = await socket.receive(BOUND)
@@ -463,9 +470,9 @@ class Streaming(Deed):
     async def reckon(self) -> None:
         await self.assert_untouched()
         await self.until_true(self.can_be_talked_to, "can be talked to again", BOUND)
-        if self.address:
+        if self.used:
             with contextlib.suppress(aiohttp.WSServerHandshakeError):
-                async with self.watcher.http.ws_connect(self.address, protocols=[CHANNELS]):
+                async with _connected(self.watcher, self.address):
                     raise AssertionError("a ticket was good twice")
         await self.until_true(self.nothing_runs_beside, "no command is left", BOUND)
         await self.assert_untouched()
@@ -474,11 +481,11 @@ class Streaming(Deed):
     async def can_be_talked_to(self) -> bool:
         try:
             address = await self.ticket(self.watcher)
-            async with self.watcher.http.ws_connect(address, protocols=[CHANNELS]) as socket:
+            async with _connected(self.watcher, address) as socket:
                 await self.say(socket)
                 message = await socket.receive(5)
                 return message.type is aiohttp.WSMsgType.BINARY and message.data[:1] in (b"\x01", b"\x02")
-        except (CutOff, aiohttp.WSServerHandshakeError):
+        except CutOff:
             return False
 
     async def nothing_runs_beside(self) -> bool:
@@ -514,6 +521,8 @@ class Following(Streaming):
     async def begin(self) -> None:
         asked = self.doer.http.get(f"{self.doer.url}/{self.id}/logs", params={"follow": "true"}, headers=PLAIN)
         async with asked as response:
+            if response.status >= 500:
+                raise CutOff(await response.text())
             assert response.status == 200, await response.text()
             try:
                 async for piece in response.content.iter_any():
@@ -538,6 +547,18 @@ class Pouring(Streaming):
             if response.status >= 500:
                 raise CutOff(await response.text())
             assert response.status == 200, await response.text()
+
+
+@contextlib.asynccontextmanager
+async def _connected(api: Api, address: str) -> AsyncIterator["aiohttp.ClientWebSocketResponse"]:
+    """Raises CutOff where the host is away, WSServerHandshakeError where the ticket is no good."""
+    try:
+        async with api.http.ws_connect(address, protocols=[CHANNELS]) as socket:
+            yield socket
+    except aiohttp.WSServerHandshakeError as refusal:
+        if refusal.status >= 500:
+            raise CutOff(f"{refusal.status}") from refusal
+        raise
 
 
 PLAIN = {"Accept": "text/plain"}
@@ -594,12 +615,3 @@ async def images(ground: Ground, reference: str) -> list[str]:
     filters = json.dumps({"reference": [reference]})
     async with Engine(ground.server.docker_url) as engine:
         return [one["Id"] for one in json.loads(await engine.call("GET", "images/json", {"filters": filters}))]
-
-
-async def starts(ground: Ground, container: str) -> int:
-    """How often it has been started so far."""
-    wanted = {"type": ["container"], "event": ["start"], "label": [f"{CONTAINER}={container}"]}
-    times = {"since": f"{ground.began:.9f}", "until": f"{time.time():.9f}", "filters": json.dumps(wanted)}
-    async with Engine(ground.server.docker_url) as engine:
-        async with engine.stream("GET", "events", times) as response:
-            return len([line async for line in lines(response)])

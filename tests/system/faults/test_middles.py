@@ -39,7 +39,7 @@ async def test_whoever_dies_in_the_middle_all_that_was_under_way_comes_to_its_en
             await asyncio.to_thread(control.start)
             await asyncio.to_thread(agent.join)
             token = (await asyncio.to_thread(control.add, "ada", "office", "admin")).token()
-            ground = Ground(server=control, token=token, registry=slow.address, random=chance)
+            ground = Ground(server=control, token=token, registry=slow.address)
             for number in range(ROUNDS):
                 for name in PUBLISHED:
                     await publish(there, f"deeds/{name}:{number}", layers=2, size=150_000)

@@ -31,3 +31,23 @@ def test_a_run_that_vanishes_before_anybody_looked_is_begun_again() -> None:
     known = convergence.taken(Start(container_id=one.id), wanted, ended)
     known = convergence.absorb(wanted, 1, {}, known)
     assert convergence.next_step(wanted, 1, {}, known, {}) == Create(container=one)
+
+
+def _fails_again_and_again(last: float | None, now: float, **rest: int) -> int:
+    """The tries that are counted when an agent comes back to a run that began at `now`, having written down one that began at `last`."""
+    one = container()
+    before = observation(one, Stage.EXITED, exit_code=1, started_at=last, finished_at=9.0)
+    found = observation(one, Stage.EXITED, exit_code=1, started_at=now, finished_at=now + 1, **rest)
+    known = {one.id: ContainerStatus(observed=before, attempts=1)}
+    return convergence.absorb(spec(one), 1, {one.id: found}, known, unwatched=True)[one.id].attempts
+
+
+def test_a_try_that_nobody_lived_to_count_is_counted() -> None:
+    assert _fails_again_and_again(last=8.0, now=10.0) == 2
+
+
+def test_a_try_that_was_counted_or_is_none_is_not_counted_again() -> None:
+    assert _fails_again_and_again(last=8.0, now=8.0) == 1
+    assert _fails_again_and_again(last=None, now=10.0) == 1, "counted when it was begun"
+    assert _fails_again_and_again(last=8.0, now=10.0, restarts=1) == 1, "another that was made since"
+    assert _fails_again_and_again(last=8.0, now=10.0, rebuilds=1) == 1, "another that was made since"
