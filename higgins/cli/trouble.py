@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -43,11 +44,25 @@ def usage() -> Iterator[None]:
         raise click.UsageError(wrong.message, click.get_current_context()) from wrong
 
 
+class Relaying(click.Command):
+    """A command whose exit status is that of something else: whatever goes wrong before has one of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _ours():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _ours():
+            return super().invoke(ctx)
+
+
 @contextmanager
-def ending_with(status: int) -> Iterator[None]:
-    """Failures of the block end the command with this status."""
+def _ours() -> Iterator[None]:
     try:
         yield
+    except click.UsageError as wrong:
+        tell_usage(wrong)
+        sys.exit(OURS)
     except errors.Failure as failure:
         tell(failure)
-        sys.exit(status)
+        sys.exit(OURS)

@@ -64,20 +64,19 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=trouble.Relaying, context_settings={"allow_interspersed_args": False})
 @_options
 def create(**asked: Any) -> None:
     """Make a container, and do not start it. Prints its id."""
     with trouble.usage():
         wanted = body(asked)
-    with trouble.ending_with(trouble.OURS):
-        cloud = session.cloud()
-        made = _made(cloud, wanted, run=False)
-        _awaited(cloud, made, ("Created",))
-        click.echo(made["uuid"])
+    cloud = session.cloud()
+    made = _made(cloud, wanted, run=False)
+    _awaited(cloud, made, ("Created",))
+    click.echo(made["uuid"])
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=trouble.Relaying, context_settings={"allow_interspersed_args": False})
 @click.option("-d", "--detach", is_flag=True, help="Do not stay with it: print its id when it runs.")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on to it.  [default: on]")
 @enter.detach_keys
@@ -90,22 +89,21 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
     with trouble.usage():
         manner = Manner(stdin=asked["interactive"], tty=asked["tty"], detach_keys=terminal.keys(detach_keys))
         wanted = body(asked)
-    with trouble.ending_with(trouble.OURS):
-        if detach:
-            cloud = session.cloud()
-            made = _made(cloud, wanted, run=True)
-            _awaited(cloud, made, _STARTED)
-            click.echo(made["uuid"])
-            return
-        enter.check_terminal(interactive=asked["interactive"], tty=asked["tty"])
+    if detach:
         cloud = session.cloud()
-        made = _made(cloud, wanted, run=False)
-        _awaited(cloud, made, ("Created",))
-        # Attached before it is started: nothing that it prints is lost.
-        console = enter.console(cloud, made, manner)
-        state.asked(cloud, made["uuid"], "start")
+        made = _made(cloud, wanted, run=True)
         _awaited(cloud, made, _STARTED)
-        enter.stay(cloud, made, console, sig_proxy=sig_proxy)
+        click.echo(made["uuid"])
+        return
+    enter.check_terminal(interactive=asked["interactive"], tty=asked["tty"])
+    cloud = session.cloud()
+    made = _made(cloud, wanted, run=False)
+    _awaited(cloud, made, ("Created",))
+    # Attached before it is started: nothing that it prints is lost.
+    console = enter.console(cloud, made, manner)
+    state.asked(cloud, made["uuid"], "start")
+    _awaited(cloud, made, _STARTED)
+    enter.stay(cloud, made, console, sig_proxy=sig_proxy)
 
 
 def body(asked: Mapping[str, Any]) -> dict[str, Any]:

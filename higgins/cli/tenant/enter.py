@@ -30,7 +30,7 @@ def refused(*flags: str, why: str) -> Callable[[Any], Any]:
     return click.option(*flags, hidden=True, expose_value=False, multiple=True, callback=refuse)
 
 
-@click.command("exec", context_settings=_WORDS)
+@click.command("exec", cls=trouble.Relaying, context_settings=_WORDS)
 @click.option("-i", "--interactive", is_flag=True, help="Give the command this standard input.")
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 @detach_keys
@@ -44,18 +44,17 @@ def exec_(container: str, command: Sequence[str], *, interactive: bool, tty: boo
     check_terminal(interactive=interactive, tty=tty)
     with trouble.usage():
         manner = Manner(stdin=interactive, tty=tty, detach_keys=terminal.keys(detach_keys))
-    with trouble.ending_with(trouble.OURS):
-        cloud = session.cloud()
-        body = {"command": shlex.join(command), "run": False, "interactive": True, "tty": tty, "stdin": interactive}
-        opened = names.act(cloud, container, lambda name: cloud.post(path("containers", name, "execute"), None, body))
-        match Console(cloud, opened["proxy_url"], manner).hold():
-            case Ended(exit_code=None):
-                raise Lost(f"the session in {container} ended, and how the command ended is not known")
-            case Ended(exit_code=code):
-                sys.exit(code)
+    cloud = session.cloud()
+    body = {"command": shlex.join(command), "run": False, "interactive": True, "tty": tty, "stdin": interactive}
+    opened = names.act(cloud, container, lambda name: cloud.post(path("containers", name, "execute"), None, body))
+    match Console(cloud, opened["proxy_url"], manner).hold():
+        case Ended(exit_code=None):
+            raise Lost(f"the session in {container} ended, and how the command ended is not known")
+        case Ended(exit_code=code):
+            sys.exit(code)
 
 
-@click.command()
+@click.command(cls=trouble.Relaying)
 @click.option("--no-stdin", is_flag=True, help="Only watch.")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on to the container.  [default: on]")
 @detach_keys
@@ -64,19 +63,18 @@ def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str)
     """Be at the input and output of a container that runs; leave with Ctrl-P Ctrl-Q."""
     with trouble.usage():
         leaving = terminal.keys(detach_keys)
-    with trouble.ending_with(trouble.OURS):
-        cloud = session.cloud()
-        shown = names.act(cloud, container, lambda name: cloud.get(path("containers", name)))
-        if shown["status"] not in ("Running", "Paused"):
-            failure = errors.Conflict(f"{container} does not run: it is {shown['status']}")
-            failure.add_note(f"Start it: higgins start {container}   What it printed: higgins logs {container}")
-            raise failure
-        manner = Manner(
-            stdin=bool(shown["interactive"]) and not no_stdin,
-            tty=bool(shown["tty"]),
-            detach_keys=leaving,
-        )
-        stay(cloud, shown, console(cloud, shown, manner), sig_proxy=sig_proxy)
+    cloud = session.cloud()
+    shown = names.act(cloud, container, lambda name: cloud.get(path("containers", name)))
+    if shown["status"] not in ("Running", "Paused"):
+        failure = errors.Conflict(f"{container} does not run: it is {shown['status']}")
+        failure.add_note(f"Start it: higgins start {container}   What it printed: higgins logs {container}")
+        raise failure
+    manner = Manner(
+        stdin=bool(shown["interactive"]) and not no_stdin,
+        tty=bool(shown["tty"]),
+        detach_keys=leaving,
+    )
+    stay(cloud, shown, console(cloud, shown, manner), sig_proxy=sig_proxy)
 
 
 def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:

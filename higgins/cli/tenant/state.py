@@ -83,7 +83,7 @@ def rm(containers: Sequence[str], *, force: bool) -> None:
     _each(containers, lambda given: names.act(cloud, given, remove), lambda name: _gone(cloud, name))
 
 
-@click.command()
+@click.command(cls=trouble.Relaying)
 @_several
 def wait(containers: Sequence[str]) -> None:
     """Wait until containers have ended, and print the exit code of each.
@@ -92,12 +92,11 @@ def wait(containers: Sequence[str]) -> None:
     """
     cloud = session.cloud()
     status = 0
-    with trouble.ending_with(trouble.OURS):
-        for given in containers:
-            shown = names.act(cloud, given, lambda name: cloud.get(path("containers", name)))
-            code = ended(cloud, shown)
-            click.echo(code)
-            status = status or code
+    for given in containers:
+        shown = names.act(cloud, given, lambda name: cloud.get(path("containers", name)))
+        code = ended(cloud, shown)
+        click.echo(code)
+        status = status or code
     sys.exit(status)
 
 

@@ -280,7 +280,8 @@ def test_the_options_of_run_become_one_request():
 )
 def test_what_cannot_be_had_is_said_before_anything_is_made(server, words):
     done = run("run", *words, "busybox")
-    assert done.exit_code == 2
+    # Not 2, which might be the container's.
+    assert done.exit_code == 125
     assert not [asked for asked in server.asked if asked.method == "POST" and "containers" in asked.target]
 
 
