@@ -8,7 +8,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, names, progress, session, sizes, waiting
+from higgins.cli.tenant import completion, examples, names, progress, session, sizes, waiting
 from higgins.client.cloud import path
 
 _several = click.argument(
@@ -16,7 +16,7 @@ _several = click.argument(
 )
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins rename web shop"))
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("name")
 def rename(container: str, name: str) -> None:
@@ -25,7 +25,7 @@ def rename(container: str, name: str) -> None:
     names.act(cloud, container, lambda found: cloud.patch(path("containers", found), {"name": name}))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins update -m 512m --cpus 1 web"))
 @click.option("-m", "--memory", metavar="SIZE", help="How much memory it may use, such as 512m or 1g.")
 @click.option("--cpus", type=float, metavar="N", help="How many cores it may use, such as 0.5.")
 @click.option("--auto-heal/--no-auto-heal", default=None, help="Make it anew when it stays unhealthy, or do not.")
@@ -41,7 +41,7 @@ def update(containers: Sequence[str], *, memory: str | None, cpus: float | None,
     _each(containers, lambda given: names.act(cloud, given, lambda name: cloud.patch(path("containers", name), body)))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins rebuild --image busybox:1.36 web"))
 @click.option("--image", help="From this image instead of its own.", shell_complete=completion.images)
 @_several
 def rebuild(containers: Sequence[str], *, image: str | None) -> None:

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from higgins import errors
-from higgins.cli.tenant import session
+from higgins.cli.tenant import examples, session
 from higgins.client.cloud import Document
 
 PATIENCE = 1.0
@@ -18,7 +18,7 @@ _WHERE = {
 }
 
 
-@click.command(epilog="\b\n" + "\n".join(_WHERE.values()))
+@click.command(epilog=examples.of(*_WHERE.values()))
 @click.argument("shell", type=click.Choice(tuple(_WHERE)))
 def completion(shell: str) -> None:
     """Print what completes commands and names in a shell."""

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from higgins import errors
-from higgins.cli.tenant import archive, completion, names, progress, session, sizes
+from higgins.cli.tenant import archive, completion, examples, names, progress, session, sizes
 from higgins.cli.tenant.files import Files, Found
 from higgins.client.cloud import path
 
@@ -35,7 +35,11 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     return [files, *(() if "/" in incomplete else completion.containers(context, parameter, incomplete))]
 
 
-@click.command()
+@click.command(
+    epilog=examples.of(
+        "higgins cp page.html web:/srv/", "higgins cp web:/var/log logs", "higgins cp web:/srv - | tar -t"
+    )
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the way.")
 @click.argument("source", shell_complete=_complete)
 @click.argument("destination", shell_complete=_complete)

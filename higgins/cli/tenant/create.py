@@ -11,7 +11,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, enter, moments, progress, session, sizes, state, terminal, waiting
+from higgins.cli.tenant import completion, enter, examples, moments, progress, session, sizes, state, terminal, waiting
 from higgins.cli.tenant.console import Manner
 from higgins.client.cloud import Cloud, Document, path
 
@@ -64,7 +64,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
-@click.command(cls=trouble.Relaying, context_settings={"allow_interspersed_args": False})
+@click.command(
+    cls=trouble.Relaying,
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples.of("higgins create --name web busybox sleep 600", "higgins start web"),
+)
 @_options
 def create(**asked: Any) -> None:
     """Make a container, and do not start it. Prints its id."""
@@ -76,7 +80,15 @@ def create(**asked: Any) -> None:
     click.echo(made["uuid"])
 
 
-@click.command(cls=trouble.Relaying, context_settings={"allow_interspersed_args": False})
+@click.command(
+    cls=trouble.Relaying,
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples.of(
+        "higgins run --rm busybox echo hello",
+        "higgins run -it --rm busybox sh",
+        "higgins run -d --name web -m 256m --cpus 0.5 busybox sleep 600",
+    ),
+)
 @click.option("-d", "--detach", is_flag=True, help="Do not stay with it: print its id when it runs.")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on to it.  [default: on]")
 @enter.detach_keys

@@ -9,7 +9,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, names, session, terminal
+from higgins.cli.tenant import completion, examples, names, session, terminal
 from higgins.cli.tenant.console import Console, Detached, Ended, Manner
 from higgins.client.cloud import Cloud, Document, path
 from higgins.client.connection import Lost
@@ -30,7 +30,16 @@ def refused(*flags: str, why: str) -> Callable[[Any], Any]:
     return click.option(*flags, hidden=True, expose_value=False, multiple=True, callback=refuse)
 
 
-@click.command("exec", cls=trouble.Relaying, context_settings=_WORDS)
+@click.command(
+    "exec",
+    cls=trouble.Relaying,
+    context_settings=_WORDS,
+    epilog=examples.of(
+        "higgins exec web ls -l /tmp",
+        "higgins exec -it web sh",
+        "higgins exec -i db psql < dump.sql",
+    ),
+)
 @click.option("-i", "--interactive", is_flag=True, help="Give the command this standard input.")
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 @detach_keys
@@ -54,7 +63,7 @@ def exec_(container: str, command: Sequence[str], *, interactive: bool, tty: boo
             sys.exit(code)
 
 
-@click.command(cls=trouble.Relaying)
+@click.command(cls=trouble.Relaying, epilog=examples.of("higgins attach web", "higgins attach --no-stdin web"))
 @click.option("--no-stdin", is_flag=True, help="Only watch.")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on to the container.  [default: on]")
 @detach_keys

@@ -7,7 +7,7 @@ import click
 
 from higgins import errors
 from higgins.cli import plain, table, trouble
-from higgins.cli.tenant import moments, output, session, yamls
+from higgins.cli.tenant import examples, moments, output, session, yamls
 from higgins.client import events as stream
 from higgins.client.cloud import Cloud, Document
 
@@ -17,7 +17,7 @@ _NAME = 20
 _COLOURS = {"Running": "green", "Error": "red", "Unknown": "red"}
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins events --since 10m", "higgins events -f container=web -o json"))
 @click.option(
     "--since", metavar="WHEN", help="From 10m (ago) or 2026-11-21T13:00 on, or after the event of this number (#123)."
 )

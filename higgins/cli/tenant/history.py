@@ -7,13 +7,13 @@ import click
 
 from higgins.cli import table
 from higgins.cli.table import Cell, Coloured
-from higgins.cli.tenant import completion, moments, names, output, session
+from higgins.cli.tenant import completion, examples, moments, names, output, session
 from higgins.client.cloud import Document, path
 
 _TITLES = ("when", "what", "took", "result", "")
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins history web", "higgins history -n 1 -o yaml web"))
 @click.option(
     "-n", "--last", type=click.IntRange(min=1), default=10, show_default=True, help="So many requests, the newest."
 )

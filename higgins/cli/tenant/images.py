@@ -10,7 +10,7 @@ import click
 from higgins import errors
 from higgins.cli import trouble
 from higgins.cli.table import Coloured
-from higgins.cli.tenant import completion, names, output, progress, session, sizes
+from higgins.cli.tenant import completion, examples, names, output, progress, session, sizes
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("image", "id", "size", "host", "state")
@@ -18,7 +18,7 @@ _COLOURS = {"failed": "red", "wanted": "yellow"}
 _OFTEN = 0.5
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins images", "higgins images -o name"))
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
 @output.option()
@@ -45,7 +45,7 @@ def images(*, quiet: bool, no_trunc: bool, output_as: str) -> None:
         click.echo("None was pulled or made here. `higgins run` fetches what it needs by itself.", err=True)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins pull busybox:1.36"))
 @click.option("--host", help="To which host; needed where there are several.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the way.")
 @click.argument("image")
@@ -72,7 +72,7 @@ def pull(image: str, *, host: str | None, quiet: bool) -> None:
     click.echo(reference(found))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins rmi busybox:1.36"))
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 def rmi(images: Sequence[str]) -> None:
     """Remove images from their hosts."""
@@ -90,7 +90,7 @@ def rmi(images: Sequence[str]) -> None:
         sys.exit(1)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins search nginx", "higgins search registry.example.org:5000/tools"))
 @click.option("--exact", is_flag=True, help="Only the image of this very name.")
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
 @output.option()
@@ -112,7 +112,7 @@ def search(term: str, *, exact: bool, no_trunc: bool, output_as: str) -> None:
     output.many(output_as, found, ("name", "description", "stars", "official"), row, whole=no_trunc)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins commit web mine/web:1"))
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("image")
 def commit(container: str, image: str) -> None:

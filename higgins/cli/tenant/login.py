@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from higgins import errors
-from higgins.cli.tenant import credentials, kept, output, session
+from higgins.cli.tenant import credentials, examples, kept, output, session
 from higgins.client.connection import Trust
 from higgins.client.identity import ApplicationCredential, HeldToken, Login, Named, Password, Session
 
@@ -19,7 +19,12 @@ LIFETIME = timedelta(days=90)
 """Of the application credential that a login makes."""
 
 
-@click.command()
+@click.command(
+    epilog=examples.of(
+        "higgins login https://containers.example.org",
+        "higgins login -u martha --project garden --password-stdin http://127.0.0.1:9517 < password",
+    )
+)
 @click.argument("url", required=False)
 @click.option("-u", "--username", help="Who logs in; asked for if it is not given.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
@@ -84,7 +89,7 @@ def login(
         click.echo("But OS_* is set in this shell, and comes first: unset OS_CLOUD OS_AUTH_URL", err=True)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins logout"))
 def logout() -> None:
     """End the login that `higgins login` made, here and at the server."""
     saved = kept.login()
@@ -112,7 +117,7 @@ def logout() -> None:
         )
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins whoami", "higgins whoami -o json"))
 @output.option()
 def whoami(output_as: str) -> None:
     """Tell who is logged in, where, and what for."""

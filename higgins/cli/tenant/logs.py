@@ -8,13 +8,13 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, moments, names, session
+from higgins.cli.tenant import completion, examples, moments, names, session
 from higgins.client.cloud import Stream, path
 
 _DAY = 86400.0
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins logs --tail 20 web", "higgins logs -f --since 10m web"))
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints from now on, until it ends.")
 @click.option("-n", "--tail", metavar="N", help="Only so many lines from the end, or all.")
 @click.option("--since", metavar="WHEN", help="Only what came after 10m (ago), or 2026-11-21T13:00.")

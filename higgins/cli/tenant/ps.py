@@ -11,7 +11,7 @@ import click
 from higgins import errors
 from higgins.cli import plain, trouble
 from higgins.cli.table import Cell
-from higgins.cli.tenant import completion, moments, names, output, session, status, yamls
+from higgins.cli.tenant import completion, examples, moments, names, output, session, status, yamls
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("id", "name", "image", "command", "created", "status")
@@ -22,7 +22,7 @@ _MOST = 32
 Holds = Callable[[Document], bool]
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins ps -a", "higgins ps --filter status=exited -q", "higgins ps -o json"))
 @click.option("-a", "--all", "everything", is_flag=True, help="Those too that do not run.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option(
@@ -70,7 +70,7 @@ def ps(
             click.echo("None runs. `higgins ps -a` lists the others too.", err=True)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins inspect web", "higgins inspect -o yaml web db"))
 @click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=completion.containers)
 @output.option("json")
 def inspect(containers: Sequence[str], output_as: str) -> None:

@@ -7,7 +7,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import names, output, session
+from higgins.cli.tenant import examples, names, output, session
 from higgins.client.cloud import Document, path
 
 
@@ -16,7 +16,7 @@ def registry() -> None:
     """Registries with stored passwords, for images that not everybody may fetch. Nobody gets a password back."""
 
 
-@registry.command("add")
+@registry.command("add", epilog=examples.of("higgins registry add registry.example.org:5000 -u martha"))
 @click.option("--name", help="What it is called; its address by default.")
 @click.option("-u", "--username", help="Who logs in there.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
@@ -34,7 +34,7 @@ def add(domain: str, *, name: str | None, username: str | None, password_stdin: 
     click.echo(made["name"])
 
 
-@registry.command("list")
+@registry.command("list", epilog=examples.of("higgins registry list"))
 @output.option()
 def list_registries(output_as: str) -> None:
     """Show the stored logins, without passwords."""
@@ -42,7 +42,7 @@ def list_registries(output_as: str) -> None:
     output.many(output_as, found, ("name", "domain", "username", "id"), _row)
 
 
-@registry.command("rm")
+@registry.command("rm", epilog=examples.of("higgins registry rm registry.example.org-5000"))
 @click.argument("registries", metavar="REGISTRY...", nargs=-1, required=True)
 def rm(registries: Sequence[str]) -> None:
     """Forget stored logins."""

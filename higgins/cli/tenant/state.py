@@ -7,7 +7,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, names, session, waiting
+from higgins.cli.tenant import completion, examples, names, session, waiting
 from higgins.client.cloud import Cloud, Document, path
 
 _several = click.argument(
@@ -20,14 +20,14 @@ _timeout = click.option(
 ENDED = ("Stopped",)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins start web db"))
 @_several
 def start(containers: Sequence[str]) -> None:
     """Start containers that do not run."""
     _change(containers, "start", {}, ("Running", *ENDED), already=("Running",))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins stop web", "higgins stop -t 30 web db"))
 @_timeout
 @_several
 def stop(containers: Sequence[str], timeout: int | None) -> None:
@@ -35,7 +35,7 @@ def stop(containers: Sequence[str], timeout: int | None) -> None:
     _change(containers, "stop", {"timeout": timeout}, ENDED, already=(*ENDED, "Created"))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins restart -t 0 web"))
 @_timeout
 @_several
 def restart(containers: Sequence[str], timeout: int | None) -> None:
@@ -43,7 +43,7 @@ def restart(containers: Sequence[str], timeout: int | None) -> None:
     _change(containers, "reboot", {"timeout": timeout}, ("Running", *ENDED))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins kill web", "higgins kill -s HUP web"))
 @click.option("-s", "--signal", default="SIGKILL", show_default=True, help="A name such as HUP or SIGHUP, or a number.")
 @_several
 def kill(containers: Sequence[str], signal: str) -> None:
@@ -52,21 +52,21 @@ def kill(containers: Sequence[str], signal: str) -> None:
     _change(containers, "kill", {"signal": signal.upper()}, ENDED if deadly else None)
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins pause web"))
 @_several
 def pause(containers: Sequence[str]) -> None:
     """Freeze containers: their processes stand still."""
     _change(containers, "pause", {}, ("Paused", *ENDED), already=("Paused",))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins unpause web"))
 @_several
 def unpause(containers: Sequence[str]) -> None:
     """Let frozen containers go on."""
     _change(containers, "unpause", {}, ("Running", *ENDED), already=("Running",))
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins rm web", "higgins rm -f web db"))
 @click.option("-f", "--force", is_flag=True, help="Those too that run: they are killed.")
 @_several
 def rm(containers: Sequence[str], *, force: bool) -> None:
@@ -83,7 +83,7 @@ def rm(containers: Sequence[str], *, force: bool) -> None:
     _each(containers, lambda given: names.act(cloud, given, remove), lambda name: _gone(cloud, name))
 
 
-@click.command(cls=trouble.Relaying)
+@click.command(cls=trouble.Relaying, epilog=examples.of("higgins wait job && echo well done"))
 @_several
 def wait(containers: Sequence[str]) -> None:
     """Wait until containers have ended, and print the exit code of each.

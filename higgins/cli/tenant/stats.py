@@ -10,7 +10,7 @@ import click
 from higgins import errors
 from higgins.cli import table, trouble
 from higgins.cli.table import Cell
-from higgins.cli.tenant import completion, names, output, session, sizes
+from higgins.cli.tenant import completion, examples, names, output, session, sizes
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("id", "name", "cpu", "memory", "limit", "mem", "net in", "net out", "read", "written", "pids")
@@ -21,7 +21,7 @@ Reading = Document | errors.Failure | None
 """None: not looked yet."""
 
 
-@click.command()
+@click.command(epilog=examples.of("higgins stats", "higgins stats --no-stream -o json web"))
 @click.option("-a", "--all", "everything", is_flag=True, help="Those too that do not run.")
 @click.option("--no-stream", is_flag=True, help="Look once.")
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
@@ -47,7 +47,10 @@ def stats(containers: Sequence[str], *, everything: bool, no_stream: bool, no_tr
     _live(cloud, containers, everything=everything, whole=no_trunc)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples.of("higgins top web", "higgins top web -o pid,args"),
+)
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("ps_options", nargs=-1)
 @click.option(
