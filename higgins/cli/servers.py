@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Coroutine
@@ -21,6 +22,9 @@ def run(settings: Settings, server: Coroutine[Any, Any, None]) -> None:
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         datefmt="%H:%M:%S",
     )
+    # Every client takes a file. What a program gets at first is little, for the sake of those that cannot deal with more.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         asyncio.run(_until_signalled(server))
     except BaseExceptionGroup as group:
