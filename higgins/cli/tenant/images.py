@@ -52,8 +52,9 @@ def images(*, quiet: bool, no_trunc: bool, output_as: str) -> None:
 def pull(image: str, *, host: str | None, quiet: bool) -> None:
     """Fetch an image, before a container needs it."""
     cloud = session.cloud()
-    asked = {"repo": image, **({"host": host} if host else {})}
-    wanted = cloud.post("/images", None, asked)
+    wanted = _wanted(cloud, image, host)
+    if wanted.get("state") == "present":
+        click.echo(f"It is there already; to have it fetched anew: higgins rmi {image}", err=True)
     try:
         with progress.Line(image) as line:
             while (found := cloud.get(path("images", wanted["uuid"]))).get("state") == "wanted":
@@ -126,6 +127,22 @@ def commit(container: str, image: str) -> None:
     click.echo(made["uuid"])
 
 
+def _wanted(cloud: Cloud, image: str, host: str | None) -> Document:
+    """What is to be fetched, or was before; what could not be fetched before is tried anew."""
+    asked = {"repo": image, **({"host": host} if host else {})}
+    try:
+        made: Document = cloud.post("/images", None, asked)
+    except errors.Conflict:
+        known = next((one for one in _called(every(cloud), image) if host in (None, one["host"])), None)
+        if known is None:
+            raise
+        if known.get("state") != "failed":
+            return known
+        cloud.delete(path("images", known["uuid"]))
+        made = cloud.post("/images", None, asked)
+    return made
+
+
 def every(cloud: Cloud) -> Sequence[Document]:
     """All images of the project."""
     return list(cloud.pages("/images", "images", {}))
@@ -139,19 +156,24 @@ def reference(one: Document) -> str:
 def _named(cloud: Cloud, given: str) -> Sequence[Document]:
     """Those of that name, on every host, or the one whose id begins so. Raises NotFound."""
     found = every(cloud)
-    called = [one for one in found if given in (reference(one), one["repo"] if one.get("tag") == "latest" else None)]
-    if called:
+    if called := _called(found, given):
         return called
     if one := names.beginning(given, found):
         return [one]
     raise names.near(given, [reference(one) for one in found], "higgins images")
 
 
+def _called(found: Sequence[Document], given: str) -> Sequence[Document]:
+    return [one for one in found if given in (reference(one), one["repo"] if one.get("tag") == "latest" else None)]
+
+
 def _state(one: Document) -> str:
     match one.get("state"):
         case "wanted":
             told = one.get("progress") or {}
-            return f"fetching, {told['layers_done']} of {told['layers']} layers" if told.get("layers") else "fetching"
+            if told.get("layers"):
+                return f"fetching, {told['layers_done']} of {told['layers']} layers"
+            return f"fetching: {one['reason']}" if one.get("reason") else "fetching"
         case "failed":
             return f"failed: {one['reason']}" if one.get("reason") else "failed"
         case word:
