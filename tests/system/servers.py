@@ -1,5 +1,6 @@
 """A real all-in-one for tests: its own process, ports and state, on the real Docker Engine."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -15,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30
+_NOBODYS = range(12000, 32000)
+"""Below those that Linux gives to outgoing connections."""
 
 
 class AllInOne:
@@ -250,12 +253,11 @@ def environment() -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on the loopback address on which nothing listens."""
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+    """Ports on the loopback address on which nothing listens, and which nobody is given by chance while a server that was killed is away."""
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(_NOBODYS)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
