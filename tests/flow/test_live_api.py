@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from higgins import errors
 from higgins.api.server import serving
@@ -138,6 +139,19 @@ async def test_whoever_follows_a_log_that_says_nothing_and_leaves_makes_room_for
         async with asyncio.timeout(5):
             while (await one("POST", run)).status != 200:
                 await asyncio.sleep(0.1)
+
+
+async def test_whoever_leaves_before_the_answer_begins_is_no_trouble(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    ref = await town.one.run("web", "sleep", "inf")
+    _, writer = await asyncio.open_connection("127.0.0.1", URL(town.one.url).port)
+    asked = "".join(f"{name}: {value}\r\n" for name, value in headers(town.one, Host="here").items())
+    writer.write(f"GET /v1/containers/{ref}/logs?follow=true HTTP/1.1\r\n{asked}\r\n".encode())
+    await eventually(lambda: town.cloud.runtime.count("logs") == 1)
+    writer.close()
+    await asyncio.sleep(1.5)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_nobody_waits_for_a_container_on_behalf_of_somebody_who_has_left(town: Town) -> None:

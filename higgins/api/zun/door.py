@@ -117,6 +117,9 @@ class _Front:
             response = self._refused(request, failure)
         except web.HTTPRequestEntityTooLarge as refusal:
             response = envelope.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refusal.text or refusal.reason)
+        except ConnectionError as trouble:
+            # Where nobody is left to be told, nothing has gone wrong.
+            response = web.Response() if streams.gone(request) else envelope.of_trouble(trouble)
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
             response = envelope.of_trouble(trouble)
         if version is not None and not response.prepared:
