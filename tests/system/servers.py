@@ -256,7 +256,7 @@ def free_ports(count: int) -> list[int]:
     """Ports on the loopback address on which nothing listens, and which nobody is given by chance while a server that was killed is away."""
     found: list[int] = []
     while len(found) < count:
-        port = secrets.choice(_NOBODYS)
+        port = secrets.choice([port for port in _NOBODYS if port not in found])
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", port))
             found.append(port)
