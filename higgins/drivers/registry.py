@@ -142,9 +142,10 @@ class RegistryApi:
             )
         except ValueError:
             return {}
-        # Credentials go to nobody in clear who is not the registry itself.
+        # In clear nobody is asked but the registry itself: credentials would be read on the way, and a registry must not be able to have whatever
+        # only this host reaches asked for something, such as the service that tells a virtual machine about itself.
         if realm.scheme != "https" and realm.host != self._at.host:
-            basic = {}
+            return {}
         answer = await self._get(realm, basic)
         token = self._read(answer, _Token) if answer.status == 200 else _Token()
         return (
