@@ -22,6 +22,12 @@ def seed() -> int:
 
 
 @pytest.fixture
+def times() -> int:
+    """HIGGINS_CHAOS_TIMES: how often everything happens in one test; once is the short form."""
+    return int(os.environ.get("HIGGINS_CHAOS_TIMES") or 1)
+
+
+@pytest.fixture
 def absent_engine(tmp_path: Path) -> Iterator[OwnEngine]:
     """An engine that has not been started; nothing is left of it afterwards."""
     engine = OwnEngine(tmp_path)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import traceback
 from collections.abc import AsyncIterator, Coroutine, Iterable
@@ -24,12 +23,11 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 RATE = 150_000
 """Bytes a second that a registry gives: a pull lasts some seconds."""
-ROUNDS = int(os.environ.get("HIGGINS_CHAOS_ROUNDS") or 1)
 
 
 @pytest.mark.parametrize("victim", ["agent", "control plane", "client"])
 async def test_whoever_dies_in_the_middle_all_that_was_under_way_comes_to_its_end(
-    docker_url: str, tmp_path: Path, seed: int, victim: str
+    docker_url: str, tmp_path: Path, seed: int, times: int, victim: str
 ) -> None:
     control = Control(tmp_path, docker_url)
     agent = Agent(control)
@@ -40,7 +38,7 @@ async def test_whoever_dies_in_the_middle_all_that_was_under_way_comes_to_its_en
             await asyncio.to_thread(agent.join)
             token = (await asyncio.to_thread(control.add, "ada", "office", "admin")).token()
             ground = Ground(server=control, token=token, registry=slow.address)
-            for number in range(ROUNDS):
+            for number in range(times):
                 for name in PUBLISHED:
                     await publish(there, f"deeds/{name}:{number}", layers=2, size=150_000)
                 async with _under_way(ground, number) as deeds:
@@ -52,7 +50,7 @@ async def test_whoever_dies_in_the_middle_all_that_was_under_way_comes_to_its_en
             agent.kill()
             control.remove()
             for name in PUBLISHED:
-                for number in range(ROUNDS):
+                for number in range(times):
                     await forget(f"{slow.address}/deeds/{name}:{number}")
 
 
