@@ -365,6 +365,11 @@ async def test_parameters_of_an_action_may_stand_in_the_query_or_in_the_body(cli
     assert await answer.json() == {"output": '["ls", "-l"]', "exit_code": 1, "exec_id": None, "proxy_url": None}
 
 
+async def test_of_a_key_that_stands_twice_in_a_body_the_last_one_counts(client):
+    answer = await client("POST", "/v1/containers/web/execute", b'{"command": "rm", "command": "ls -l"}')
+    assert (await answer.json())["output"] == '["ls", "-l"]'
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
