@@ -13,7 +13,7 @@ from higgins.agent.notes import Making, Note, Notes
 from higgins.aio.bell import Bell
 from higgins.aio.beside import Start, beside
 from higgins.aio.patrol import patrol
-from higgins.drivers.reference import Reference
+from higgins.logic.reference import Reference
 from higgins.model.capsule import Container, Progress, PullPolicy
 from higgins.model.ids import ProjectId, RegistryId
 from higgins.model.live import ImageFacts

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from higgins import errors
 from higgins.aio.beside import Start, beside
 from higgins.aio.patrol import patrol
-from higgins.drivers.reference import Reference
 from higgins.logic import documents
+from higgins.logic.reference import Reference
 from higgins.model.capsule import Progress
 from higgins.model.ids import ImageId
 from higgins.model.image import Image, ImageState

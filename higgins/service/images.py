@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from higgins import errors
-from higgins.drivers.reference import DEFAULT_REGISTRY, Reference
+from higgins.logic.reference import DEFAULT_REGISTRY, Reference
 from higgins.model.capsule import Capsule
 from higgins.model.host import Host
 from higgins.model.identity import Caller

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from higgins import errors
-from higgins.drivers.reference import DEFAULT_REGISTRY, Reference
+from higgins.logic.reference import DEFAULT_REGISTRY, Reference
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId
 from higgins.model.query import Listing, Part

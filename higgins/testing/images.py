@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from higgins import errors
-from higgins.drivers.reference import Reference
+from higgins.logic.reference import Reference
 from higgins.model.capsule import Progress
 from higgins.model.live import Hit, ImageFacts
 from higgins.model.registry import Login

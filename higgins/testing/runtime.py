@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
-from higgins.drivers.reference import Reference
+from higgins.logic.reference import Reference
 from higgins.model.capsule import Condition, Container, Health, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import ContainerId, ExecId

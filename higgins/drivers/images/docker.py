@@ -16,8 +16,8 @@ from yarl import URL
 from higgins import errors
 from higgins.drivers import documents
 from higgins.drivers.engine import Engine, disk_full, lines
-from higgins.drivers.reference import DEFAULT_REGISTRY, Reference
 from higgins.drivers.registry import RegistryApi, distrusted
+from higgins.logic.reference import DEFAULT_REGISTRY, Reference
 from higgins.model.capsule import Progress
 from higgins.model.live import Hit, ImageFacts
 from higgins.model.registry import Login

@@ -13,13 +13,13 @@ import msgspec
 from higgins import errors
 from higgins.drivers import documents, lost, oci
 from higgins.drivers.engine import Engine, Parameters, demultiplex, lines
-from higgins.drivers.reference import Reference
 from higgins.drivers.runtimes.docker import terms
 from higgins.drivers.runtimes.docker.archives import DockerArchives
 from higgins.drivers.runtimes.docker.commands import DockerCommands
 from higgins.drivers.runtimes.docker.measures import DockerMeasures
 from higgins.drivers.runtimes.docker.talks import DockerTalks
 from higgins.drivers.runtimes.docker.terms import MIB, name
+from higgins.logic.reference import Reference
 from higgins.model.capsule import Container, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import ContainerId

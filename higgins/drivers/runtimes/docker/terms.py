@@ -7,7 +7,7 @@ import aiodocker
 from higgins import errors
 from higgins.drivers import documents, oci
 from higgins.drivers.engine import Engine
-from higgins.drivers.reference import Reference
+from higgins.logic.reference import Reference
 from higgins.model.capsule import Container, Healthcheck, Observation, Resources, Stage
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.protocols.runtime import Origin

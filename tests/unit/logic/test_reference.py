@@ -3,7 +3,7 @@
 import pytest
 
 from higgins import errors
-from higgins.drivers.reference import Reference
+from higgins.logic.reference import Reference
 
 DIGEST = "sha256:" + "ab" * 32
 
