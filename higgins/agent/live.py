@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from higgins import errors
 from higgins.agent.holds import Holds
-from higgins.agent.shelf import Order, Shelf
+from higgins.agent.orders import Order
+from higgins.agent.shelf import Shelf
 from higgins.aio.bell import Bell
 from higgins.aio.beside import beside
 from higgins.link.client import Line
@@ -144,6 +145,7 @@ async def _enter(runtime: Talks, request: Enter, line: Line) -> Ended:
 
 async def _attach(runtime: Talks, request: Attach, line: Line) -> Ended:
     async with runtime.attach(request.container_id, stdin=request.stdin, logs=request.logs) as talk:
+        line.begin()
         return await _converse(talk, line, stdin=request.stdin)
 
 

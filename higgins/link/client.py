@@ -39,6 +39,10 @@ class Line(Protocol):
         """What comes before the first piece."""
         ...
 
+    def begin(self) -> None:
+        """Say, before the first piece, that it has begun, where the caller waits for that."""
+        ...
+
     def input(self) -> AsyncIterator[bytes]:
         """What the caller gives. Ends when the caller says that nothing more comes, and never because it has left."""
         ...
@@ -156,6 +160,9 @@ class _Line:
 
     def head(self, stat: PathStat) -> None:
         self._output.add("head", documents.encode(stat))
+
+    def begin(self) -> None:
+        self._output.add("head", b"")
 
     def finish(self, kind: str, ending: object) -> None:
         """How it ended, after all that was sent."""

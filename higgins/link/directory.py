@@ -70,7 +70,7 @@ class _Caller(Generic[R]):
                     yield Piece(answer.piece)
                 case "aside":
                     yield Piece(answer.aside, aside=True)
-                case "head":
+                case "head" if answer.head:
                     self._head = documents.decode(answer.head, PathStat)
                 case "finished":
                     self._reply = documents.decode(answer.finished, self._kind)
@@ -86,11 +86,17 @@ class _Caller(Generic[R]):
 
     async def head(self) -> PathStat:
         if self._head is None:
-            first = await anext(self._call.answers)
-            if first.HasField("failed"):
-                raise failures.unpack(first.failed)
-            self._head = documents.decode(first.head, PathStat)
+            self._head = documents.decode(await self._first(), PathStat)
         return self._head
+
+    async def begun(self) -> None:
+        await self._first()
+
+    async def _first(self) -> bytes:
+        first = await anext(self._call.answers)
+        if first.HasField("failed"):
+            raise failures.unpack(first.failed)
+        return first.head
 
     @property
     def reply(self) -> R:

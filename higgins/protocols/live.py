@@ -30,6 +30,10 @@ class Exchange(Protocol[Given]):
         """What comes before the first piece, where the request has such a thing."""
         ...
 
+    async def begun(self) -> None:
+        """Returns, before the first piece is taken, when the host has begun to attach somebody: what is printed from then on comes."""
+        ...
+
     @property
     def reply(self) -> Given:
         """What the host answered in the end. Only after the pieces have been taken to their end."""

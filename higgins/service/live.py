@@ -208,6 +208,10 @@ class LiveVerbs:
         async with self._consoles.redeemed(ticket) as console:
             capsule = await self._still_allowed(console)
             async with self._open(console.project_id, capsule, console.request, Ended) as exchange:
+                if isinstance(console.request, Attach):
+                    # Who is let in starts the container: attached any later, the first that it prints would be lost.
+                    async with _within(_PATIENCE):
+                        await exchange.begun()
 
                 async def resize(width: int, height: int) -> None:
                     await self._resized(capsule, console.exec_id, width, height)

@@ -233,6 +233,15 @@ async def test_a_size_given_before_the_container_starts_is_its_size_once_it_runs
         assert (frames[-1], code) == (b'\x03{"exit_code":7}', 1000)
 
 
+async def test_whoever_is_let_in_before_the_start_misses_nothing_however_slow_the_host_is(desk: Desk) -> None:
+    made = await desk.one("POST", "/containers", {"image": "busybox", "command": ["echo", "hello"]})
+    await desk.one.until(made["uuid"], "Created")
+    desk.cloud.runtime.slow("attach", 0.5)
+    async with desk.at(await desk.attach(made["uuid"]), CHANNELS) as terminal:
+        assert (await desk.one("POST", f"/containers/{made['uuid']}/start")).status == 202
+        assert await terminal.rest() == ([b"\x01hello\n", b'\x03{"exit_code":0}'], 1000)
+
+
 async def test_attach_tells_what_was_printed_before_when_asked(desk: Desk) -> None:
     ref = await desk.one.run("web", "sleep", "inf")
     desk.cloud.runtime.print(ContainerId(ref), b"long ago\n")
