@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from higgins import errors
 from higgins.agent.holds import Holds
+from higgins.agent.orders import order
 from higgins.agent.reporter import Reporter
-from higgins.agent.shelf import Shelf, order
+from higgins.agent.shelf import Shelf
 from higgins.agent.worker import Worker, Workplace
 from higgins.aio.bell import Bell
 from higgins.aio.jumps import Jumps

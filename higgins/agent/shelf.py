@@ -3,19 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from higgins import errors
 from higgins.agent.notes import Making, Note, Notes
+from higgins.agent.orders import Order, Supply
 from higgins.aio.bell import Bell
 from higgins.aio.beside import Start, beside
 from higgins.aio.patrol import patrol
 from higgins.logic.reference import Reference
-from higgins.model.capsule import Container, Progress, PullPolicy
-from higgins.model.ids import ProjectId, RegistryId
+from higgins.model.capsule import Progress, PullPolicy
+from higgins.model.ids import ProjectId
 from higgins.model.live import ImageFacts
 from higgins.model.registry import Login
 from higgins.protocols.image import ImageSource, Tell
@@ -26,7 +27,7 @@ _AT_LAST = 24 * 3600.0
 """Seconds after which an image that was being made when nobody saw to it any more will not come."""
 
 Wanted = Callable[[], Iterable[str]]
-"""The images that present work needs, by the references that `order` gives."""
+"""The images that present work needs, by the references of their orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,54 +40,6 @@ class Custom:
     below: float = 0.80
     period: float = 60.0
     """Seconds between two looks at the disk."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """An image that something is to be made of, and for whom."""
-
-    image: str
-    """With its registry in front."""
-    project_id: ProjectId
-    policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
-    login: Login | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
-    """What an order came to."""
-
-    facts: ImageFacts
-    turn: int
-    """Which of the changes to this shelf it was taken after."""
-
-
-def qualified(container: Container, logins: Mapping[RegistryId, Login]) -> Container:
-    """The container with its registry's domain in front of an image's name that has none. Raises Invalid for a malformed name."""
-    parsed, login = Reference.parse(container.image), _login(container, logins)
-    if login is None or parsed.registry is not None:
-        return container
-    return replace(container, image=f"{login.domain}/{container.image}")
-
-
-def order(container: Container, project_id: ProjectId, logins: Mapping[RegistryId, Login]) -> Order:
-    """What has to be ready before the container can be made. Raises Invalid for a malformed name, Unavailable without the login that it needs."""
-    return Order(
-        image=qualified(container, logins).image,
-        project_id=project_id,
-        policy=container.pull or PullPolicy.IF_NOT_PRESENT,
-        login=_login(container, logins),
-    )
-
-
-def _login(container: Container, logins: Mapping[RegistryId, Login]) -> Login | None:
-    if container.registry is None:
-        return None
-    if container.registry not in logins:
-        raise errors.Unavailable(
-            f"The credentials for image {container.image} cannot be had from the control plane, whose log says why."
-        )
-    return logins[container.registry]
 
 
 class Shelf:
@@ -322,8 +275,7 @@ class Shelf:
         return parsed.canonical in names or (parsed.digest is not None and bool(names))
 
     def _joined(self, order: Order) -> "_Flight":
-        parsed = Reference.parse(order.image)
-        key = parsed.canonical, _fitting(parsed, order.login)
+        key = order.key
         flight = self._flights.get(key)
         if flight is None:
             if self._start is None:
@@ -437,14 +389,6 @@ class _Flight:
         self.progress = progress
         for tell in list(self.tells):
             tell(progress)
-
-
-def _fitting(parsed: Reference, login: Login | None) -> Login | None:
-    """The login, if it is for the registry that the image comes from and says who asks."""
-    if login is None or not login.username:
-        return None
-    theirs = Reference.parse(f"{login.domain}/x")
-    return login if theirs.registry is not None and theirs.domain == parsed.domain else None
 
 
 def _digest(facts: ImageFacts | None) -> str | None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from higgins import errors
 from higgins.agent.holds import Holds
+from higgins.agent.orders import Supply, order
 from higgins.agent.reporter import Reporter
-from higgins.agent.shelf import Shelf, Supply, order
+from higgins.agent.shelf import Shelf
 from higgins.agent.story import Story
 from higgins.aio import race
 from higgins.aio.bell import Bell

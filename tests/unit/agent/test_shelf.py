@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from higgins import errors
-from higgins.agent.shelf import Custom, Order, Shelf, order
+from higgins.agent.orders import Order, order
+from higgins.agent.shelf import Custom, Shelf
 from higgins.model.capsule import Progress, PullPolicy
 from higgins.model.ids import ProjectId, RegistryId
 from higgins.model.live import ImageFacts
