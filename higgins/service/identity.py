@@ -46,6 +46,8 @@ class _Known:
 
     until: float
     token: Token
+    caller: Caller | None
+    """None: it is for no project."""
 
 
 class LocalIdentity:
@@ -73,24 +75,14 @@ class LocalIdentity:
 
     async def caller(self, token: str) -> Caller:
         """Who acts with this token, in which project."""
-        found = await self.token(token)
-        if found.project is None:
+        caller = (await self._known_by(token)).caller
+        if caller is None:
             raise errors.Unauthenticated("This token is for no project: log in with one, such as OS_PROJECT_NAME.")
-        return Caller(user_id=found.user.id, project_id=found.project.id, roles=found.roles)
+        return caller
 
     async def token(self, secret: str) -> Token:
         """What this token stands for. Raises Unauthenticated if it is unknown or has ended."""
-        key = _hashed(secret)
-        known = self._known.get(key)
-        if known is not None and known.until > self._clock():
-            return known.token
-        # Whoever else comes with the same token waits for the one look-up; if that is cancelled, the next in line does it.
-        lock = self._looking.setdefault(key, asyncio.Lock())
-        async with lock:
-            known = self._known.get(key)
-            if known is None or known.until <= self._clock():
-                known = await self._look_up(key)
-        return known.token
+        return (await self._known_by(secret)).token
 
     async def log_in(self, user: Reference, password: str, scope: Reference | Scope = Scope.DEFAULT) -> Issued:
         """A token for whoever knows the password. An unknown user, a disabled one and a wrong password are told and take alike.
@@ -243,13 +235,26 @@ class LocalIdentity:
             )
         return asking.user.id
 
+    async def _known_by(self, secret: str) -> _Known:
+        key = _hashed(secret)
+        known = self._known.get(key)
+        if known is not None and known.until > self._clock():
+            return known
+        # Whoever else comes with the same token waits for the one look-up; if that is cancelled, the next in line does it.
+        lock = self._looking.setdefault(key, asyncio.Lock())
+        async with lock:
+            known = self._known.get(key)
+            if known is None or known.until <= self._clock():
+                known = await self._look_up(key)
+        return known
+
     async def _look_up(self, key: str) -> _Known:
         now = self._clock()
         token = await self._database.read(lambda db: store.token(db, key, now))
         if token is None:
             self._known.pop(key, None)
             raise _ended()
-        known = _Known(min(now + self._remembered, token.expires_at), token)
+        known = _Known(min(now + self._remembered, token.expires_at), token, _caller(token))
         self._known[key] = known
         if len(self._known) > _REMEMBERED_TOKENS:
             del self._known[next(iter(self._known))]
@@ -292,6 +297,12 @@ class LocalIdentity:
         store.remove_expired_tokens(db, now)
         store.add_token(db, token, _hashed(secret))
         return Issued(secret, token)
+
+
+def _caller(token: Token) -> Caller | None:
+    if token.project is None:
+        return None
+    return Caller(user_id=token.user.id, project_id=token.project.id, roles=token.roles)
 
 
 def _scoped(db: Connection, user: User, scope: Reference | Scope) -> Project | None:

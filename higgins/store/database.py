@@ -117,8 +117,7 @@ class Database:
         # Everybody waits meanwhile: 0.03 ms for a container, 2 to 3 for a page of 1,000 that are remembered, 15 for one of which nothing is.
         # To hand one container to a thread and back costs 0.3 ms of the same interpreter, which no other thread gets in that time either.
         try:
-            with self._glances.view() as eye:
-                return work(eye)
+            return self._glances.look(work)
         except sqlite3.DatabaseError:
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._look_again, work)
 

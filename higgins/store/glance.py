@@ -1,15 +1,16 @@
 """Reads of a few rows by an index, so short that asking a thread for them would cost many times what they do."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-_DIALECT = sqlite.dialect()
+Result = TypeVar("Result")
+
+_DIALECT = sqlite.dialect(paramstyle="named")
 _CACHE_KIB = 32 * 1024
 
 
@@ -19,7 +20,6 @@ class Prepared:
     def __init__(self, select: sa.Select[Any]) -> None:
         compiled = select.compile(dialect=_DIALECT)
         self.text = str(compiled)
-        self.order: Sequence[str] = compiled.positiontup or ()
         self.known: Mapping[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
 
 
@@ -31,8 +31,7 @@ class Eye:
 
     def rows(self, prepared: Prepared, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a select; `given` are its parameters by name."""
-        values = {**prepared.known, **given}
-        return self._connection.execute(prepared.text, [values[name] for name in prepared.order]).fetchall()
+        return self._connection.execute(prepared.text, {**prepared.known, **given}).fetchall()
 
 
 class Glances:
@@ -45,13 +44,12 @@ class Glances:
         self._name = name
         self._connection: sqlite3.Connection | None = None
 
-    @contextmanager
-    def view(self) -> Iterator[Eye]:
-        """One view while the block runs. Raises sqlite3.DatabaseError for what goes wrong, and where it would have to wait."""
+    def look(self, work: Callable[[Eye], Result]) -> Result:
+        """What `work` makes of one view. Raises sqlite3.DatabaseError for what goes wrong, and where it would have to wait."""
         connection = self._connection or self._connect()
         connection.execute("BEGIN")
         try:
-            yield Eye(connection)
+            return work(Eye(connection))
         finally:
             # After some errors SQLite has ended it by itself. A view that stayed open would keep the log of writes growing.
             if connection.in_transaction:

@@ -66,12 +66,11 @@ class Form(Generic[P]):
     ) -> P:
         """The parameters as values; the body has the last word. Raises Invalid with the field's name and what is allowed."""
         raw = {**query, **body}
-        known = {name for name in self.names if version >= self.since.get(name, version)}
         elsewhere = () if self.query is None else [key for key in query if key not in self.query]
-        if unknown := sorted({*elsewhere, *(key for key in raw if key not in known)}):
+        if unknown := sorted({*elsewhere, *(key for key in raw if not self._knows(key, version))}):
             if self.strict:
                 self._refuse([key for key in unknown if not (key in self.since and raw[key] is None)])
-            raw = {key: value for key, value in raw.items() if key in known}
+            raw = {key: value for key, value in raw.items() if self._knows(key, version)}
         try:
             params = msgspec.convert(raw, self.params, dec_hook=hook)
         except msgspec.ValidationError as error:
@@ -85,6 +84,9 @@ class Form(Generic[P]):
             if one.used(params):
                 raise invalid(one.field, f"This deployment does not offer {one.what} yet; leave it out.")
         return params
+
+    def _knows(self, name: str, version: Version) -> bool:
+        return name in self.names and version >= self.since.get(name, version)
 
     def _refuse(self, unknown: Sequence[str]) -> None:
         later = "".join(f"; {name} exists from version {self.since[name]} on" for name in unknown if name in self.since)

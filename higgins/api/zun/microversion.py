@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from higgins import errors
@@ -27,6 +27,7 @@ OURS = Version(1, 41)
 """From here on there is what Zun has no word for."""
 
 
+@lru_cache(maxsize=256)
 def negotiate(header: str | None) -> Version:
     """The version that a request's header asks for; the oldest when it asks for none. Raises NotAcceptable."""
     if header is None:

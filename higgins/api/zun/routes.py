@@ -157,11 +157,12 @@ def _lookup(segments: Sequence[str]) -> tuple[Mapping[str, Route], tuple[str, ..
     if len(segments) > _DEEP and (deep := _DEEP_BY_ENDS.get((segments[0], segments[-1]))):
         return deep, ("/".join(segments[1:-1]),)
     names = tuple(segments[1::2])
-    shape = tuple(segment if place % 2 == 0 else "{}" for place, segment in enumerate(segments))
+    shape = list(segments)
+    shape[1::2] = ["{}"] * len(names)
     # A name with NUL is nobody's, and some databases cannot even look for it.
-    if any("\0" in name for name in names):
+    if "\0" in "".join(names):
         return {}, ()
-    return _BY_SHAPE.get(shape, {}), names
+    return _BY_SHAPE.get(tuple(shape), {}), names
 
 
 def _by_shape() -> Mapping[tuple[str, ...], Mapping[str, Route]]:
