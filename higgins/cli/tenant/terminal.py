@@ -36,14 +36,15 @@ def raw(fd: int) -> Iterator[None]:
 
     before = termios.tcgetattr(fd)
     handlers = {number: signal.signal(number, end) for number in _ENDING}
+    calm = False
     try:
         tty.setraw(fd, termios.TCSADRAIN)
         yield
-    except BaseException:
-        # What comes next on this terminal begins on a line of its own.
-        sys.stderr.write("\r\n")
-        raise
+        calm = True
     finally:
+        if not calm:
+            # What comes next on this terminal begins on a line of its own.
+            sys.stderr.write("\r\n")
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
