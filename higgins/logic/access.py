@@ -95,8 +95,6 @@ RULES: Mapping[str, str] = MappingProxyType(
         **{f"container:{verb}": _ADMIN for verb in _OPERATORS},
         "container:action:events": _ADMIN,
         "container:create:privileged": _NOBODY,
-        "event:get_all": _READER,
-        "event:get_all_all_projects": _ADMIN,
         **_OTHERS,
     }
 )
