@@ -121,8 +121,16 @@ class Images:
             await self._database.write(lambda db: images.delete(db, image.id))
         host = await self._database.read(lambda db: hosts.get(db, image.host_id))
         if host is not None and not host.down:
-            await self._live.ask(image.host_id, RemoveImage(reference=reference_of(image)), Done, within=_REMOVAL)
+            await self._remove(image)
         await self._database.write(lambda db: images.delete(db, image.id))
+
+    async def _remove(self, image: Image) -> None:
+        try:
+            await self._live.ask(image.host_id, RemoveImage(reference=reference_of(image)), Done, within=_REMOVAL)
+        except errors.Conflict:
+            # What never came by this order, and is a container's already, stays that container's.
+            if image.state is ImageState.PRESENT:
+                raise
 
     async def search(self, caller: Caller, term: str, *, exact: bool = False) -> Sequence[Hit]:
         """What a registry has whose name contains the term, or is the term; a registry's domain in front says which.

@@ -183,6 +183,16 @@ async def test_what_a_container_is_made_of_is_not_removed(town: Town) -> None:
     assert (await town.admin("DELETE", f"/images/{image['uuid']}")).status == 200
 
 
+async def test_a_pull_can_be_given_up_though_a_container_is_made_of_what_was_there_before(town: Town) -> None:
+    container = await town.one("POST", "/containers", {"image": APP, "name": "uses"})
+    await town.one.until(container["uuid"], "Created")
+    town.cloud.images.fail("fetch", errors.Unavailable("the registry is away"), times=1000)
+    image = await pulled(town)
+    assert (await town.admin("DELETE", f"/images/{image['uuid']}")).status == 200
+    assert (await town.admin("GET", "/images"))["images"] == []
+    assert town.cloud.images.here(APP) is not None
+
+
 async def test_what_lies_on_a_host_that_is_gone_is_forgotten(town: Town) -> None:
     image = await pulled(town)
     await until(town, image["uuid"], "present")
