@@ -43,9 +43,9 @@ def find(db: Connection, project: ProjectId | None, ref: str) -> Sequence[Stored
     row = db.execute(registries.select().where(registries.c.id == ref, *within)).one_or_none()
     if row is not None:
         return (_stored(row),)
-    # Compared once more here: some databases find names in whatever case.
-    named = registries.select().where(registries.c.name == ref, *within).limit(2)
-    return tuple(_stored(row) for row in db.execute(named) if row.name == ref)
+    return tuple(
+        _stored(row) for row in db.execute(registries.select().where(registries.c.name == ref, *within).limit(2))
+    )
 
 
 def at(db: Connection, project: ProjectId, domain: str) -> Stored | None:
