@@ -19,6 +19,7 @@ _REMEDIES = {
     "Paused": ["Let it go on: higgins unpause {}"],
     "Error": ["Its story: higgins history {}"],
 }
+_NAMESAKES = "Multiple containers exist with same name"
 _BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
 
 
@@ -40,6 +41,10 @@ def act(cloud: Cloud, given: str, ask: Callable[[str], Result]) -> Result:
         if found is None:
             raise _unknown(given, [str(one["name"]) for one in known], missing) from missing
         return _asked(given, str(found["uuid"]), ask)
+    except errors.Conflict as refusal:
+        if not refusal.message.startswith(_NAMESAKES):
+            raise
+        raise _several(given, [one for one in every(cloud) if one["name"] == given], "give an id") from refusal
 
 
 def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:
@@ -52,7 +57,7 @@ def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:
             raise
         failure = errors.Conflict(f"cannot {found['verb'].replace('_', ' ')} {given}: it is {found['state']}")
         for note in getattr(refusal, "__notes__", ()) or _REMEDIES.get(found["state"], ()):
-            failure.add_note(note.format(given))
+            failure.add_note(note.replace("{}", given))
         raise failure from refusal
 
 
@@ -67,11 +72,15 @@ def beginning(given: str, among: Sequence[Document]) -> Document | None:
         return None
     found = [one for one in among if str(one["uuid"]).startswith(given.lower())]
     if len(found) > 1:
-        failure = errors.Conflict(f"{given} could be each of {len(found)}: give more of the id, or the name")
-        for one in found[:20]:
-            failure.add_note(f"  {one['uuid']}  {one.get('name', '')}".rstrip())
-        raise failure
+        raise _several(given, found, "give more of the id, or the name")
     return found[0] if found else None
+
+
+def _several(given: str, found: Sequence[Document], remedy: str) -> errors.Conflict:
+    failure = errors.Conflict(f"{given} could be each of {len(found)}: {remedy}")
+    for one in found[:20]:
+        failure.add_note(f"  {one['uuid']}  {one.get('name', '')}  {one.get('status', '')}".rstrip())
+    return failure
 
 
 def near(given: str, names: Sequence[str], listing: str) -> errors.NotFound:
