@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from higgins import errors
+from higgins.aio.jumps import Jumps
 from higgins.model.capsule import Capsule
 from higgins.model.host import Host
 from higgins.service.hints import Hints
@@ -25,11 +26,15 @@ class HostWatch:
         self._hints = hints
         self._lease = lease
         self._clock = clock
+        self._jumps = Jumps(clock)
         # While the control plane was away nobody could be heard: hosts get a whole lease from now on to call.
         self._began = clock()
 
     async def visit(self) -> float | None:
         now = self._clock()
+        if self._jumps.since():
+            # When they called last was told by another clock, so to speak.
+            self._began = now
         if now >= self._began + self._lease:
             for host in await self._database.write(lambda db: self._lose(db, now - self._lease)):
                 log.warning("host %s is down: nothing heard for %d s", host.name, self._lease)

@@ -31,6 +31,16 @@ def runtime_of(images: FakeImages | None = None) -> FakeRuntime:
     return FakeRuntime(images=images or FakeImages(present=("busybox",)), clock=time.time)
 
 
+class Clock:
+    """The control plane's, which somebody sets."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 # Deadlines.
 
 
@@ -167,6 +177,21 @@ async def test_what_happened_while_nobody_listened_is_told_afterwards(tmp_path: 
         await here.until(made, Status.UNKNOWN)
         here.agent.start()
         await here.until(made, Status.STOPPED)
+
+
+@pytest.mark.parametrize("by", [3600.0, -3600.0])
+async def test_a_clock_that_is_set_takes_no_host_for_down_and_hides_none_that_is(tmp_path: Path, by: float) -> None:
+    clock = Clock()
+    async with cloud(tmp_path, lease=0.9, heartbeat=0.4, patrol=0.1, clock=clock) as here:
+        made = await here.run()
+        await asyncio.sleep(1.0)
+        clock.ahead += by
+        for _ in range(60):
+            assert not (await here.host()).down
+            await asyncio.sleep(0.01)
+        await here.until(made, Status.RUNNING)
+        await silenced(here)
+        await here.until_host(lambda host: host.down)
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -41,6 +41,8 @@ class AllInOne:
         self.log = directory / "higgins.log"
         self.database = directory / "state" / "higgins.sqlite"
         self.process: subprocess.Popen[bytes] | None = None
+        self.variables: dict[str, str] = {}
+        """On top of those of its environment."""
         self._write(
             {
                 "DEFAULT": {"state_dir": directory / "state"},
@@ -83,7 +85,7 @@ class AllInOne:
         command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), *self.command_line]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment()
+                command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment() | self.variables
             )
 
     @property
@@ -177,6 +179,8 @@ class Agent:
             f"[docker]\napi_url = {control.docker_url}\nowner = {control.owner}\n"
         )
         self.process: subprocess.Popen[bytes] | None = None
+        self.variables: dict[str, str] = {}
+        """On top of those of its environment."""
 
     def join(self) -> None:
         """Returns once it is connected."""
@@ -192,7 +196,7 @@ class Agent:
         command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), "agent", *options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment()
+                command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment() | self.variables
             )
 
     def kill(self) -> None:
