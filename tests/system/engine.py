@@ -21,6 +21,8 @@ import pytest
 
 from higgins import errors
 from higgins.drivers.engine import Engine, lines
+from higgins.drivers.images.docker import DockerImages
+from higgins.model.live import ImageFacts
 
 URL = os.environ.get("HIGGINS_TEST_DOCKER", "unix:///var/run/docker.sock")
 BUSYBOX = "higgins-test/busybox:latest"
@@ -93,6 +95,12 @@ async def forget(image: str, *, url: str = URL) -> None:
         except aiodocker.DockerError as error:
             if error.status != 404:
                 raise
+
+
+async def here(image: str, *, url: str = URL) -> ImageFacts | None:
+    """An image as the engine has it."""
+    async with DockerImages(url=url) as images:
+        return await images.resolve(image)
 
 
 @contextmanager

@@ -11,9 +11,8 @@ import pytest
 from zunclient import client
 from zunclient import exceptions as refused
 
-from higgins.drivers.images.docker import DockerImages
 from higgins.model.live import ImageFacts
-from tests.system import clients, registries
+from tests.system import clients, engine, registries
 from tests.system.clients import LASTS, Newest, Person, settled, until
 from tests.system.engine import BUSYBOX, forget
 from tests.system.registries import Registry, Slow, published
@@ -62,12 +61,7 @@ def slowly(registry: Registry, name: str, rate: int) -> Iterator[tuple[Slow, str
 
 def here(reference: str) -> ImageFacts | None:
     """The image as the engine has it."""
-
-    async def look() -> ImageFacts | None:
-        async with DockerImages() as images:
-            return await images.resolve(reference)
-
-    return asyncio.run(look())
+    return asyncio.run(engine.here(reference))
 
 
 def test_twenty_containers_that_want_one_absent_image_at_once_have_it_fetched_once(

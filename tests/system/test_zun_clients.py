@@ -1,7 +1,7 @@
 """Zun's own clients, unchanged, against a real all-in-one: the library, `zun` and `openstack appcontainer`, logged in through the local identity."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from zunclient import client
@@ -139,37 +139,40 @@ def test_zun_runs_a_command_and_reads_what_it_printed(person: Person, library: c
 
 
 def test_openstack_appcontainer_does_everything_to_a_container(person: Person, library: client.Client) -> None:
-    def stack(*words: str) -> str:
-        return person.openstack(*words)
-
     def is_now(status: str) -> None:
         until(lambda: settled(library.containers.get("shop"), status), status)
 
-    assert json.loads(stack("create", "--wait", "-f", "json", "--name", "shop", IMAGE, *LASTS))["name"] == "shop"
-    stack("start", "shop")
+    assert (
+        json.loads(person.openstack("create", "--wait", "-f", "json", "--name", "shop", IMAGE, *LASTS))["name"]
+        == "shop"
+    )
+    person.openstack("start", "shop")
     is_now("Running")
     listed = json.loads(person.types("openstack", "appcontainer", "list", "-f", "json"))
     assert [(one["name"], one["status"]) for one in listed] == [("shop", "Running")]
-    assert json.loads(stack("show", "-f", "json", "shop"))["status"] == "Running"
-    assert stack("exec", "shop", "echo", "inside").strip() == "inside"
-    stack("pause", "shop")
+    assert json.loads(person.openstack("show", "-f", "json", "shop"))["status"] == "Running"
+    assert person.openstack("exec", "shop", "echo", "inside").strip() == "inside"
+    person.openstack("pause", "shop")
     is_now("Paused")
-    stack("unpause", "shop")
+    person.openstack("unpause", "shop")
     is_now("Running")
-    stack("restart", "--time", "0", "shop")
+    person.openstack("restart", "--time", "0", "shop")
     is_now("Running")
-    stack("kill", "--signal", "KILL", "shop")
+    person.openstack("kill", "--signal", "KILL", "shop")
     is_now("Stopped")
-    stack("start", "shop")
+    person.openstack("start", "shop")
     is_now("Running")
-    stack("stop", "--time", "0", "shop")
+    person.openstack("stop", "--time", "0", "shop")
     is_now("Stopped")
-    stack("set", "--name", "store", "shop")
-    listed = json.loads(stack("action", "list", "-f", "json", "store"))
+    person.openstack("set", "--name", "store", "shop")
+    listed = json.loads(person.openstack("action", "list", "-f", "json", "store"))
     assert [one["action"] for one in listed][:2] == ["stop", "start"]
-    assert json.loads(stack("action", "show", "-f", "json", "store", listed[0]["request_id"]))["action"] == "stop"
-    stack("delete", "--wait", "store")
-    assert json.loads(stack("list", "-f", "json")) == []
+    assert (
+        json.loads(person.openstack("action", "show", "-f", "json", "store", listed[0]["request_id"]))["action"]
+        == "stop"
+    )
+    person.openstack("delete", "--wait", "store")
+    assert json.loads(person.openstack("list", "-f", "json")) == []
 
 
 def test_openstack_appcontainer_run_waits_for_what_it_started(person: Person) -> None:
@@ -219,6 +222,51 @@ def test_zun_creates_a_container_with_everything_that_can_be_said_of_one(
     assert person.zun("exec", "full", "sh", "-c", "echo $A$B; pwd; hostname").split() == ["12", "/tmp", "full"]
     person.zun("delete", "--stop", "full")
     until(lambda: "full" not in person.zun("list"), "the delete")
+
+
+def test_openstack_appcontainer_creates_a_container_with_everything_that_can_be_said_of_one(
+    person: Person, library: client.Client
+) -> None:
+    person.openstack(
+        *("create", "--name", "full", "--cpu", "0.5", "--memory", "64", "--environment", "A=1", "--workdir", "/tmp"),
+        *("--label", "app=shop", "--restart", "on-failure:2", "--hostname", "full", "--interactive"),
+        *("--availability-zone", "nova", "--hint", "group=one", "--auto-heal", "--entrypoint", "sh"),
+        *("--healthcheck", "cmd=true,interval=1s,retries=3,timeout=5s", "--image-driver", "docker", IMAGE, *LASTS[1:]),
+    )
+    until(lambda: settled(library.containers.get("full"), "Created"), "Created")
+    shown = library.containers.get("full")
+    assert (shown.cpu, shown.memory, shown.environment, shown.workdir) == (0.5, "64", {"A": "1"}, "/tmp")
+    assert (shown.labels, shown.hostname, shown.auto_heal) == ({"app": "shop"}, "full", True)
+    assert shown.restart_policy == {"Name": "on-failure", "MaximumRetryCount": "2"}
+    assert shown.healthcheck == {"test": "true", "interval": 1, "retries": 3, "timeout": 5}
+    assert (shown.entrypoint, shown.command) == (["sh"], list(LASTS[1:]))
+    person.openstack("delete", "full")
+
+
+@pytest.mark.parametrize(
+    ("rule", "option"),
+    [
+        ("privileged", ("--privileged",)),
+        ("runtime", ("--runtime", "runc")),
+        ("requested_destination", ("--host", "anywhere")),
+        ("image_pull_policy", ("--image-pull-policy", "never")),
+    ],
+)
+def test_what_a_tenant_may_not_say_of_a_container_is_refused_by_its_name(
+    rule: str, option: Sequence[str], person: Person
+) -> None:
+    for act in (person.zun, person.openstack):
+        with pytest.raises(AssertionError, match=f"Policy doesn't allow container:create:{rule} "):
+            act("create", *option, IMAGE, "true")
+
+
+@pytest.mark.parametrize("how", ["zun", "openstack"])
+def test_what_removes_itself_is_gone_when_it_ends(how: str, person: Person, library: client.Client) -> None:
+    if how == "zun":
+        person.zun("run", "--auto-remove", IMAGE, "true")
+    else:
+        person.openstack("run", "--auto-remove", IMAGE, "true")
+    until(lambda: library.containers.list() == [], "its end")
 
 
 def test_zun_updates_and_rebuilds_a_container(person: Person, library: client.Client) -> None:

@@ -1,5 +1,6 @@
 """Zun's own clients at a terminal, unchanged, against a real all-in-one on a real engine; and what else of theirs hosts answer."""
 
+import asyncio
 import io
 import os
 import tarfile
@@ -12,6 +13,7 @@ from zunclient import exceptions as refused
 
 from tests.system.clients import BIN, Person, library, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
+from tests.system.engine import forget, here
 from tests.system.keyboard import Keyboard
 from tests.system.servers import Login
 
@@ -33,6 +35,14 @@ def shell(zun: client.Client) -> Iterator[str]:
     until(lambda: settled(zun.containers.get(made.uuid), "Running"), "a shell")
     yield made.uuid
     zun.containers.delete(made.uuid, stop=True)
+
+
+@pytest.fixture
+def image_name(shell: str) -> Iterator[str]:
+    """For an image that is made here, and removed afterwards."""
+    name = f"higgins-test/made-of-{shell}:first"
+    yield name
+    asyncio.run(forget(name))
 
 
 def sit_down(login: Login, *command: str, columns: int = 80, rows: int = 24) -> Keyboard:
@@ -224,19 +234,23 @@ def test_zun_reads_logs_with_all_of_its_flags(person: Person, zun: client.Client
 
 
 def test_zun_makes_an_image_of_a_container_that_another_is_made_from(
-    shell: str, person: Person, zun: client.Client
+    shell: str, person: Person, zun: client.Client, image_name: str
 ) -> None:
     zun.containers.execute(shell, command='"sh" "-c" "echo mine > /root/mark"', interactive=False)
-    name = f"higgins-test/made-of-{shell[:8]}"
-    said = person.zun("commit", shell, f"{name}:first")
+    said = person.zun("commit", shell, image_name)
     assert "has been accepted" in said
     assert zun.containers.get(shell).status == "Running"
     actions = zun.actions.list(shell)
     assert (actions[0].action, actions[0].message) == ("commit", None)
-    made = zun.containers.run(image=f"{name}:first", image_pull_policy=None, command=["cat", "/root/mark"])
+    made = zun.containers.run(image=image_name, command=["cat", "/root/mark"])
     until(lambda: settled(zun.containers.get(made.uuid), "Stopped"), "its word")
     assert zun.containers.logs(made.uuid, stdout=True, stderr=True, timestamps=False, tail="all") == "mine\n"
     zun.containers.delete(made.uuid)
+
+
+def test_openstack_appcontainer_makes_an_image_of_a_container(shell: str, person: Person, image_name: str) -> None:
+    assert "accepted" in person.openstack("commit", shell, image_name)
+    assert asyncio.run(here(image_name)) is not None
 
 
 def test_zun_sends_signals_and_the_container_goes_on_where_it_heeds_them(person: Person, zun: client.Client) -> None:

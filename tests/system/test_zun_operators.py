@@ -1,5 +1,6 @@
 """Zun's own clients as operators use them, unchanged, against a real all-in-one on the real engine."""
 
+import asyncio
 import json
 import socket
 
@@ -7,6 +8,7 @@ import pytest
 from zunclient import client
 from zunclient import exceptions as refused
 
+from higgins.drivers.engine import Engine, Parameters
 from tests.system import clients
 from tests.system.clients import Person, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
@@ -115,3 +117,55 @@ def test_an_operator_sees_chooses_and_removes_what_a_tenant_cannot(
         *("--auto-remove", IMAGE, "true"),
     )
     until(lambda: library.containers.list() == [], "the end of its run")
+
+
+@pytest.mark.parametrize("policy", ["never", "IfNotPresent", "Never"])
+def test_a_pull_policy_may_be_written_in_any_case(policy: str, library: client.Client) -> None:
+    made = library.containers.run(image=IMAGE, command=["true"], image_pull_policy=policy)
+    until(lambda: settled(library.containers.get(made.uuid), "Stopped"), "its end")
+    assert library.containers.get(made.uuid).image_pull_policy == policy.lower()
+    library.containers.delete(made.uuid)
+
+
+def test_who_must_not_pull_what_is_absent_is_told(operator: Person, library: client.Client) -> None:
+    operator.zun("create", "--name", "absent", "--image-pull-policy", "never", "higgins-test/none:1", "true")
+    until(lambda: library.containers.get("absent").status == "Error", "a refusal")
+    assert "its pull policy is never" in library.containers.get("absent").status_reason
+    operator.zun("delete", "absent")
+
+
+def test_a_disk_is_limited_or_it_is_told_that_it_cannot_be(operator: Person, library: client.Client) -> None:
+    operator.zun("create", "--name", "small", "--disk", "1", IMAGE, "true")
+    until(lambda: library.containers.get("small").status in ("Created", "Error"), "a decision")
+    found = library.containers.get("small")
+    assert found.status == "Created" or "disk" in found.status_reason
+    operator.openstack("delete", "small")
+
+
+async def privileged(server: AllInOne) -> list[bool]:
+    """Of each of its containers, whether the engine was told so."""
+    mine: Parameters = {"all": True, "filters": json.dumps({"label": [f"org.higgins.owner={server.owner}"]})}
+    async with Engine(server.docker_url) as engine:
+        found = [one["Id"] for one in json.loads(await engine.call("GET", "containers/json", mine))]
+        looks = [json.loads(await engine.call("GET", f"containers/{one}/json")) for one in found]
+        return [look["HostConfig"]["Privileged"] for look in looks]
+
+
+def test_privileges_are_for_those_to_whom_the_operator_gives_them(
+    docker_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("privileged")
+    (directory / "policy.yaml").write_text('"container:create:privileged": "role:admin"\n')
+    server = AllInOne(directory, docker_url, {"oslo_policy": {"policy_file": directory / "policy.yaml"}})
+    server.start()
+    try:
+        admin, member = server.add("ada", "office", "admin"), server.add("martha", "garden")
+        refusal = Person(member).tries("zun", "run", "--privileged", IMAGE, "true")
+        assert "container:create:privileged" in refusal.stdout + refusal.stderr
+        zun = clients.library(admin)
+        Person(admin).zun("create", "--privileged", IMAGE, "true")
+        until(lambda: [one.status for one in zun.containers.list()] == ["Created"], "Created")
+        # Not started: where the engine runs in a container itself, it cannot give what it has not got.
+        assert asyncio.run(privileged(server)) == [True]
+    finally:
+        server.remove()
