@@ -5,12 +5,13 @@ import json
 import os
 import random
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -70,40 +71,53 @@ class Result:
     failed: int
 
 
+Pair = tuple[Result, Result]
+"""Higgins, and right after it the floor: as many bytes from a handler that does nothing."""
+
+
 @click.command()
 @click.option(
     "--containers", default=100_000, show_default=True, help="Containers in the database, in twenty projects."
 )
-@click.option("--seconds", default=10, show_default=True, help="Of load for each kind of read.")
+@click.option("--seconds", default=5, show_default=True, help="Of load for each kind of read in a round.")
+@click.option("--rounds", default=3, show_default=True, help="Of Higgins and the floor in turn.")
 @click.option("--version", default="1.40", show_default=True, help="Microversion to ask in.")
 @click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
-def main(containers: int, seconds: int, version: str, kept: Path | None) -> None:
+def main(containers: int, seconds: int, rounds: int, version: str, kept: Path | None) -> None:
     """Measure one `higgins serve` with `wrk`, which takes a part of the same machine."""
     if shutil.which("wrk") is None:
         raise click.ClickException("wrk is needed: apt install wrk")
-    running.command(_measure(containers, seconds, version, kept))
+    running.command(_measure(containers, seconds, rounds, version, kept))
 
 
-async def _measure(containers: int, seconds: int, version: str, kept: Path | None) -> None:
+async def _measure(containers: int, seconds: int, rounds: int, version: str, kept: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="higgins-bench-") as directory:
         state = Path(directory)
         ids = await _furnish(state, containers)
-        async with running.control_plane(state, "[hosts]\nlease = 100000000\n") as service:
-            results = {}
+        async with (
+            running.control_plane(state, "[hosts]\nlease = 100000000\n") as service,
+            running.floor(state) as bare,
+        ):
+            where = report.machine_alone()
             cases = _cases(ids)
-            for case in cases:
+            results: dict[str, list[Pair]] = {case.title: [] for case in cases}
+            for case in cases * rounds:
                 async with running.client(service, case.who) as client:
-                    results[case.title] = await asyncio.to_thread(_load, service, client, case, seconds, version, state)
-    where = report.machine_alone()
+                    told = await asyncio.to_thread(_load, service, client, case, seconds, version, state)
+                    empty = replace(case, paths=[f"/v1/{told.kilobytes * 1000:.0f}"])
+                    under = await asyncio.to_thread(_load, bare, client, empty, seconds, version, state)
+                results[case.title].append((told, under))
     rows = [_row(case, results[case.title]) for case in cases]
-    head = ["", "a second", "aim", "p50 ms", "p99 ms", "CPU ms of the server", "KB", "failed"]
+    head = ["", "a second", "aim", "p50 ms", "p99 ms", "CPU ms", "floor a second", "CPU ms", "ratio", "KB", "failed"]
     report.show(
-        f"Reads of {containers:,} containers, {seconds} s each, version {version}, by wrk on the same machine",
+        f"Reads of {containers:,} containers, {rounds} rounds of {seconds} s, version {version}, by wrk on the same machine",
         where,
         head,
         rows,
+        "CPU ms: of the server, for one answer. The floor: as many bytes from an aiohttp handler that does nothing, right after; ratio of the rates.",
     )
-    report.keep(kept, "reads", where, {title: asdict(result) for title, result in results.items()})
+    values = {title: [[asdict(one) for one in pair] for pair in pairs] for title, pairs in results.items()}
+    report.keep(kept, "reads", where, values)
 
 
 def _cases(ids: Mapping[str, Sequence[str]]) -> Sequence[Case]:
@@ -156,10 +170,12 @@ def _load(service: Running, client: Client, case: Case, seconds: int, version: s
         if ran.returncode != 0:
             raise Trouble(f"wrk failed: {ran.stderr.strip() or ran.stdout.strip()}")
         told: dict[str, int] = json.loads(ran.stdout.strip().splitlines()[-1])
+        if not told["requests"] and duration > 1:
+            raise Trouble(f"nothing was answered in {duration} s; give it more of them")
         return told
 
     wrk(1)  # Whatever is done only once is done.
-    process = service.processes["serve"].pid
+    (process,) = (each.pid for each in service.processes.values())
     before = running.cpu_seconds(process)
     told = wrk(seconds)
     taken = running.cpu_seconds(process) - before
@@ -173,16 +189,22 @@ def _load(service: Running, client: Client, case: Case, seconds: int, version: s
     )
 
 
-def _row(case: Case, found: Result) -> Sequence[str]:
+def _row(case: Case, pairs: Sequence[Pair]) -> Sequence[str]:
+    def middle(value: Callable[[Result], float], which: int = 0) -> float:
+        return statistics.median(value(pair[which]) for pair in pairs)
+
     return (
         case.title,
-        f"{found.a_second:,.0f}",
+        f"{middle(lambda one: one.a_second):,.0f}",
         f"{case.aim:,.0f}" if case.aim else "",
-        f"{found.p50:.1f}",
-        f"{found.p99:.1f}",
-        f"{found.cpu:.2f}",
-        f"{found.kilobytes:,.1f}",
-        f"{found.failed}",
+        f"{middle(lambda one: one.p50):.1f}",
+        f"{middle(lambda one: one.p99):.1f}",
+        f"{middle(lambda one: one.cpu):.2f}",
+        f"{middle(lambda one: one.a_second, 1):,.0f}",
+        f"{middle(lambda one: one.cpu, 1):.2f}",
+        f"{statistics.median(under.a_second / told.a_second for told, under in pairs):.1f}",
+        f"{middle(lambda one: one.kilobytes):,.1f}",
+        f"{sum(told.failed for told, _ in pairs)}",
     )
 
 

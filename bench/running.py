@@ -137,6 +137,17 @@ async def control_plane(state: Path, options: str = "") -> AsyncIterator[Running
         yield Running(url=url, owner="nobody", log=log, processes=processes)
 
 
+@asynccontextmanager
+async def floor(state: Path) -> AsyncIterator[Running]:
+    """A server that does nothing, made of what Higgins is made of, while the block runs."""
+    (port,) = _free_ports(1)
+    url, log = f"http://127.0.0.1:{port}", state / "floor.log"
+    with _started(["-m", "bench.floor", str(port)], log) as process:
+        processes = {"floor": process}
+        await _until_answering(f"{url}/0", processes)
+        yield Running(url=url, owner="nobody", log=log, processes=processes)
+
+
 def cpu_seconds(process: int) -> float:
     """What it has used until now, all its threads together."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -198,10 +209,16 @@ async def _settle_in(state: Path) -> None:
         database.close()
 
 
+def _process(
+    arguments: list[str], config: Path, log: Path
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    return _started(["-m", "higgins.cli.main", "--config-file", str(config), *arguments], log)
+
+
 @contextmanager
-def _process(arguments: list[str], config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as out:
-        command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(config), *arguments]
+        command = [sys.executable, *arguments]
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     try:
         yield process

@@ -256,3 +256,35 @@ async def test_a_glance_that_would_have_to_wait_waits_in_a_thread(database: Data
 
     assert await database.glance(look) == []
     assert tried[0] is threading.current_thread() is not tried[1]
+
+
+async def test_a_glance_that_is_given_up_leaves_no_view_behind(database: Database) -> None:
+    def look(eye: Eye) -> None:
+        _glance(eye)
+        raise errors.NotFound("it is not there")
+
+    with pytest.raises(errors.NotFound):
+        await database.glance(look)
+    await database.write(_inserting(1))
+    assert await database.glance(lambda eye: (_glance(eye), threading.current_thread())) == (
+        [1],
+        threading.current_thread(),
+    )
+
+
+async def test_a_glance_makes_no_file(tmp_path: Path) -> None:
+    away = Database(f"sqlite:///{tmp_path}/away/higgins.sqlite")
+    with pytest.raises(errors.Unavailable, match="check that the directory exists"):
+        await away.glance(_glance)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_glances_from_several_loops_do_not_meet(database: Database) -> None:
+    await database.write(_inserting(1))
+    assert await database.glance(_glance) == [1]
+
+    def elsewhere() -> list[int]:
+        return asyncio.run(database.glance(_glance))
+
+    assert await asyncio.gather(*(asyncio.to_thread(elsewhere) for _ in range(4))) == [[1]] * 4
+    assert await database.glance(_glance) == [1]
