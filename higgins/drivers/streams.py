@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import aiohttp
 
 from higgins import errors
+from higgins.aio.bell import Bell
 from higgins.model.live import Piece
 
 _HEADER = 8
@@ -13,8 +14,10 @@ _HEADER = 8
 _ASIDE = 2
 _COMPLAINT = 3
 """The stream on which the engine itself speaks."""
-_BUFFER = 65536
+_BUFFER = 256 * 1024
 """Bytes; a peer waits while about twice as many are not taken."""
+_WRAPPING = 64
+"""Bytes that each arrival takes besides its own, so that many small ones are no way around the limit."""
 
 
 class Frames:
@@ -27,21 +30,37 @@ class Frames:
         self._complaint = b""
 
     def feed(self, content: bytes) -> Iterator[Piece]:
-        """What it says of standard output and standard error, in the order it came."""
-        while content:
+        """What it says of standard output and standard error, in the order it came; of frames of one stream that came together one piece is made."""
+        waiting: list[memoryview] = []
+        stream = self._stream
+        for payload in self._payloads(memoryview(content)):
+            if self._stream != stream and waiting:
+                yield Piece(b"".join(waiting), aside=stream == _ASIDE)
+                waiting = []
+            stream = self._stream
+            if stream == _COMPLAINT:
+                self._complaint += payload
+            else:
+                waiting.append(payload)
+        if waiting:
+            yield Piece(b"".join(waiting), aside=stream == _ASIDE)
+
+    def _payloads(self, content: memoryview) -> Iterator[memoryview]:
+        """Each of the stream that is the present one when it comes."""
+        at = 0
+        while at < len(content):
             if self._left == 0:
-                missing = _HEADER - len(self._header)
-                self._header, content = self._header + content[:missing], content[missing:]
+                missing = content[at : at + _HEADER - len(self._header)]
+                self._header += missing
+                at += len(missing)
                 if len(self._header) == _HEADER:
                     self._stream, self._left = self._header[0], int.from_bytes(self._header[4:])
                     self._header = b""
                 continue
-            payload, content = content[: self._left], content[self._left :]
+            payload = content[at : at + self._left]
+            at += len(payload)
             self._left -= len(payload)
-            if self._stream == _COMPLAINT:
-                self._complaint += payload
-            else:
-                yield Piece(payload, aside=self._stream == _ASIDE)
+            yield payload
 
     def end(self) -> None:
         """Raises Unavailable for the engine's own complaints, which come in frames of their own."""
@@ -65,24 +84,39 @@ class RawConnection:
         self._transport = connection.transport
         self._writing = asyncio.Lock()
         self._input_ended = False
-        self._reader = asyncio.StreamReader(limit=_BUFFER)
-        self._reader.set_transport(self._transport)
-        self._protocol.set_parser(self, self._reader)
+        self._come: list[bytes] = []
+        self._size = 0
+        self._over = False
+        self._news = Bell()
+        self._protocol.set_parser(self, None)
 
     # What the HTTP client calls.
 
     def feed_data(self, content: bytes) -> tuple[bool, bytes]:
-        self._reader.feed_data(content)
+        self._come.append(content)
+        self._size += len(content) + _WRAPPING
+        if self._size >= _BUFFER:
+            self._transport.pause_reading()
+        self._news.ring()
         return False, b""
 
     def feed_eof(self) -> None:
-        self._reader.feed_eof()
+        self._over = True
+        self._news.ring()
 
     # What we call.
 
     async def read(self) -> bytes:
-        """Some of what has come, empty at the end. A connection that broke has ended too: ask the engine what became of the rest."""
-        return await self._reader.read(_BUFFER)
+        """What has come, empty at the end. A connection that broke has ended too: ask the engine what became of the rest."""
+        while not self._come:
+            if self._over:
+                return b""
+            await self._news.wait(None)
+        content = b"".join(self._come)
+        self._come.clear()
+        self._size = 0
+        self._transport.resume_reading()
+        return content
 
     async def write(self, content: bytes) -> None:
         """Returns when more fits. Does nothing once the other side, or `end`, has ended it."""

@@ -8,6 +8,7 @@ import pytest
 
 from higgins import errors
 from higgins.drivers.runtimes.docker import DockerRuntime, terms
+from higgins.drivers.streams import Frames
 from higgins.model.capsule import Condition, Container, Health, Healthcheck, Resources
 from higgins.model.ids import CapsuleId, ContainerId, ExecId
 from higgins.model.live import Piece
@@ -166,6 +167,13 @@ async def test_a_talk_ends_with_its_command_though_nobody_took_its_input(tmp_pat
 async def give_much(talk: Talk, size: int) -> None:
     for _ in range(100):
         await talk.write(b"x" * size)
+
+
+def test_frames_of_one_stream_that_came_together_are_one_piece() -> None:
+    frames = Frames()
+    came = frame(1, b"a") + frame(1, b"b") + frame(2, b"c") + frame(1, b"d") + frame(1, b"efg")[:-2]
+    assert list(frames.feed(came)) == [Piece(b"ab"), Piece(b"c", aside=True), Piece(b"de")]
+    assert list(frames.feed(b"fg" + frame(2, b"h"))) == [Piece(b"fg"), Piece(b"h", aside=True)]
 
 
 async def test_an_engine_that_dies_during_a_talk_is_unavailable_when_asked_for_the_end(tmp_path: Path) -> None:
