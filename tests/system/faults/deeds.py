@@ -24,7 +24,9 @@ BOUND = 20.0
 """Seconds in which whoever waits for an answer hears that there will be none."""
 CHANNELS = "v1.channels.higgins"
 TALKS = ["sh", "-c", "trap exit TERM; while :; do echo alive; sleep 0.2; done"]
-HEALTHY = ["sh", "-c", "trap exit TERM; touch /well; sleep 100000 & wait"]
+# They take their time to end, so that there is a middle.
+LINGERS = ["sh", "-c", "trap 'sleep 1; exit' TERM; sleep 100000 & wait"]
+HEALTHY = ["sh", "-c", "trap 'sleep 1; exit' TERM; touch /well; sleep 100000 & wait"]
 FAILS = ["sh", "-c", "echo again; sleep 0.3; exit 3"]
 LARGE = 24 * MIB
 
@@ -261,7 +263,8 @@ class Committing(Deed):
 class Rebuilding(Deed):
     """A container that is made anew from an image that has to be fetched first."""
 
-    lasts = 3.0
+    lasts = 4.0
+    body: ClassVar[dict[str, Any]] = {"command": LINGERS}
 
     async def prepare(self) -> None:
         await self.run_one()
@@ -330,7 +333,7 @@ class Limiting(Deed):
 class Healing(Deed):
     """An unhealthy container that is made again."""
 
-    lasts = 4.0
+    lasts = 5.0
     by_client = False
     body: ClassVar[dict[str, Any]] = {
         "command": HEALTHY,
