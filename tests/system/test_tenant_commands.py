@@ -65,6 +65,7 @@ def test_a_command_that_cannot_begin_ends_as_a_shell_has_it(
         ["run", "--no-such-flag", IMAGE],
         ["run", "-m", "lots", IMAGE],
         ["run", "-p", "80:80", IMAGE],
+        ["run", "-it", IMAGE],
         ["run", "--cpus", "100000", IMAGE],
         ["exec", "nobody", "true"],
         ["attach", "nobody"],
