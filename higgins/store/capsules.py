@@ -4,6 +4,7 @@ A guard is part of the statement that writes. What was read before is allowed to
 What runs for every request is built once, here at the top: to build a statement costs ten times what it costs to execute it.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -58,6 +59,8 @@ _SEE_EVERYWHERE, _SEE_IN_PROJECT = Prepared(_EVERYWHERE.where(_BY_ID)), Prepared
 _FIND_EVERYWHERE = _EVERYWHERE.where(_BY_ID), _EVERYWHERE.where(_BY_NAME).limit(2)
 _FIND_IN_PROJECT = _IN_PROJECT.where(_BY_ID), _IN_PROJECT.where(_BY_NAME).limit(2)
 
+_IDS = sa.func.json_each(sa.bindparam("ids")).table_valued("value")
+_AMONG = Prepared(_EVERYWHERE.where(capsules.c.id.in_(sa.select(_IDS.c.value))))
 _LAST = 2**62
 _AFTER: sa.BindParameter[int] = sa.bindparam("after")
 _MARKS = {
@@ -174,12 +177,11 @@ def see_page(
             raise _unmarked(query.marker)
         wanted["after"] = mark[0][0]
     rows = eye.rows(_FRONTS[project is None, query.descending], wanted)
-
-    def one(seal: Seal) -> Known | Sealed:
-        known = recall(seal)
-        return known if known is not None else Sealed._make(eye.rows(_SEE_EVERYWHERE, wanted | {"ref": seal.id})[0])
-
-    items = tuple(one(Seal._make(row)) for row in rows[: query.limit])
+    seals = [Seal._make(row) for row in rows[: query.limit]]
+    known = [recall(seal) for seal in seals]
+    unknown = [seal.id for seal, one in zip(seals, known, strict=True) if one is None]
+    read = {row[0]: Sealed._make(row) for row in eye.rows(_AMONG, wanted | {"ids": json.dumps(unknown)})}
+    items = tuple(one if one is not None else read[seal.id] for seal, one in zip(seals, known, strict=True))
     return Part(items=items, more=len(rows) > query.limit)
 
 
