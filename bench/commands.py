@@ -144,13 +144,25 @@ async def _measure(rounds: int, socket: str, without: Sequence[str], kept: Path 
                     }
         finally:
             await engine.clear(f"{LABEL}=commands")
-    rows = [_row(case, taken[case.title]) for case in CASES]
     report.show(
-        f"From the start of a process to its end, {rounds} rounds in turn: milliseconds, median; how many times Higgins' that is",
+        f"From the start of a process to its end, {rounds} rounds in turn: milliseconds, median; ratios over pairs",
         where,
-        ["", _OURS, "of that CPU", "python -c pass", "docker", "zun", "openstack", "aim"],
-        rows,
-        f"A Python that does nothing takes {_floor(taken).median:.0f} ms; `run -d` ends when the container runs, so Zun's, which does not wait, is left out.",
+        [
+            "",
+            _OURS,
+            "its CPU",
+            "floor",
+            "its CPU",
+            "higgins / floor",
+            "docker",
+            "zun",
+            "zun / higgins",
+            "openstack",
+            "openstack / higgins",
+            "aim",
+        ],
+        [_row(case, taken[case.title]) for case in CASES],
+        "The floor is a Python that does nothing. `run -d` ends when the container runs; Zun's does not wait, and is left out.",
     )
     values = {
         title: {tool: [[run.wall, run.cpu] for run in runs] for tool, runs in each.items()}
@@ -239,18 +251,21 @@ def _run(program: str, typed: str, words: Mapping[str, str], environment: Mappin
 
 def _row(case: Case, taken: Mapping[str, Sequence[Run]]) -> Sequence[str]:
     ours = [run.wall for run in taken[_OURS]]
-    cells = [f"{figures.of(ours).median:.0f}", f"{figures.of([run.cpu for run in taken[_OURS]]).median:.0f}"]
-    for tool in (_FLOOR, "docker", "zun", "openstack"):
-        if tool in taken:
-            theirs = [run.wall for run in taken[tool]]
-            cells.append(f"{figures.of(theirs).median:.0f} ({figures.ratio(theirs, ours):.2f})")
-        else:
-            cells.append("")
-    return (case.title, *cells, "" if case.aim is None else f"{case.aim:.0f}")
-
-
-def _floor(taken: Mapping[str, Mapping[str, Sequence[Run]]]) -> figures.Figures:
-    return figures.of([run.wall for each in taken.values() for run in each[_FLOOR]])
+    walls = {tool: [run.wall for run in runs] for tool, runs in taken.items()}
+    shown = {tool: f"{figures.of(wall).median:.0f}" for tool, wall in walls.items()}
+    cpu = {tool: f"{figures.of([run.cpu for run in runs]).median:.0f}" for tool, runs in taken.items()}
+    times = {tool: f"{figures.ratio(wall, ours):.1f}" for tool, wall in walls.items()}
+    return (
+        case.title,
+        shown[_OURS],
+        cpu[_OURS],
+        shown[_FLOOR],
+        cpu[_FLOOR],
+        f"{figures.ratio(ours, walls[_FLOOR]):.1f}",
+        *(shown.get("docker", ""), shown.get("zun", ""), times.get("zun", "")),
+        *(shown.get("openstack", ""), times.get("openstack", "")),
+        "" if case.aim is None else f"{case.aim:.0f}",
+    )
 
 
 if __name__ == "__main__":
