@@ -175,7 +175,8 @@ class Images:
 
     registries: str = option(
         "",
-        "The registries that images may come from, separated by commas, with * and ? for what may vary; Docker Hub is docker.io. Empty: all.",
+        "The registries that images may come from, separated by commas, with * and ? for what may vary; Docker Hub is docker.io. Empty: all, and "
+        "whoever may make containers can have a host ask any address for an image, also such as only hosts reach.",
     )
     collect_above: float = option(
         0.85,
