@@ -47,6 +47,19 @@ class Readable:
         return whole[:most]
 
 
+class Counted:
+    """A file that is written to its end, and tells how much goes through."""
+
+    def __init__(self, sink: IO[bytes], counted: Callable[[int], None]) -> None:
+        self._sink = sink
+        self._counted = counted
+
+    def write(self, content: bytes) -> int:
+        """All of it."""
+        self._counted(len(content))
+        return self._sink.write(content)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacking:
     """Where an archive goes. All of its entries begin with one name, whatever it is; `target` takes its place, and is no link to a directory."""
@@ -136,7 +149,7 @@ class Unpacking:
         self.left_out.append(plain.line(f"{entry.name}: {why}"))
 
 
-def packed(source: Path, name: str, sink: IO[bytes], counted: Callable[[int], None]) -> None:
+def packed(source: Path, name: str, sink: IO[bytes] | Counted) -> None:
     """Write an archive of a file or directory, which is called so in it. It belongs to root there, as docker has it.
 
     Raises Unavailable for what cannot be read.
@@ -145,11 +158,10 @@ def packed(source: Path, name: str, sink: IO[bytes], counted: Callable[[int], No
     def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = ""
-        counted(entry.size)
         return entry
 
     try:
-        with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_PIECE) as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_PIECE) as tar:
             tar.add(source, arcname=name, filter=owned)
     except OSError as error:
         raise errors.Unavailable(f"{error.filename or source}: {(error.strerror or str(error)).lower()}") from error

@@ -154,7 +154,7 @@ def _into(source: str, destination: Inside, *, quiet: bool) -> None:
         raise errors.NotFound(f"there is no directory {directory} in {destination.container}")
     with progress.Line(source) as line:
         tell = _teller(line, archive.size(local), quiet=quiet)
-        files.write(directory, lambda sink: archive.packed(local, name, sink, tell))
+        files.write(directory, lambda sink: archive.packed(local, name, archive.Counted(sink, tell)))
 
 
 def _contents(source: str) -> bool:
@@ -174,7 +174,8 @@ def _teller(line: progress.Line, whole: int, *, quiet: bool) -> Callable[[int], 
         nonlocal done
         done += count
         if not quiet:
-            words = f"{sizes.decimal(done)} of {sizes.decimal(whole)}" if whole else sizes.decimal(done)
+            # An archive is a little more than what is in it.
+            words = f"{sizes.decimal(min(done, whole))} of {sizes.decimal(whole)}" if whole else sizes.decimal(done)
             line.tell(words, done / whole if whole else None)
 
     return tell

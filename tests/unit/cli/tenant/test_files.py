@@ -250,10 +250,10 @@ def test_what_is_packed_belongs_to_root_and_is_counted(tmp_path):
     (tmp_path / "a" / "f").write_bytes(b"x" * 1000)
     sink = io.BytesIO()
     counted: list[int] = []
-    archive.packed(tmp_path / "a", "b", sink, counted.append)
+    archive.packed(tmp_path / "a", "b", archive.Counted(sink, counted.append))
+    assert sum(counted) == len(sink.getvalue()) > archive.size(tmp_path / "a") == 1000
     sink.seek(0)
     with tarfile.open(fileobj=sink) as tar:
         entries = {entry.name: entry for entry in tar}
     assert set(entries) == {"b", "b/f"}
     assert {(entry.uid, entry.gid, entry.uname) for entry in entries.values()} == {(0, 0, "")}
-    assert sum(counted) == archive.size(tmp_path / "a") == 1000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from higgins import errors
 from higgins.cli.plain import unsafe
-from higgins.cli.tenant import create, logs, moments, output, sizes, status, terminal, yamls
+from higgins.cli.tenant import create, events, logs, moments, output, sizes, status, terminal, yamls
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,14 @@ def test_restart_policies_are_written_as_docker_writes_them():
 )
 def test_a_start_that_failed_has_the_exit_status_of_a_shell(reason, code):
     assert create.exit_status(reason) == code
+
+
+def test_events_begin_now_or_after_a_number_or_at_a_moment():
+    assert events.start(None, 1000.0) == (None, None)
+    assert events.start("#12", 1000.0) == (12, None)
+    assert events.start("5m", 1000.0) == (0, 700.0)
+    with pytest.raises(errors.Invalid, match="looks like #123"):
+        events.start("#last", 1000.0)
 
 
 def test_the_keys_that_leave_are_found_wherever_they_are_cut():
