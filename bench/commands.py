@@ -99,7 +99,7 @@ CASES = (
         },
     ),
     Case(
-        title="cp, one small file out",
+        title="cp of a small file",
         typed={
             _OURS: "cp timed:/etc/passwd {here}",
             "docker": "cp {mark}:/etc/passwd {here}",
