@@ -14,6 +14,7 @@ import msgspec
 from yarl import URL
 
 from higgins import errors
+from higgins.drivers.names import Names
 from higgins.model.live import Hit
 from higgins.model.registry import Login
 
@@ -62,7 +63,7 @@ class RegistryApi:
 
     async def __aenter__(self) -> "RegistryApi":
         trusted = False if self._insecure else await asyncio.to_thread(_authorities, self._login.domain)
-        connector = aiohttp.TCPConnector(ssl=trusted)
+        connector = aiohttp.TCPConnector(ssl=trusted, resolver=Names())
         self._session = aiohttp.ClientSession(connector=connector, timeout=_PATIENCE)
         self._at = URL(f"https://{self._login.domain}/v2/")
         return self
