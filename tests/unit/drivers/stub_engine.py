@@ -50,6 +50,16 @@ class StubEngine:
         self._answers[method, path] = reply
         return self
 
+    def in_turn(self, method: str, path: str, *contents: bytes) -> Self:
+        """Answer with the first, the next time with the second and so on."""
+        coming = iter(contents)
+
+        async def reply(_: web.Request) -> web.StreamResponse:
+            return web.Response(body=next(coming))
+
+        self._answers[method, path] = reply
+        return self
+
     def promise(self, method: str, path: str, document: object, *, when: asyncio.Event) -> Self:
         """Begin to answer at once, and finish with a document when that comes."""
 

@@ -169,6 +169,21 @@ async def give_much(talk: Talk, size: int) -> None:
         await talk.write(b"x" * size)
 
 
+async def test_a_log_that_begins_a_new_file_just_then_is_asked_for_again(tmp_path: Path) -> None:
+    complaint = frame(3, b"Error grabbing logs: no such file or directory")
+    stub = StubEngine(tmp_path / "s").answer("GET", f"containers/{NAME}/json", inspected("running"))
+    stub.in_turn("GET", f"containers/{NAME}/logs", complaint, complaint, frame(1, b"said"), *[complaint] * 3)
+
+    async def read(runtime: DockerRuntime) -> list[bytes]:
+        said = runtime.logs(WEB, stdout=True, stderr=True, timestamps=False, tail=None, since=None)
+        return [piece async for piece in said]
+
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime:
+        assert await read(runtime) == [b"said"]
+        with pytest.raises(errors.Unavailable, match="grabbing"):
+            await read(runtime)
+
+
 def test_frames_of_one_stream_that_came_together_are_one_piece() -> None:
     frames = Frames()
     came = frame(1, b"a") + frame(1, b"b") + frame(2, b"c") + frame(1, b"d") + frame(1, b"efg")[:-2]

@@ -231,10 +231,21 @@ class DockerRuntime:
             found = await self._inspect(container_id)
             if found is None:
                 raise errors.NotFound("Docker has no such container, so there are no logs of it.")
-            async with self._engine.stream("GET", f"containers/{name(container_id)}/logs", parameters) as response:
-                pieces = response.content.iter_any() if found.config.tty else demultiplex(response)
-                async for piece in pieces:
-                    yield piece
+            for last in (False, False, True):
+                begun = False
+                try:
+                    async with self._engine.stream(
+                        "GET", f"containers/{name(container_id)}/logs", parameters
+                    ) as response:
+                        pieces = response.content.iter_any() if found.config.tty else demultiplex(response)
+                        async for piece in pieces:
+                            begun = True
+                            yield piece
+                    return
+                except errors.Unavailable as failure:
+                    # The engine does not find the log in the moment in which it begins a new file of it.
+                    if begun or last or "no such file" not in failure.message:
+                        raise
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "read the logs") from error
 
