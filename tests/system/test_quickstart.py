@@ -40,7 +40,7 @@ class Quickstart:
     def shell(self, command: str) -> str:
         """What a shell that has evaluated the exports prints."""
         script = f'eval "$({shlex.quote(str(ROOT / "quickstart"))} env)"; {command}'
-        own = {"HIGGINS_QUICKSTART_DIR": str(self.directory)}
+        own = {"HIGGINS_QUICKSTART_DIR": str(self.directory), "XDG_CACHE_HOME": str(self.elsewhere / "cache")}
         ran = subprocess.run(
             ["bash", "-ec", script], env={**environment(), **own}, capture_output=True, text=True, check=True
         )
@@ -88,6 +88,8 @@ def test_the_exports_log_clients_and_the_command_in(quickstart):
     assert "hello" in quickstart.shell("zun list")
     assert "hello" in quickstart.shell("openstack appcontainer list")
     assert "host      " in quickstart.shell("higgins status")
+    assert "hello" in quickstart.shell("higgins ps -o name").split()
+    assert quickstart.shell("higgins exec hello echo at home") == "at home\n"
 
 
 def test_only_exports_stand_on_standard_output_and_the_password_is_for_its_owner_only(quickstart):
