@@ -42,12 +42,12 @@ def raw(fd: int) -> Iterator[None]:
         yield
         calm = True
     finally:
-        if not calm:
-            # What comes next on this terminal begins on a line of its own.
-            sys.stderr.write("\r\n")
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        if not calm:
+            # What comes next on this terminal begins on a line of its own.
+            sys.stderr.write("\n")
 
 
 class Escape:
