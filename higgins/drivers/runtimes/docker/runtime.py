@@ -12,10 +12,11 @@ import msgspec
 
 from higgins import errors
 from higgins.drivers import documents, lost, oci
-from higgins.drivers.engine import Engine, Parameters, demultiplex, lines
+from higgins.drivers.engine import Engine, Parameters, lines
 from higgins.drivers.runtimes.docker import terms
 from higgins.drivers.runtimes.docker.archives import DockerArchives
 from higgins.drivers.runtimes.docker.commands import DockerCommands
+from higgins.drivers.runtimes.docker.logs import DockerLogs
 from higgins.drivers.runtimes.docker.measures import DockerMeasures
 from higgins.drivers.runtimes.docker.talks import DockerTalks
 from higgins.drivers.runtimes.docker.terms import MIB, name
@@ -70,6 +71,7 @@ class DockerRuntime:
         archives = DockerArchives(self._engine, archive_limit)
         self.execute = commands.execute
         self.attach, self.enter, self.resize = self._talks.attach, self._talks.enter, self._talks.resize
+        self.logs = DockerLogs(self._engine).logs
         self.usage, self.processes = measures.usage, measures.processes
         self.get_archive, self.put_archive = archives.get_archive, archives.put_archive
 
@@ -88,6 +90,7 @@ class DockerRuntime:
 
     async def list(self, containers: Sequence[ContainerId] | None = None) -> Mapping[ContainerId, Observation]:
         if containers is None:
+            await self._commands.hang_up_left()
             return await self._ours()
         seen = [await self._look(containers[0])] if len(containers) == 1 else await self._look_at(containers)
         return {one.container_id: one for one in seen if one is not None}
@@ -201,53 +204,6 @@ class DockerRuntime:
                     raise errors.Invalid(f"{signal} is no signal that this host knows.") from error
                 case _:
                     raise await self._sorted(error, "signal the container") from error
-
-    # Logs
-
-    async def logs(
-        self,
-        container_id: ContainerId,
-        *,
-        stdout: bool,
-        stderr: bool,
-        timestamps: bool,
-        tail: int | None,
-        since: float | None,
-        follow: bool = False,
-    ) -> AsyncIterator[bytes]:
-        if not (stdout or stderr):
-            return
-        parameters: dict[str, str | int | bool] = {
-            "stdout": stdout,
-            "stderr": stderr,
-            "timestamps": timestamps,
-            "follow": follow,
-        }
-        if tail is not None:
-            parameters["tail"] = tail
-        if since is not None:
-            parameters["since"] = f"{since:.9f}"
-        try:
-            found = await self._inspect(container_id)
-            if found is None:
-                raise errors.NotFound("Docker has no such container, so there are no logs of it.")
-            for last in (False, False, True):
-                begun = False
-                try:
-                    async with self._engine.stream(
-                        "GET", f"containers/{name(container_id)}/logs", parameters
-                    ) as response:
-                        pieces = response.content.iter_any() if found.config.tty else demultiplex(response)
-                        async for piece in pieces:
-                            begun = True
-                            yield piece
-                    return
-                except errors.Unavailable as failure:
-                    # The engine does not find the log in the moment in which it begins a new file of it.
-                    if begun or last or "no such file" not in failure.message:
-                        raise
-        except aiodocker.DockerError as error:
-            raise await self._sorted(error, "read the logs") from error
 
     # Updates
 
