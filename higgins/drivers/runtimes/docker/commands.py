@@ -29,6 +29,8 @@ class DockerCommands:
         self._engine = engine
         self._output_limit = output_limit
         self._attended: set[str] = set()
+        self._left: set[str] = set()
+        """Those whose caller has left, and that have not been told yet."""
 
     async def execute(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> ExecResult:
         """As `Executes` promises."""
@@ -38,9 +40,6 @@ class DockerCommands:
             except aiodocker.DockerError as error:
                 refused = await self.refused(error)
                 return ExecResult(output=refused.output, exit_code=refused.exit_code)
-            except asyncio.CancelledError:
-                await self.hang_up(made)
-                raise
             code = await self.exit_code(made)
         if code is None:
             raise errors.Unavailable("The command closed its output, and Docker does not say how it ended.")
@@ -50,19 +49,33 @@ class DockerCommands:
     async def made(
         self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool
     ) -> AsyncIterator[str]:
-        """The engine's id of a command that is yet to be started, and that somebody attends to as long as the block runs."""
+        """The engine's id of a command that is yet to be started, and that somebody attends to as long as the block runs.
+
+        One whose block is cancelled is hung up, even if the engine is only about to start it.
+        """
         made = await self._make(container_id, command, terminal=terminal, stdin=stdin)
         self._attended.add(made)
         try:
             yield made
+        except asyncio.CancelledError:
+            self._left.add(made)
+            # Whoever is cancelled may be cancelled once more before this is done: then the next look at everything does it.
+            await self.hang_up(made)
+            self._left.discard(made)
+            raise
         finally:
             self._attended.discard(made)
+
+    async def hang_up_left(self) -> None:
+        """All whose caller has left, and that have not been told yet."""
+        await self.hang_up_forsaken(list(self._left))
 
     async def hang_up_forsaken(self, commands: Sequence[str]) -> None:
         """Of these, what we started and nobody attends to any more: our last life may have ended before it could."""
         for command in commands:
             if command in self._attended:
                 continue
+            self._left.discard(command)
             try:
                 ran = await self.look(command)
             except errors.Failure:
@@ -110,8 +123,15 @@ class DockerCommands:
         """Tell it that its caller is gone; False if it runs on where nothing can tell it."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                ran = await self.look(command)
-                return not ran.running or await asyncio.to_thread(lost.hang_up, ran.container, ran.process)
+                for pause in (*_PAUSES, None):
+                    ran = await self.look(command)
+                    if ran.running:
+                        return await asyncio.to_thread(lost.hang_up, ran.container, ran.process)
+                    # It has ended, or the engine has still to hear that it should begin, if it ever does.
+                    if ran.exit_code is not None or pause is None:
+                        break
+                    await asyncio.sleep(pause)
+                return True
         except (errors.Failure, TimeoutError):
             return True  # It went away with its container, or with the engine.
 
