@@ -174,7 +174,7 @@ class _Line:
         while (given := await self._input.take()) is not None:
             yield given[1]
             taken += len(given[1])
-            if taken >= WINDOW // 4:
+            if taken >= WINDOW // 2:
                 self._output.add("taken", taken, first=True)
                 taken = 0
 
