@@ -123,15 +123,16 @@ class DockerCommands:
         """Tell it that its caller is gone; False if it runs on where nothing can tell it."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                for pause in (*_PAUSES, None):
+                told = True
+                for pause in _PAUSES:
                     ran = await self.look(command)
                     if ran.running:
-                        return await asyncio.to_thread(lost.hang_up, ran.container, ran.process)
-                    # It has ended, or the engine has still to hear that it should begin, if it ever does.
-                    if ran.exit_code is not None or pause is None:
-                        break
+                        told = await asyncio.to_thread(lost.hang_up, ran.container, ran.process)
+                    elif ran.exit_code is not None:
+                        return True
+                    # Asked again: it may be about to begin, and not hear anything yet.
                     await asyncio.sleep(pause)
-                return True
+                return told
         except (errors.Failure, TimeoutError):
             return True  # It went away with its container, or with the engine.
 
