@@ -195,6 +195,7 @@ class Heard:
         self.sent: list[bytes] = []
         self.aside: list[bytes] = []
         self.stat: PathStat | None = None
+        self.begun = False
         self._given = given
         self._ends = ends
 
@@ -203,6 +204,9 @@ class Heard:
 
     async def say(self, document: bytes) -> None:
         self.sent.append(document)
+
+    def begin(self) -> None:
+        self.begun = True
 
     def head(self, stat: PathStat) -> None:
         self.stat = stat
@@ -292,10 +296,15 @@ async def test_input_that_nobody_asked_for_reaches_nobody_and_stops_nobody():
     assert not runtime.program.closed
 
 
-async def test_a_caller_who_leaves_is_detached():
-    runtime = Able()
+async def test_a_caller_is_told_of_the_attachment_before_anything_is_said_and_is_detached_by_leaving():
+    runtime, line = Able(), Heard(b"a", ends=False)
+    runtime.program.takes.clear()
     async with asyncio.TaskGroup() as group:
-        call = group.create_task(answers(runtime)(Attach(container_id=C), Heard(b"a", ends=False)))
+        call = group.create_task(answers(runtime)(Attach(container_id=C), line))
+        while not line.begun:
+            await asyncio.sleep(0)
+        assert line.sent == []
+        runtime.program.takes.set()
         while runtime.program.taken != b"a":
             await asyncio.sleep(0)
         call.cancel()
