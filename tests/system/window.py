@@ -1,9 +1,9 @@
 """A terminal window with a shell in it, as somebody sits before it: tmux draws what would be seen."""
 
 import re
-import secrets
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +23,8 @@ class Window:
     def __init__(self, environment: Mapping[str, str], *, columns: int = 80, rows: int = 24) -> None:
         if shutil.which("tmux") is None:
             missing("There is no tmux here; install Debian's package of that name.")
-        self._tmux = ["tmux", "-L", f"higgins-test-{secrets.token_hex(4)}", "-f", "/dev/null"]
+        self._place = tempfile.TemporaryDirectory()
+        self._tmux = ["tmux", "-S", f"{self._place.name}/tmux", "-f", "/dev/null"]
         self._environment = {**environment, "PS1": "[$?]> ", "LANG": "C.UTF-8"}
         self._size = (columns, rows)
 
@@ -35,6 +36,7 @@ class Window:
 
     def __exit__(self, *_: object) -> None:
         self._call("kill-server")
+        self._place.cleanup()
 
     def types(self, line: str) -> None:
         """A command on an empty window, and Enter."""
