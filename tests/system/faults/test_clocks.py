@@ -29,7 +29,7 @@ class Clock:
         self.variables = {
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
@@ -72,7 +72,7 @@ async def test_a_clock_that_jumps_disturbs_nothing(docker_url: str, tmp_path: Pa
         deeds += [steady, waiting]
         for deed in deeds:
             await deed.prepare()
-        for number, ahead in enumerate([FAR, -FAR, 0]):
+        for number, ahead in enumerate([FAR, -FAR]):
             before = await waiting.runs()
             clock.set(ahead)
             for _ in range(20):
