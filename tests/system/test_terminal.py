@@ -62,7 +62,8 @@ def test_ctrl_p_ctrl_q_leaves_it_and_lets_it_go_on(window: Window, tenant: Tenan
     window.shows("left goes on; back to it: higgins attach left")
     assert window.ends() == 0
     window.types("higgins attach left")
-    # What it was told is known to it.
+    # It asks for the next line again, to whoever has come, and what it was told is known to it.
+    window.shows("^/ #$")
     window.says("echo it is $here")
     window.shows("^it is 2$")
     window.says("exit 4")

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -83,7 +84,14 @@ def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str)
         tty=bool(shown["tty"]),
         detach_keys=leaving,
     )
-    stay(cloud, shown, console(cloud, shown, manner), sig_proxy=sig_proxy)
+    there = console(cloud, shown, manner)
+    if manner.tty and (size := terminal.size()):
+        # What runs there draws its window anew when the size changes, and who comes later sees more than a blank one. The session sets it back.
+        width, height = size
+        # One that has just ended, or rests, draws nothing.
+        with suppress(errors.Invalid, errors.Conflict):
+            cloud.post(path("containers", shown["uuid"], "resize"), {"w": width + 1, "h": height + 1})
+    stay(cloud, shown, there, sig_proxy=sig_proxy)
 
 
 def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:
