@@ -159,7 +159,7 @@ def _lookup(segments: Sequence[str]) -> tuple[Mapping[str, Route], tuple[str, ..
     names = tuple(segments[1::2])
     shape = list(segments)
     shape[1::2] = ["{}"] * len(names)
-    # A name with NUL is nobody's, and some databases cannot even look for it.
+    # A name with NUL is nobody's; no database need be asked.
     if "\0" in "".join(names):
         return {}, ()
     return _BY_SHAPE.get(tuple(shape), {}), names
