@@ -24,8 +24,11 @@ class Lookup:
         return (await self.see(caller, ref, rule)).open()
 
     async def see(self, caller: Caller, ref: str, rule: str) -> Sealed:
-        """The same, not opened. An id of the caller's own project, as almost all are, is read at a glance."""
-        seen = await self._database.glance(lambda eye: capsules.see(eye, caller.project_id, ref, Kind.CONTAINER))
+        """The same, not opened. What is named by its id is read at a glance, and almost all is."""
+        project = caller.project_id
+        seen = await self._database.glance(lambda eye: capsules.see(eye, project, ref, Kind.CONTAINER))
+        if seen is None and self._sees_all(caller):
+            seen = await self._database.glance(lambda eye: capsules.see_elsewhere(eye, project, ref, Kind.CONTAINER))
         if seen is None:
             return await self._database.read(lambda db: self._find(db, caller, ref, rule))
         self._policy.check(caller, rule, project_id=seen.project_id, user_id=seen.user_id)

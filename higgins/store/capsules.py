@@ -56,6 +56,7 @@ _IN_PROJECT = _EVERYWHERE.where(capsules.c.project_id == sa.bindparam("project")
 _BY_ID = capsules.c.id == sa.bindparam("ref")
 _BY_NAME = sa.and_(capsules.c.folded_name == sa.bindparam("folded"), capsules.c.name == sa.bindparam("ref"))
 _SEE_EVERYWHERE, _SEE_IN_PROJECT = Prepared(_EVERYWHERE.where(_BY_ID)), Prepared(_IN_PROJECT.where(_BY_ID))
+_SEE_NAMED = Prepared(_IN_PROJECT.where(_BY_NAME).with_only_columns(capsules.c.id).limit(1))
 _FIND_EVERYWHERE = _EVERYWHERE.where(_BY_ID), _EVERYWHERE.where(_BY_NAME).limit(2)
 _FIND_IN_PROJECT = _IN_PROJECT.where(_BY_ID), _IN_PROJECT.where(_BY_NAME).limit(2)
 
@@ -154,10 +155,18 @@ def get(db: Connection, capsule_id: CapsuleId) -> Capsule | None:
     return _capsule(row) if row is not None else None
 
 
-def see(eye: Eye, project: ProjectId | None, ref: str, kind: Kind) -> Sealed | None:
-    """The one with this id, if somebody in `project`, None standing for all projects, sees it."""
-    by_id = _SEE_EVERYWHERE if project is None else _SEE_IN_PROJECT
-    rows = eye.rows(by_id, {"kind": kind.value, "project": project, "ref": ref})
+def see(eye: Eye, project: ProjectId, ref: str, kind: Kind) -> Sealed | None:
+    """The one of the project with this id."""
+    rows = eye.rows(_SEE_IN_PROJECT, {"kind": kind.value, "project": project, "ref": ref})
+    return Sealed._make(rows[0]) if rows else None
+
+
+def see_elsewhere(eye: Eye, project: ProjectId, ref: str, kind: Kind) -> Sealed | None:
+    """The one of any project with this id, unless it is a name in this project: a name of one's own goes before a stranger's id."""
+    wanted = {"kind": kind.value, "project": project, "ref": ref, "folded": ref.lower()}
+    if eye.rows(_SEE_NAMED, wanted):
+        return None
+    rows = eye.rows(_SEE_EVERYWHERE, wanted)
     return Sealed._make(rows[0]) if rows else None
 
 

@@ -169,7 +169,7 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
         return door.faces.recall(seal, hidden(seal.project_id, seal.user_id))
 
     page = await door.services.containers.list_sealed(ask.caller, query, recall)
-    return Answer(door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))
+    return Answer(await door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))
 
 
 async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:

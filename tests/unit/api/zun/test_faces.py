@@ -1,5 +1,6 @@
 """What is spliced from memory is what would have been written anew, byte for byte, whatever is shown to whomever."""
 
+import asyncio
 import itertools
 import types
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from higgins.aio.beside import beside
 from higgins.api.zun import views
 from higgins.api.zun.faces import Faces
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
@@ -107,7 +109,7 @@ def test_a_container_is_shown_as_it_would_be_without_memory(capsule, withheld, v
 
 
 @given(st.lists(capsules(), max_size=3), readers, versions, moments, st.booleans())
-def test_a_list_is_shown_as_it_would_be_without_memory(found, withheld, version, moments, more):
+async def test_a_list_is_shown_as_it_would_be_without_memory(found, withheld, version, moments, more):
     rows, hidden = tuple(map(seal, found)), views.withheld(withheld, version)
     query = Query(filters={"name": ("a b",)})
     last = rows[-1].id if rows and more else None
@@ -117,7 +119,25 @@ def test_a_list_is_shown_as_it_would_be_without_memory(found, withheld, version,
             views.following(query, last, "http://HOST"),
         )
         page = Part(items=tuple(lasting.recall(one.seal, hidden) or one for one in rows), more=more)
-        assert lasting.page(page, query, now=now, hidden=lambda *_: hidden, address="http://HOST") == encode(plain)
+        shown = await lasting.page(page, query, now=now, hidden=lambda *_: hidden, address="http://HOST")
+        assert shown == encode(plain)
+
+
+async def test_a_long_list_that_nobody_has_looked_at_lets_others_be_answered_in_between():
+    rows = tuple(seal(_running(id=CapsuleId(f"c{number}"))) for number in range(300))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with beside() as start:
+        start(others())
+        page = Part(items=rows, more=False)
+        await Faces().page(page, Query(), now=1e9, hidden=lambda *_: frozenset(), address="http://HOST")
+    assert turns >= 4
 
 
 def _running(**said: Any) -> Capsule:
