@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from higgins.model.capsule import Capsule
-from higgins.model.ids import CapsuleId
-
 SORT_KEYS = (
     "id",
     "uuid",
@@ -28,38 +25,15 @@ FILTERS = ("name", "image", "project_id", "user_id", "memory", "host", "task_sta
 """What a list can be filtered by: equal to one of the values given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """Which rows, in which order, and which page of them."""
-
-    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Keys of FILTERS; `auto_remove` takes the words true and false."""
-    sort_key: str = "id"
-    descending: bool = False
-    limit: int = 1000
-    marker: CapsuleId | None = None
-    """The page begins after this row."""
-    all_projects: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A part of a list."""
-
-    capsules: tuple[Capsule, ...]
-    more: bool
-    """Something follows."""
-
-
 Item = TypeVar("Item", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """Which rows of a shorter list, in which order, and which page of them."""
+class Query:
+    """Which rows of a list, in which order, and which page of them."""
 
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Equal to one of the values given."""
+    """Equal to one of the values given. Those of containers are FILTERS; `auto_remove` takes the words true and false."""
     sort_key: str = "id"
     """`id` is the order of creation."""
     descending: bool = False
@@ -71,7 +45,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part(Generic[Item]):
-    """A part of such a list."""
+    """A page of a list."""
 
     items: tuple[Item, ...]
     more: bool

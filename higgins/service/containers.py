@@ -27,7 +27,7 @@ from higgins.model.event import Filter
 from higgins.model.host import Host
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
-from higgins.model.query import Page, Part, Query
+from higgins.model.query import Part, Query
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
@@ -166,15 +166,10 @@ class Containers:
         self._hints.changed(created)
         return created
 
-    async def list(self, caller: Caller, query: Query) -> Page:
-        """The caller's containers; NotFound for an unknown marker."""
-        part: Part[Sealed] = await self.list_sealed(caller, query, lambda _: None)
-        return Page(capsules=tuple(sealed.open() for sealed in part.items), more=part.more)
-
-    async def list_sealed(
-        self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None]
+    async def list(
+        self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None
     ) -> Part[Known | Sealed]:
-        """The same, not opened; what `recall` knows by its seal, if it gives something, need not be read.
+        """The caller's containers, not opened; NotFound for an unknown marker. What `recall` knows by its seal need not be read.
 
         `query.all_projects` needs a rule of its own, filtering and sorting by a field the right to see that field.
         """

@@ -15,7 +15,7 @@ from higgins.model.identity import Caller
 from higgins.model.ids import HostId, ImageId
 from higgins.model.image import Image, ImageState
 from higgins.model.live import Done, Hit, Hits, ImageFacts, RemoveImage, SearchImages
-from higgins.model.query import Listing, Part
+from higgins.model.query import Part, Query
 from higgins.model.registry import Login
 from higgins.protocols.live import LiveCalls
 from higgins.service.hints import Hints
@@ -99,7 +99,7 @@ class Images:
         self._hints.images.ring()
         return image
 
-    async def list(self, caller: Caller, listing: Listing) -> Part[Image]:
+    async def list(self, caller: Caller, listing: Query) -> Part[Image]:
         """NotFound for an unknown marker."""
         self._allow(caller, "image:get_all")
         return await self._database.read(lambda db: images.page(db, caller.project_id, listing))

@@ -10,7 +10,7 @@ from higgins import errors
 from higgins.logic.reference import DEFAULT_REGISTRY, Reference
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId
-from higgins.model.query import Listing, Part
+from higgins.model.query import Part, Query
 from higgins.model.registry import Login, Registry
 from higgins.service.hints import Hints
 from higgins.service.policy import Policy
@@ -112,7 +112,7 @@ class Registries:
 
         return await self._database.write(work)
 
-    async def list(self, caller: Caller, listing: Listing) -> Part[Registry]:
+    async def list(self, caller: Caller, listing: Query) -> Part[Registry]:
         """The caller's; NotFound for an unknown marker."""
         self._allow(caller, "registry:get_all")
         if listing.all_projects:

@@ -431,7 +431,7 @@ def _capsule(row: sa.Row[Any]) -> Capsule:
     return Sealed._make(row).open()
 
 
-def _unmarked(marker: CapsuleId) -> errors.NotFound:
+def _unmarked(marker: str) -> errors.NotFound:
     return errors.NotFound(f"The marker {marker} is not a container that you can see.", code="container-not-found")
 
 
@@ -454,7 +454,7 @@ def _filter(name: str, values: Sequence[str]) -> sa.ColumnElement[bool]:
 
 
 def _behind(
-    db: Connection, project: ProjectId | None, query: Query, key: sa.ColumnElement[Any], marker: CapsuleId
+    db: Connection, project: ProjectId | None, query: Query, key: sa.ColumnElement[Any], marker: str
 ) -> sa.ColumnElement[bool]:
     """The condition for a row to follow the marker; an absent value sorts before all others."""
     found = db.execute(

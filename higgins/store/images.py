@@ -11,7 +11,7 @@ from higgins.logic import documents
 from higgins.model.capsule import Progress
 from higgins.model.ids import HostId, ImageId, ProjectId
 from higgins.model.image import Image, ImageState
-from higgins.model.query import Listing, Part
+from higgins.model.query import Part, Query
 from higgins.store import pages
 from higgins.store.database import Connection
 from higgins.store.tables import hosts, images
@@ -47,7 +47,7 @@ def on_host(db: Connection, host_id: HostId, repo: str, tag: str) -> Image | Non
     return _image(row) if row is not None else None
 
 
-def page(db: Connection, project: ProjectId, listing: Listing) -> Part[Image]:
+def page(db: Connection, project: ProjectId, listing: Query) -> Part[Image]:
     """Raises NotFound for an unknown marker."""
     rows = pages.rows(db, _ROW.where(images.c.project_id == project), images.c.number, _COLUMNS, listing)
     if rows is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from higgins.model.query import Listing
+from higgins.model.query import Query
 from higgins.store.database import Connection
 
 
@@ -14,7 +14,7 @@ def rows(
     select: sa.Select[Any],
     number: sa.Column[int],
     columns: Mapping[str, sa.ColumnElement[Any]],
-    listing: Listing,
+    listing: Query,
 ) -> Sequence[sa.Row[Any]] | None:
     """One row more than the page has, if there are as many; None if the marker is none of these rows.
 

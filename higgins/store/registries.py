@@ -9,7 +9,7 @@ from sqlalchemy import exc
 
 from higgins import errors
 from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId, UserId
-from higgins.model.query import Listing, Part
+from higgins.model.query import Part, Query
 from higgins.model.registry import Registry
 from higgins.store import pages
 from higgins.store.database import Connection
@@ -66,7 +66,7 @@ def every(db: Connection, ids: Iterable[RegistryId] | None = None) -> Sequence[S
     return tuple(_stored(row) for row in db.execute(statement))
 
 
-def page(db: Connection, project: ProjectId | None, listing: Listing) -> Part[Registry]:
+def page(db: Connection, project: ProjectId | None, listing: Query) -> Part[Registry]:
     """Raises NotFound for an unknown marker."""
     select = registries.select()
     if project is not None:

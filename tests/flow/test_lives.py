@@ -275,7 +275,7 @@ async def test_nobody_else_sees_or_names_or_changes_it(here: Cloud) -> None:
             await here.containers.show(stranger, ref)
         with pytest.raises(errors.NotFound):
             await here.containers.actions(stranger, ref)
-    assert (await here.containers.list(stranger, Query())).capsules == ()
+    assert (await here.containers.list(stranger, Query())).items == ()
     with pytest.raises(errors.NotFound):
         await here.containers.list(stranger, Query(marker=made.id))
     with pytest.raises(errors.Forbidden):

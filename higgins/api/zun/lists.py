@@ -10,7 +10,7 @@ from higgins.api.zun import translate, values
 from higgins.api.zun.forms import SortDirection
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import Ask
-from higgins.model.query import Listing, Part
+from higgins.model.query import Part, Query
 
 Item = TypeVar("Item")
 
@@ -31,12 +31,12 @@ def listing(
     filters: Mapping[str, str | list[str] | None] | None = None,
     *,
     all_projects: bool = False,
-) -> Listing:
+) -> Query:
     """A page of at most `longest`. Raises Invalid for a sort key or direction that there is not."""
     sort_key = asked.sort_key or "id"
     translate.check_order(sort_key, asked.sort_dir, keys)
     given = {name: value for name, value in (filters or {}).items() if value is not None}
-    return Listing(
+    return Query(
         filters={name: [value] if isinstance(value, str) else value for name, value in given.items()},
         sort_key=sort_key,
         descending=asked.sort_dir == "desc",
@@ -46,7 +46,7 @@ def listing(
     )
 
 
-def following(ask: Ask[Any], collection: str, asked: Listing, part: Part[Any]) -> str | None:
+def following(ask: Ask[Any], collection: str, asked: Query, part: Part[Any]) -> str | None:
     """The address of the next page, with everything that was asked of this one."""
     if not part.more:
         return None

@@ -16,7 +16,7 @@ from higgins.model.capsule import (
     RestartName,
     RestartPolicy,
 )
-from higgins.model.ids import CapsuleId, ContainerId, RegistryId
+from higgins.model.ids import ContainerId, RegistryId
 from higgins.model.query import FILTERS, SORT_KEYS, Query
 from higgins.service.containers import Wish
 
@@ -111,7 +111,7 @@ def query(asked: forms.ListContainers, longest: int) -> Query:
         sort_key=sort_key,
         descending=asked.sort_dir == "desc",
         limit=min(longest, asked.limit or longest),
-        marker=CapsuleId(asked.marker) if asked.marker is not None else None,
+        marker=asked.marker,
         all_projects=bool(asked.all_projects),
     )
 

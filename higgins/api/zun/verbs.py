@@ -168,7 +168,7 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     def recall(seal: Seal) -> Face | None:
         return door.faces.recall(seal, hidden(seal.project_id, seal.user_id))
 
-    page = await door.services.containers.list_sealed(ask.caller, query, recall)
+    page = await door.services.containers.list(ask.caller, query, recall)
     return Answer(await door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))
 
 

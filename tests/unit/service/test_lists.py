@@ -31,6 +31,6 @@ async def test_what_a_caller_may_not_see_is_not_found_out_by_filters_or_order(tm
                 with pytest.raises(errors.Forbidden, match="container:get_one:image"):
                     await containers.list(ME, query)
             else:
-                assert (await containers.list(ME, query)).capsules == ()
+                assert (await containers.list(ME, query)).items == ()
     finally:
         database.close()
