@@ -99,10 +99,10 @@ class Images:
         self._hints.images.ring()
         return image
 
-    async def list(self, caller: Caller, listing: Query) -> Part[Image]:
+    async def list(self, caller: Caller, query: Query) -> Part[Image]:
         """NotFound for an unknown marker."""
         self._allow(caller, "image:get_all")
-        return await self._database.read(lambda db: images.page(db, caller.project_id, listing))
+        return await self._database.read(lambda db: images.page(db, caller.project_id, query))
 
     async def show(self, caller: Caller, ref: str) -> Image:
         """By its id alone. Raises Invalid (code `image-not-found`), as clients expect it, for an unknown one."""

@@ -112,13 +112,13 @@ class Registries:
 
         return await self._database.write(work)
 
-    async def list(self, caller: Caller, listing: Query) -> Part[Registry]:
+    async def list(self, caller: Caller, query: Query) -> Part[Registry]:
         """The caller's; NotFound for an unknown marker."""
         self._allow(caller, "registry:get_all")
-        if listing.all_projects:
+        if query.all_projects:
             self._allow(caller, "registry:get_all_all_projects")
-        project = None if listing.all_projects else caller.project_id
-        return await self._database.read(lambda db: registries.page(db, project, listing))
+        project = None if query.all_projects else caller.project_id
+        return await self._database.read(lambda db: registries.page(db, project, query))
 
     async def show(self, caller: Caller, ref: str) -> Registry:
         return await self._database.read(lambda db: self._found(db, caller, ref, "registry:get_one").registry)

@@ -18,7 +18,7 @@ from higgins.logic.sealed import Seal, Sealed
 from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
 from higgins.model.ids import CapsuleId, HostId, ProjectId
 from higgins.model.query import Part, Query
-from higgins.store import events
+from higgins.store import events, pages
 from higgins.store.database import Connection
 from higgins.store.glance import Eye, Prepared
 from higgins.store.tables import capsules, hosts
@@ -214,13 +214,10 @@ def taken(db: Connection, project: ProjectId | None, name: str, besides: Capsule
 
 def page(db: Connection, project: ProjectId | None, query: Query, kind: Kind) -> Part[Sealed]:
     """A page of what somebody in `project`, None standing for all, sees. Raises NotFound for an unknown marker."""
-    where = [capsules.c.kind == kind.value, *_within(project), *_filtered(query)]
-    key = _SORTED_BY[query.sort_key]
-    if query.marker is not None:
-        where.append(_behind(db, project, query, key, query.marker))
-    turn = sa.desc if query.descending else sa.asc
-    order = [turn(key)] if query.sort_key == "id" else [turn(key.is_not(None)), turn(key), turn(capsules.c.number)]
-    rows = db.execute(_ROW.where(*where).order_by(*order).limit(query.limit + 1)).all()
+    visible = _ROW.where(capsules.c.kind == kind.value, *_within(project))
+    rows = pages.rows(db, visible, capsules.c.number, _SORTED_BY, query, filtered=_filtered(query))
+    if rows is None:
+        raise _unmarked(str(query.marker))
     return Part(items=tuple(map(Sealed._make, rows[: query.limit])), more=len(rows) > query.limit)
 
 
@@ -451,25 +448,3 @@ def _filter(name: str, values: Sequence[str]) -> sa.ColumnElement[bool]:
             return capsules.c.memory.in_([int(value) for value in values if value.isdecimal() and len(value) < 16])
         case _:
             return _SORTED_BY[name].in_(values)
-
-
-def _behind(
-    db: Connection, project: ProjectId | None, query: Query, key: sa.ColumnElement[Any], marker: str
-) -> sa.ColumnElement[bool]:
-    """The condition for a row to follow the marker; an absent value sorts before all others."""
-    found = db.execute(
-        sa.select(key.label("key"), capsules.c.number)
-        .select_from(capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id))
-        .where(capsules.c.id == marker, *_within(project))
-    ).one_or_none()
-    if found is None:
-        raise _unmarked(marker)
-    number = capsules.c.number
-    later: sa.ColumnElement[bool] = number < found.number if query.descending else number > found.number
-    if query.sort_key == "id":
-        return later
-    if found.key is None:
-        beyond: sa.ColumnElement[bool] = sa.false() if query.descending else key.is_not(None)
-        return sa.or_(beyond, sa.and_(key.is_(None), later))
-    beyond = sa.or_(key < found.key, key.is_(None)) if query.descending else key > found.key
-    return sa.or_(beyond, sa.and_(key == found.key, later))

@@ -47,12 +47,12 @@ def on_host(db: Connection, host_id: HostId, repo: str, tag: str) -> Image | Non
     return _image(row) if row is not None else None
 
 
-def page(db: Connection, project: ProjectId, listing: Query) -> Part[Image]:
+def page(db: Connection, project: ProjectId, query: Query) -> Part[Image]:
     """Raises NotFound for an unknown marker."""
-    rows = pages.rows(db, _ROW.where(images.c.project_id == project), images.c.number, _COLUMNS, listing)
+    rows = pages.rows(db, _ROW.where(images.c.project_id == project), images.c.number, _COLUMNS, query)
     if rows is None:
-        raise errors.NotFound(f"The marker {listing.marker} is not an image that you can see.", code="image-not-found")
-    return Part(items=tuple(_image(row) for row in rows[: listing.limit]), more=len(rows) > listing.limit)
+        raise errors.NotFound(f"The marker {query.marker} is not an image that you can see.", code="image-not-found")
+    return Part(items=tuple(_image(row) for row in rows[: query.limit]), more=len(rows) > query.limit)
 
 
 def lease(db: Connection, *, owner: str, now: float, until: float, most: int) -> Sequence[Image]:

@@ -14,23 +14,30 @@ def rows(
     select: sa.Select[Any],
     number: sa.Column[int],
     columns: Mapping[str, sa.ColumnElement[Any]],
-    listing: Query,
+    query: Query,
+    *,
+    filtered: Sequence[sa.ColumnElement[bool]] | None = None,
 ) -> Sequence[sa.Row[Any]] | None:
     """One row more than the page has, if there are as many; None if the marker is none of these rows.
 
     `number` is the order of creation, and `columns` are what can be filtered and sorted by, `uuid` among them.
+    `filtered` are the conditions for the query's filters, where they are more than a column's being equal.
     """
-    key = columns[listing.sort_key]
-    where: list[sa.ColumnElement[bool]] = [columns[name].in_(values) for name, values in listing.filters.items()]
-    if listing.marker is not None:
-        marked = select.with_only_columns(key.label("key"), number).where(columns["uuid"] == listing.marker)
+    key = columns[query.sort_key]
+    if filtered is None:
+        filtered = [columns[name].in_(values) for name, values in query.filters.items()]
+    where = [*filtered]
+    if query.marker is not None:
+        marked = select.with_only_columns(key.label("key"), number).where(columns["uuid"] == query.marker)
         mark = db.execute(marked).one_or_none()
         if mark is None:
             return None
-        where.append(_behind(key, number, mark, descending=listing.descending))
-    turn = sa.desc if listing.descending else sa.asc
-    ordered = select.where(*where).order_by(turn(key.is_not(None)), turn(key), turn(number))
-    return db.execute(ordered.limit(listing.limit + 1)).all()
+        where.append(_behind(key, number, mark, descending=query.descending))
+    turn = sa.desc if query.descending else sa.asc
+    # By the order of creation alone an index leads from the first row of the page to the last.
+    order = [turn(number)] if key is number else [turn(key.is_not(None)), turn(key), turn(number)]
+    ordered = select.where(*where).order_by(*order)
+    return db.execute(ordered.limit(query.limit + 1)).all()
 
 
 def _behind(
@@ -38,6 +45,8 @@ def _behind(
 ) -> sa.ColumnElement[bool]:
     """The condition for a row to follow the marker; an absent value sorts before all others."""
     later: sa.ColumnElement[bool] = number < mark.number if descending else number > mark.number
+    if key is number:
+        return later
     if mark.key is None:
         beyond: sa.ColumnElement[bool] = sa.false() if descending else key.is_not(None)
         return sa.or_(beyond, sa.and_(key.is_(None), later))

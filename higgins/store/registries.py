@@ -66,18 +66,18 @@ def every(db: Connection, ids: Iterable[RegistryId] | None = None) -> Sequence[S
     return tuple(_stored(row) for row in db.execute(statement))
 
 
-def page(db: Connection, project: ProjectId | None, listing: Query) -> Part[Registry]:
+def page(db: Connection, project: ProjectId | None, query: Query) -> Part[Registry]:
     """Raises NotFound for an unknown marker."""
     select = registries.select()
     if project is not None:
         select = select.where(registries.c.project_id == project)
-    rows = pages.rows(db, select, registries.c.number, _COLUMNS, listing)
+    rows = pages.rows(db, select, registries.c.number, _COLUMNS, query)
     if rows is None:
         raise errors.NotFound(
-            f"The marker {listing.marker} is not a registry that you can see.", code="registry-not-found"
+            f"The marker {query.marker} is not a registry that you can see.", code="registry-not-found"
         )
-    found = tuple(_stored(row).registry for row in rows[: listing.limit])
-    return Part(items=found, more=len(rows) > listing.limit)
+    found = tuple(_stored(row).registry for row in rows[: query.limit])
+    return Part(items=found, more=len(rows) > query.limit)
 
 
 def write(db: Connection, registry: Registry, password: str | None, now: float) -> Registry:

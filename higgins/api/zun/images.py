@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from higgins.api.zun import form, forms, values
 from higgins.api.zun.form import Form, Unoffered
-from higgins.api.zun.lists import Paging, following, listing
+from higgins.api.zun.lists import Paging, following, query
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import NULL, Answer, Ask, Door
@@ -118,7 +118,7 @@ async def pull(door: Door, ask: Ask[PullImage]) -> Answer:
 
 async def list_(door: Door, ask: Ask[Paging]) -> Answer:
     """The images that the caller's project has asked for."""
-    wanted = listing(ask.params, door.max_limit, model.SORT_KEYS)
+    wanted = query(ask.params, door.max_limit, model.SORT_KEYS)
     part = await door.services.images.list(ask.caller, wanted)
     shown = [_image(one, ask) for one in part.items]
     return Answer(_encode(ImageList(shown, following(ask, "images", wanted, part))))

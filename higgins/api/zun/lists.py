@@ -24,7 +24,7 @@ class Paging(Struct, kw_only=True):
     sort_dir: Annotated[SortDirection | None, said("Upwards or downwards; nothing: upwards.")] = None
 
 
-def listing(
+def query(
     asked: Paging,
     longest: int,
     keys: Sequence[str],

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from higgins.api.zun import values
 from higgins.api.zun.form import Form
 from higgins.api.zun.forms import Name, Several
-from higgins.api.zun.lists import Paging, following, listing
+from higgins.api.zun.lists import Paging, following, query
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import EMPTY, Answer, Ask, Door
 from higgins.api.zun.views import Link
@@ -124,7 +124,7 @@ async def list_(door: Door, ask: Ask[ListRegistries]) -> Answer:
     """The registries of the caller's project."""
     asked = ask.params
     filters = {name: getattr(asked, name) for name in model.FILTERS}
-    wanted = listing(asked, door.max_limit, model.SORT_KEYS, filters, all_projects=bool(asked.all_projects))
+    wanted = query(asked, door.max_limit, model.SORT_KEYS, filters, all_projects=bool(asked.all_projects))
     part = await door.services.registries.list(ask.caller, wanted)
     shown = [_registry(one) for one in part.items]
     return Answer(_encode(RegistryList(shown, following(ask, "registries", wanted, part))))
