@@ -44,7 +44,7 @@ class Word:
 def describe(capsule: Capsule) -> Word:
     """The word for a capsule as its rows stand."""
     spec, assignment, status = capsule.spec, capsule.assignment, capsule.status
-    settled = status.settled and status.generation == spec.generation
+    settled = capsule.settled
     if assignment.given_up is not None and assignment.given_up.generation == spec.generation and not settled:
         return Word(status=Status.ERROR, reason=assignment.given_up.reason)
     if spec.desired is Desired.DELETED:

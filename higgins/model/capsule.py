@@ -380,3 +380,8 @@ class Capsule:
     """The name of the assigned host, filled in on reading."""
     deadline: float | None = None
     """When what is pending counts as failed; None while nothing is. Filled in on reading."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether its host has done what is asked for now, or failed at it."""
+        return self.status.settled and self.status.generation == self.spec.generation

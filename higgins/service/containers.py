@@ -12,7 +12,7 @@ from higgins.logic import access, allowed, placement, statusword
 from higgins.logic.placement import Ratios
 from higgins.logic.sealed import Seal, Sealed
 from higgins.logic.statusword import Status
-from higgins.model.action import Action
+from higgins.model.action import Action, Outcome
 from higgins.model.capsule import (
     Assignment,
     Capsule,
@@ -305,7 +305,7 @@ class Containers:
         await self._change(caller, request, ref, "rebuild", change, self._deadlines.create)
 
     async def update(self, caller: Caller, request: RequestId, ref: str, wish: Wish) -> Capsule:
-        """Succeeds if it is so already. Conflict if its host has not enough room for more.
+        """Succeeds, and is recorded, if it is so already. Conflict if its host has not enough room for more.
 
         New limits hold as soon as the host has set them. If its runtime refuses them, the container goes on, and is shown, with those that it had.
         """
@@ -403,7 +403,8 @@ class Containers:
                 )
                 if assignment != capsule.assignment:
                     capsule = capsules.write_assignment(db, capsule, assignment)
-                actions.insert(db, _opened(caller, request, capsule, verb, now))
+            if not actions.known(db, capsule.id, request):
+                actions.insert(db, _recorded(caller, request, capsule, verb, now))
             if wish.name is not None and wish.name != capsule.name:
                 capsule = self._renamed(db, capsule, wish.name, now)
             return capsule
@@ -468,9 +469,8 @@ class Containers:
 
 def _changed(capsule: Capsule, change: Change) -> CapsuleSpec:
     """What is asked for now. What an earlier change falls back to is forgotten once that change is through, and follows what is asked until then."""
-    spec, status = capsule.spec, capsule.status
-    through = status.settled and status.generation == spec.generation
-    before = None if through else spec.former
+    spec = capsule.spec
+    before = None if capsule.settled else spec.former
     wanted = change(replace(capsule, spec=replace(spec, refused=None, former=before)))
     if before is None or wanted.former != before:
         return wanted
@@ -561,6 +561,14 @@ def _opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now
         generation=capsule.spec.generation,
         started_at=now,
     )
+
+
+def _recorded(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now: float) -> Action:
+    """The action of a request that may have asked for what is so already: it is over at once if nothing is to be done."""
+    opened = _opened(caller, request, capsule, verb, now)
+    if capsule.settled:
+        return replace(opened, finished_at=now, outcome=Outcome.SUCCESS)
+    return opened
 
 
 def _made_before(db: Connection, capsule: Capsule, request: RequestId) -> Capsule | None:

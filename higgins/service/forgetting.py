@@ -7,12 +7,10 @@ from higgins.store.database import Connection
 
 def due(capsule: Capsule) -> bool:
     """Whether its host has just said that nothing of it is left, and nothing else has to be given back."""
-    spec, status = capsule.spec, capsule.status
     return (
-        spec.desired is Desired.DELETED
-        and status.settled
-        and not status.failed
-        and status.generation == spec.generation
+        capsule.spec.desired is Desired.DELETED
+        and capsule.settled
+        and not capsule.status.failed
         and capsule.assignment.provision in (Provision.NONE, Provision.RELEASED)
     )
 

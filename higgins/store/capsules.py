@@ -355,11 +355,10 @@ def write_status(
     capsule = get(db, capsule_id)
     if capsule is None:
         return None
-    current = status.settled and status.generation == capsule.spec.generation
-    gone = current and not status.failed and capsule.spec.desired is Desired.DELETED
     # What is only said once more is no change; but what was said before it is older from now on.
     wanted = capsule if status == capsule.status else replace(capsule, status=status, updated_at=now)
-    extra = {"session": session, "sequence": sequence, "gone": gone} | ({"deadline": None} if current else {})
+    gone = wanted.settled and not status.failed and capsule.spec.desired is Desired.DELETED
+    extra = {"session": session, "sequence": sequence, "gone": gone} | ({"deadline": None} if wanted.settled else {})
     read = {"read_host": host_id, "read_epoch": epoch, "told_session": session, "told_sequence": sequence}
     try:
         _guarded(db, _WRITE_IF_NEWER, wanted, extra, **read)

@@ -75,6 +75,31 @@ async def test_new_limits_hold_in_the_runtime_and_are_booked_on_the_host(here: C
     assert (await here.host()).allocated == Resources(cpu=2.0, memory=256)
 
 
+async def test_an_update_to_what_is_so_already_is_on_record_as_done(here: Cloud) -> None:
+    made = await here.run(limits=SMALL)
+    await until_seen(here, made, Stage.RUNNING)
+    asked = request()
+    for _ in range(2):  # The second time as one that is tried again.
+        found = await here.containers.update(ME, asked, made.id, Wish(cpu=SMALL.cpu, memory=SMALL.memory))
+        assert found.spec.generation == made.spec.generation
+    first, second = await here.containers.actions(ME, made.id)
+    assert (first.request_id, first.verb, first.outcome) == (asked, "update", Outcome.SUCCESS)
+    assert first.finished_at == first.started_at
+    assert second.verb == "create"
+
+
+async def test_an_update_to_what_is_being_made_so_ends_together_with_it(here: Cloud) -> None:
+    made = await here.run(limits=SMALL)
+    await until_seen(here, made, Stage.RUNNING)
+    here.runtime.slow("update", 0.5)
+    asked = [request(), request()]
+    for each in asked:
+        await here.containers.update(ME, each, made.id, Wish(memory=128))
+    assert [(await here.containers.action(ME, made.id, each)).outcome for each in asked] == [None, None]
+    for each in asked:
+        await here.until_done(made, each)
+
+
 @pytest.mark.parametrize("status", [Status.CREATED, Status.STOPPED, Status.PAUSED])
 async def test_limits_are_changed_of_what_does_not_run_too(here: Cloud, status: Status) -> None:
     made = await here.containers.create(ME, request(), alone(container(limits=SMALL), run=status is not Status.CREATED))
