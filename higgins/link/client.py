@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,15 +12,16 @@ import grpc
 
 from higgins import errors
 from higgins.aio.beside import Start, beside
-from higgins.link import dialling, envelopes, failures
-from higgins.link import higgins_pb2 as wire
+from higgins.link import dialling, envelopes, failures, live
 from higgins.link.credentials import Credentials
 from higgins.link.frames import FRAME, WINDOW, Frames
 from higgins.link.higgins_pb2_grpc import LinkStub
+from higgins.link.live import Kind
 from higgins.link.messages import ControlMessage, HostChannel, HostMessage, OpenCall
+from higgins.link.near import Near
 from higgins.link.stream import Stream
 from higgins.logic import documents
-from higgins.model.live import LiveRequest, PathStat, Reply
+from higgins.model.live import Content, LiveRequest, PathStat, Reply
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,17 @@ Answer = Callable[[LiveRequest, Line], Awaitable[Reply]]
 
 @asynccontextmanager
 async def connect(
-    to: Credentials | Path, answer: Answer, *, keepalive: float = dialling.KEEPALIVE, within: float = 20.0
+    to: Credentials | Path,
+    answer: Answer,
+    *,
+    near: Near | None = None,
+    keepalive: float = dialling.KEEPALIVE,
+    within: float = 20.0,
 ) -> AsyncIterator[HostChannel]:
     """A session with the control plane, over TCP with what enrolment gave, or over its Unix socket; it is open while the block runs.
 
-    Live calls are answered beside. Raises Unavailable if no session can be had, which `within` seconds decide; the channel does when it is lost.
+    Live calls are answered beside, each over a stream of its own; to the control plane in this process if it is `near`. Raises Unavailable if no session
+    can be had, which `within` seconds decide; the channel does when it is lost.
     """
     if isinstance(to, Credentials):
         address, trust = to.address, dialling.Trust.of(to)
@@ -66,13 +74,18 @@ async def connect(
         address, trust = f"unix:{to}", None
 
     async with dialling.dial(address, trust, keepalive=keepalive) as channel:
-        stub = LinkStub(channel)
-        call = stub.Session()
+        call = LinkStub(channel).Session()
         await _accepted(call, address, within)
         stream: Stream[HostMessage, ControlMessage] = Stream(lambda error: _lost(error, address))
         async with beside() as start:
             start(stream.write(call.write, envelopes.pack_host))
-            start(stream.read(call.read, envelopes.unpack_control, _Answering(stub, answer, start)))
+            start(
+                stream.read(
+                    call.read,
+                    envelopes.unpack_control,
+                    _Answering(near.dial if near else partial(live.dial, channel), answer, start),
+                )
+            )
             try:
                 yield stream
             finally:
@@ -103,8 +116,8 @@ def _lost(error: Exception, address: str) -> errors.Unavailable:
 class _Answering:
     """Picks the live calls out of a session and answers them."""
 
-    def __init__(self, stub: Any, answer: Answer, start: Start) -> None:
-        self._stub = stub
+    def __init__(self, dial: Callable[[], Any], answer: Answer, start: Start) -> None:
+        self._dial = dial
         self._answer = answer
         self._start = start
 
@@ -115,9 +128,9 @@ class _Answering:
         return False
 
     async def _serve(self, opening: OpenCall) -> None:
-        call = self._stub.Live()
+        call = self._dial()
         try:
-            await call.write(wire.Answer(call_id=opening.call_id))
+            await call.write(live.pack(Kind.CALL, opening.call_id.encode()))
             # Nothing is done for somebody who has left, nor twice.
             if await is_accepted(call):
                 line = _Line(call)
@@ -134,13 +147,13 @@ class _Answering:
         try:
             reply = await self._answer(request, line)
         except errors.Failure as failure:
-            line.finish("failed", failures.pack(failure))
+            line.finish(Kind.FAILED, failures.pack(failure))
         except Exception as error:  # the outermost of a live call: the caller must hear of it, whatever it is
             log.exception("cannot answer %s", request)
             broken = errors.Broken(f"the container's host failed to answer ({type(error).__name__}); its log says why")
-            line.finish("failed", failures.pack(broken))
+            line.finish(Kind.FAILED, failures.pack(broken))
         else:
-            line.finish("finished", documents.encode(reply))
+            line.finish(Kind.FINISHED, documents.encode(reply))
 
 
 class _Line:
@@ -153,18 +166,18 @@ class _Line:
         self._input = Frames(room=WINDOW + 2 * FRAME)
 
     async def send(self, content: bytes, *, aside: bool = False) -> None:
-        await self._output.put("aside" if aside else "piece", content)
+        await self._output.put(Kind.ASIDE if aside else Kind.PIECE, content)
 
     async def say(self, document: bytes) -> None:
-        await self._output.put_whole("piece", document)
+        await self._output.put_whole(Kind.PIECE, document)
 
     def head(self, stat: PathStat) -> None:
-        self._output.add("head", documents.encode(stat))
+        self._output.add(Kind.HEAD, documents.encode(stat))
 
     def begin(self) -> None:
-        self._output.add("head", b"")
+        self._output.add(Kind.HEAD)
 
-    def finish(self, kind: str, ending: object) -> None:
+    def finish(self, kind: Kind, ending: bytes) -> None:
         """How it ended, after all that was sent."""
         self._output.add(kind, ending)
         self._output.close()
@@ -172,18 +185,19 @@ class _Line:
     async def input(self) -> AsyncIterator[bytes]:
         taken = 0
         while (given := await self._input.take()) is not None:
-            yield given[1]
-            taken += len(given[1])
+            content = _joined(given[1])
+            yield content
+            taken += len(content)
             if taken >= WINDOW // 2:
-                self._output.add("taken", taken, first=True)
+                self._output.add(Kind.TAKEN, live.pack_number(taken), first=True)
                 taken = 0
 
     async def write(self) -> None:
         """Write what is sent, to its end."""
         try:
             while (frame := await self._output.take()) is not None:
-                kind, content = frame
-                await self._call.write(wire.Answer(**{kind: content}))
+                kind, parts = frame
+                await self._call.write(live.pack(kind, *parts))
             await self._call.done_writing()
         except failures.BREAKS:
             return
@@ -191,10 +205,15 @@ class _Line:
     async def listen(self) -> None:
         """Take in what the caller gives, until the caller leaves."""
         while (given := await self._call.read()) is not grpc.aio.EOF:
-            if given.HasField("piece"):
-                await self._input.put("piece", given.piece)
-            else:
-                self._input.close()
+            match live.kind(given):
+                case Kind.PIECE:
+                    await self._input.put(Kind.PIECE, live.content(given))
+                case Kind.END:
+                    self._input.close()
+
+
+def _joined(parts: Sequence[Content]) -> bytes:
+    return parts[0] if len(parts) == 1 and isinstance(parts[0], bytes) else b"".join(parts)
 
 
 async def is_accepted(call: Any) -> bool:

@@ -8,13 +8,13 @@ from typing import Generic, TypeVar
 
 from higgins import errors
 from higgins.aio.pipe import Pipe
-from higgins.link import failures
-from higgins.link import higgins_pb2 as wire
+from higgins.link import failures, live
 from higgins.link.frames import WINDOW, Frames
+from higgins.link.live import Kind
 from higgins.link.messages import OpenCall
 from higgins.logic import documents
 from higgins.model.ids import HostId
-from higgins.model.live import LiveRequest, PathStat, Piece, Reply
+from higgins.model.live import Content, LiveRequest, PathStat, Piece, Reply
 from higgins.protocols.live import Exchange
 
 R = TypeVar("R", bound=Reply)
@@ -39,7 +39,7 @@ class Call:
     def __init__(self, session: Session) -> None:
         self.session = session
         # One, so that a caller who stops taking soon stops the host.
-        self.answers: Pipe[wire.Answer] = Pipe(1)
+        self.answers: Pipe[bytes] = Pipe(1)
         self.input = Frames(window=WINDOW)
         self.opened = asyncio.Event()
         self.over = asyncio.Event()
@@ -65,24 +65,25 @@ class _Caller(Generic[R]):
         if self._reply is not None:
             return
         async for answer in self._call.answers:
-            match answer.WhichOneof("content"):
-                case "piece":
-                    yield Piece(answer.piece)
-                case "aside":
-                    yield Piece(answer.aside, aside=True)
-                case "head" if answer.head:
-                    self._head = documents.decode(answer.head, PathStat)
-                case "finished":
-                    self._reply = documents.decode(answer.finished, self._kind)
+            content = live.content(answer)
+            match live.kind(answer):
+                case Kind.PIECE:
+                    yield Piece(content)
+                case Kind.ASIDE:
+                    yield Piece(content, aside=True)
+                case Kind.HEAD if content:
+                    self._head = documents.decode(content, PathStat)
+                case Kind.FINISHED:
+                    self._reply = documents.decode(content, self._kind)
                     return
-                case "failed":
-                    raise failures.unpack(answer.failed)
+                case Kind.FAILED:
+                    raise failures.unpack(content)
 
-    async def send(self, content: bytes) -> None:
-        await self._call.input.put("piece", content)
+    async def send(self, content: Content) -> None:
+        await self._call.input.put(Kind.PIECE, content)
 
     async def end(self) -> None:
-        self._call.input.add("end", True)
+        self._call.input.add(Kind.END)
 
     async def head(self) -> PathStat:
         if self._head is None:
@@ -94,9 +95,9 @@ class _Caller(Generic[R]):
 
     async def _first(self) -> bytes:
         first = await anext(self._call.answers)
-        if first.HasField("failed"):
-            raise failures.unpack(first.failed)
-        return first.head
+        if live.kind(first) is Kind.FAILED:
+            raise failures.unpack(live.content(first))
+        return live.content(first)
 
     @property
     def reply(self) -> R:

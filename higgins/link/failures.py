@@ -1,14 +1,20 @@
 """Failures as they travel: with their remedy, so that whoever asked knows what to do, however far away it failed."""
 
 import asyncio
+from dataclasses import dataclass
 
 import grpc
 
 from higgins import errors
-from higgins.link import higgins_pb2 as wire
+from higgins.logic import documents
 
-BREAKS = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
-"""What grpc raises when a stream is over, or gets over during a call on it."""
+
+class StreamOver(Exception):
+    """What a stream within the process raises when it is over."""
+
+
+BREAKS = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError, StreamOver)
+"""What is raised when a stream is over, or gets over during a call on it."""
 
 _REMEDIES = (
     (errors.Invalid, grpc.StatusCode.INVALID_ARGUMENT),
@@ -23,18 +29,28 @@ _REMEDIES = (
 _BY_NAME: dict[str, type[errors.Failure]] = {remedy.__name__: remedy for remedy, _ in _REMEDIES}
 
 
-def pack(failure: errors.Failure) -> wire.Failed:
-    """A failure as a message."""
-    return wire.Failed(
-        remedy=_remedy(failure).__name__, message=failure.message, code=failure.name, retry_after=failure.retry_after
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    remedy: str
+    """The name of its class."""
+    message: str
+    code: str | None = None
+    retry_after: float | None = None
+
+
+def pack(failure: errors.Failure) -> bytes:
+    """A failure as a document."""
+    remedy = _remedy(failure).__name__
+    return documents.encode(
+        _Failed(remedy=remedy, message=failure.message, code=failure.name, retry_after=failure.retry_after)
     )
 
 
-def unpack(failed: wire.Failed) -> errors.Failure:
+def unpack(document: bytes) -> errors.Failure:
     """The failure that was packed; Broken for a remedy that only a newer peer knows."""
+    failed = documents.decode(document, _Failed)
     remedy = _BY_NAME.get(failed.remedy, errors.Broken)
-    retry_after = failed.retry_after if failed.HasField("retry_after") else None
-    return remedy(failed.message, code=failed.code or None, retry_after=retry_after)
+    return remedy(failed.message, code=failed.code, retry_after=failed.retry_after)
 
 
 def status(failure: errors.Failure) -> grpc.StatusCode:

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+
+from higgins.link.live import Kind
+from higgins.model.live import Content
 
 FRAME = 256 * 1024
 """Bytes in one message at most; so many again wait to be sent, and so what is on the way stays small."""
@@ -13,7 +16,7 @@ _ENTRIES = 1024
 """Contents that wait at most when they cannot be joined."""
 
 WINDOW = 4 * FRAME
-"""Bytes of input that a host keeps until they are taken."""
+"""Bytes of input that a host keeps until they are taken: of what it has not told to be taken, no more than these are on the way."""
 
 
 class Frames:
@@ -25,14 +28,14 @@ class Frames:
         self._capacity = room
         self._window = window
         self._unconfirmed = 0
-        self._waiting: deque[tuple[str, Any, bool]] = deque()
+        self._waiting: deque[tuple[Kind, Content, bool]] = deque()
         """Kind, content, and whether what comes next of the kind may be joined to it."""
         self._size = 0
         self._closed = False
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
 
-    async def put(self, kind: str, content: bytes) -> None:
+    async def put(self, kind: Kind, content: Content) -> None:
         """Returns when there is room for more; does nothing once it is closed. One task at a time for each kind."""
         for start in range(0, len(content), FRAME):
             await self._has_room()
@@ -40,15 +43,15 @@ class Frames:
                 return
             self._append(kind, content[start : start + FRAME])
 
-    async def put_whole(self, kind: str, content: bytes) -> None:
+    async def put_whole(self, kind: Kind, content: bytes) -> None:
         """The same, but it is neither joined nor cut."""
         await self._has_room()
         self.add(kind, content)
 
-    def add(self, kind: str, value: object, *, first: bool = False) -> None:
+    def add(self, kind: Kind, content: bytes = b"", *, first: bool = False) -> None:
         """Something small that stands for itself, at once; `first`: before all that waits."""
         if not self._closed:
-            (self._waiting.appendleft if first else self._waiting.append)((kind, value, False))
+            (self._waiting.appendleft if first else self._waiting.append)((kind, content, False))
             self._filled.set()
 
     def close(self) -> None:
@@ -67,29 +70,28 @@ class Frames:
         self._unconfirmed -= taken
         self._filled.set()
 
-    async def take(self) -> tuple[str, Any] | None:
-        """A kind, and a value or a frame of bytes; None when it is closed and empty."""
+    async def take(self) -> tuple[Kind, Sequence[Content]] | None:
+        """A kind, and the parts of a frame; None when it is closed and empty."""
         while not self._waiting or self._hindered():
             if self._closed and not self._waiting:
                 return None
             self._filled.clear()
             await self._filled.wait()
-        kind, value, joined = self._waiting.popleft()
+        kind, content, joined = self._waiting.popleft()
         if not joined:
-            return kind, value
-        parts, size = [value], len(value)
+            return kind, (content,)
+        parts, size = [content], len(content)
         while self._waiting and self._waiting[0][0] == kind and self._waiting[0][2]:
-            size += len(self._waiting[0][1])
-            if size > FRAME:
+            if size + len(self._waiting[0][1]) > FRAME:
                 break
             parts.append(self._waiting.popleft()[1])
-        frame = b"".join(parts)
-        self._size -= len(frame)
-        self._unconfirmed += len(frame)
+            size += len(parts[-1])
+        self._size -= size
+        self._unconfirmed += size
         self._room.set()
-        return kind, frame
+        return kind, parts
 
-    def _append(self, kind: str, content: bytes) -> None:
+    def _append(self, kind: Kind, content: Content) -> None:
         if len(content) >= _SMALL:
             self._waiting.append((kind, content, True))
         elif self._waiting and self._waiting[-1][0] == kind and isinstance(self._waiting[-1][1], bytearray):

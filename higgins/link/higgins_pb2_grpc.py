@@ -120,11 +120,6 @@ class LinkStub:
                 request_serializer=higgins_dot_link_dot_higgins__pb2.HostEnvelope.SerializeToString,
                 response_deserializer=higgins_dot_link_dot_higgins__pb2.ControlEnvelope.FromString,
                 _registered_method=True)
-        self.Live = channel.stream_stream(
-                '/higgins.link.v1.Link/Live',
-                request_serializer=higgins_dot_link_dot_higgins__pb2.Answer.SerializeToString,
-                response_deserializer=higgins_dot_link_dot_higgins__pb2.Input.FromString,
-                _registered_method=True)
 
 
 class LinkServicer:
@@ -144,14 +139,6 @@ class LinkServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Live(self, request_iterator, context):
-        """Opened by the host for each OpenCall that it gets. The control plane answers with its initial metadata, once, if somebody still
-        waits for the answer; nothing is done before. When the control plane ends the stream, the host stops what it does for it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_LinkServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,11 +151,6 @@ def add_LinkServicer_to_server(servicer, server):
                     servicer.Session,
                     request_deserializer=higgins_dot_link_dot_higgins__pb2.HostEnvelope.FromString,
                     response_serializer=higgins_dot_link_dot_higgins__pb2.ControlEnvelope.SerializeToString,
-            ),
-            'Live': grpc.stream_stream_rpc_method_handler(
-                    servicer.Live,
-                    request_deserializer=higgins_dot_link_dot_higgins__pb2.Answer.FromString,
-                    response_serializer=higgins_dot_link_dot_higgins__pb2.Input.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -226,33 +208,6 @@ class Link:
             '/higgins.link.v1.Link/Session',
             higgins_dot_link_dot_higgins__pb2.HostEnvelope.SerializeToString,
             higgins_dot_link_dot_higgins__pb2.ControlEnvelope.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Live(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/higgins.link.v1.Link/Live',
-            higgins_dot_link_dot_higgins__pb2.Answer.SerializeToString,
-            higgins_dot_link_dot_higgins__pb2.Input.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,14 @@ import grpc
 
 from higgins import errors
 from higgins.aio.beside import beside
-from higgins.link import certificates, dialling, enrolment, envelopes, failures, higgins_pb2_grpc
+from higgins.link import certificates, dialling, enrolment, envelopes, failures, higgins_pb2_grpc, live
 from higgins.link import higgins_pb2 as wire
 from higgins.link.certificates import Authority, HostCertificate
 from higgins.link.directory import Call, Directory, Session
 from higgins.link.enrolment import Tokens
+from higgins.link.live import Kind
 from higgins.link.messages import ControlChannel, ControlMessage, Hello, HostMessage, Welcome
+from higgins.link.near import Near
 from higgins.link.stream import Stream
 from higgins.model.ids import HostId
 
@@ -53,10 +55,13 @@ class Doors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The ports in use, where 0 was asked for."""
+class Entrances:
+    """Where hosts come in."""
 
+    near: Near
+    """For an agent in this process."""
     link: int = 0
+    """The port, where 0 was asked for."""
     enrol: int = 0
 
 
@@ -77,36 +82,35 @@ class LinkServer:
         self._link = _Link(directory, authority, serve_session, allowed)
 
     @asynccontextmanager
-    async def listen(self, doors: Doors, *, keepalive: float = dialling.KEEPALIVE) -> AsyncIterator[Ports]:
+    async def listen(self, doors: Doors, *, keepalive: float = dialling.KEEPALIVE) -> AsyncIterator[Entrances]:
         """Serve while the block runs; at its end all sessions end. Raises Unavailable if an address cannot be had."""
         link = grpc.aio.server(options=[*dialling.lasting(keepalive), ("grpc.so_reuseport", 0)])
         gate = grpc.aio.server(options=[("grpc.max_receive_message_length", 64 * 1024), ("grpc.so_reuseport", 0)])
         higgins_pb2_grpc.add_LinkServicer_to_server(self._link, link)
+        live.serve(link, self._link.live)
         higgins_pb2_grpc.add_EnrolmentServicer_to_server(self._gate, gate)
         try:
             ports = self._open(doors, link, gate)
             await link.start()
             await gate.start()
-            yield ports
+            async with beside() as start:
+                yield Entrances(near=Near(self._link.live, start), **ports)
         finally:
             await link.stop(None)
             await gate.stop(None)
 
-    def _open(self, doors: Doors, link: grpc.aio.Server, gate: grpc.aio.Server) -> Ports:
+    def _open(self, doors: Doors, link: grpc.aio.Server, gate: grpc.aio.Server) -> Mapping[str, int]:
         if doors.socket is not None:
             _open_socket(link, doors.socket)
         if doors.link is None and doors.enrol is None:
-            return Ports()
+            return {}
         own = self._authority.server(doors.names)
         pair = [(own.key, own.certificate)]
-        return Ports(
-            link=_open_port(
-                link,
-                doors.link,
-                grpc.ssl_server_credentials(pair, self._authority.certificate, require_client_auth=True),
-            ),
-            enrol=_open_port(gate, doors.enrol, grpc.ssl_server_credentials(pair)),
-        )
+        proof = grpc.ssl_server_credentials(pair, self._authority.certificate, require_client_auth=True)
+        return {
+            "link": _open_port(link, doors.link, proof),
+            "enrol": _open_port(gate, doors.enrol, grpc.ssl_server_credentials(pair)),
+        }
 
 
 class _Gate(higgins_pb2_grpc.EnrolmentServicer):
@@ -168,7 +172,8 @@ class _Link(higgins_pb2_grpc.LinkServicer):
             log.exception("a session of %s failed", context.peer())
             await _refuse(context, errors.Broken("the control plane failed to serve the session; its log says why"))
 
-    async def Live(self, _requests: object, context: Any) -> None:  # noqa: N802
+    async def live(self, _requests: object, context: Any) -> None:
+        """The stream of one live call."""
         try:
             call = self._directory.claim(await _first_word(context), await self._identify(context))
             if call is None:
@@ -234,15 +239,16 @@ async def _first_word(context: Any) -> str:
             first = await context.read()
     except TimeoutError as error:
         raise errors.Invalid("a live stream begins with the id of its call") from error
-    return "" if first is grpc.aio.EOF else first.call_id
+    known = first is not grpc.aio.EOF and live.kind(first) is Kind.CALL
+    return live.content(first).decode(errors="replace") if known else ""
 
 
 async def _bring(context: Any, call: Call) -> None:
     """Pass on what the host answers, as fast as it is taken."""
     try:
         while (answer := await context.read()) is not grpc.aio.EOF:
-            if answer.HasField("taken"):
-                call.input.confirm(answer.taken)
+            if live.kind(answer) is Kind.TAKEN:
+                call.input.confirm(live.unpack_number(live.content(answer)))
             else:
                 await call.answers.put(answer)
     except (errors.Unavailable, *failures.BREAKS):
@@ -255,8 +261,8 @@ async def _give(context: Any, call: Call) -> None:
     """Pass on what the caller gives."""
     try:
         while (given := await call.input.take()) is not None:
-            kind, content = given
-            await context.write(wire.Input(**{kind: content}))
+            kind, parts = given
+            await context.write(live.pack(kind, *parts))
     except failures.BREAKS:
         return
 

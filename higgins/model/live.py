@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from higgins.model.ids import ContainerId, ExecId, ProjectId
 from higgins.model.registry import Login
 
+Content = bytes | bytearray | memoryview
+"""Bytes on their way, which nobody changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from higgins.model.ids import HostId
-from higgins.model.live import LiveRequest, PathStat, Piece, Reply
+from higgins.model.live import Content, LiveRequest, PathStat, Piece, Reply
 
 R = TypeVar("R", bound=Reply)
 Given = TypeVar("Given", bound=Reply, covariant=True)
@@ -18,7 +18,7 @@ class Exchange(Protocol[Given]):
         """The pieces of output, until the call is over; then it ends, or raises what the host answered."""
         ...
 
-    async def send(self, content: bytes) -> None:
+    async def send(self, content: Content) -> None:
         """A piece of input. Returns when there is room for more; does nothing once the call is over."""
         ...
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from higgins import errors
 from higgins.api.identity import door as identity_door
 from higgins.api.link.sessions import Session, greeting
-from higgins.api.server import Listening, serving
+from higgins.api.server import serving
 from higgins.api.zun import door
 from higgins.api.zun.values import Bounds
 from higgins.api.zun.verbs import Services
@@ -21,6 +21,7 @@ from higgins.control.pruner import Keeping
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel
+from higgins.link.near import Near
 from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
@@ -49,14 +50,14 @@ log = logging.getLogger(__name__)
 
 async def run(settings: Settings) -> None:
     """`higgins serve`: the control plane alone, until cancelled."""
-    async with plane_of(settings, embedded=False) as listening:
-        log.info("the Containers API answers at %s/v1, the login at %s/identity/v3", listening.url, listening.url)
+    async with plane_of(settings, embedded=False):
         await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def plane_of(settings: Settings, *, embedded: bool) -> AsyncIterator[Listening]:
-    """The control plane, running while the block does. `embedded` brings its database up to date without being asked."""
+async def plane_of(settings: Settings, *, embedded: bool) -> AsyncIterator[Near]:
+    """The control plane, running while the block does, and the way to it for an agent in this process. `embedded` brings its database up to date without
+    being asked."""
     with state.held(settings.state_dir, "control"):
         database = Database(settings.database_url)
         database.open()
@@ -64,14 +65,14 @@ async def plane_of(settings: Settings, *, embedded: bool) -> AsyncIterator[Liste
             if embedded or version.of(database) is None:
                 schema.upgrade(database)
             version.require_latest(database)
-            async with _serving(settings, database) as listening:
-                yield listening
+            async with _serving(settings, database) as near:
+                yield near
         finally:
             database.close()
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, database: Database) -> AsyncIterator[Listening]:
+async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near]:
     hints = Hints()
     limits = Deadlines(**asdict(settings.deadlines), execute=settings.containers.execute_timeout)
     policy = Policy(settings.oslo_policy.policy_file)
@@ -129,7 +130,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
     )
     rhythm = plane.Rhythm(lease=settings.hosts.lease)
     async with (
-        link.listen(_doors(settings)),
+        link.listen(_doors(settings)) as entrances,
         serving(app, host=settings.api.host_ip, port=settings.api.port) as listening,
         asyncio.TaskGroup() as group,
     ):
@@ -139,7 +140,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[List
         )
         group.create_task(_renew(registries))
         try:
-            yield listening
+            log.info("the Containers API answers at %s/v1, the login at %s/identity/v3", listening.url, listening.url)
+            yield entrances.near
         finally:
             loops.cancel()
 

@@ -20,6 +20,7 @@ from higgins.drivers.runtimes.docker import DockerRuntime
 from higgins.link import client, credentials, enrolment
 from higgins.link.credentials import Credentials
 from higgins.link.messages import HostChannel
+from higgins.link.near import Near
 from higgins.settings import Settings
 from higgins.wiring import state
 
@@ -45,16 +46,18 @@ async def run(settings: Settings, *, join: str | None = None) -> None:
             group.create_task(_work(settings, me, to))
 
 
-async def run_beside(settings: Settings, socket: Path) -> None:
-    """The agent of an all-in-one: a host of the control plane on this very machine, over its Unix socket."""
+async def run_beside(settings: Settings, socket: Path, near: Near) -> None:
+    """The agent of an all-in-one: a host of the control plane in this very process, over its Unix socket."""
     directory = settings.state_dir / "agent"
     with state.held(directory, "agent"):
         name = settings.agent.name or platform.node()
         me = Identity(host_id=state.host_id(directory), name=name, availability_zone=settings.agent.availability_zone)
-        await _work(settings, me, lambda: socket)
+        await _work(settings, me, lambda: socket, near)
 
 
-async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials | Path]) -> None:
+async def _work(
+    settings: Settings, me: Identity, to: Callable[[], Credentials | Path], near: Near | None = None
+) -> None:
     docker = settings.docker
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(
@@ -73,7 +76,7 @@ async def _work(settings: Settings, me: Identity, to: Callable[[], Credentials |
         answers = LiveAnswers(runtime, images, shelf, holds)
 
         def connect() -> AbstractAsyncContextManager[HostChannel]:
-            return client.connect(to(), answers)
+            return client.connect(to(), answers, near=near)
 
         await Agent(me, connect, runtime, shelf, holds=holds).run()
 

@@ -16,7 +16,7 @@ from higgins.link.credentials import Credentials
 from higgins.link.directory import Directory
 from higgins.link.enrolment import JoinToken
 from higgins.link.messages import ControlChannel, Hello, HostChannel, HostMessage, Welcome
-from higgins.link.server import Doors, LinkServer, Ports
+from higgins.link.server import Doors, Entrances, LinkServer
 from higgins.model.host import Inventory
 from higgins.model.ids import HostId
 from higgins.model.live import LiveRequest, Reply
@@ -44,6 +44,8 @@ class ControlPlane:
 
     directory: Path
     authority: Authority
+    beside: bool = False
+    """Its hosts are in its process."""
     live: Directory = field(default_factory=Directory)
     tokens: Tokens = field(default_factory=Tokens)
     revoked: set[HostId] = field(default_factory=set)
@@ -51,9 +53,14 @@ class ControlPlane:
     proved: list[HostId | None] = field(default_factory=list)
     channels: list[ControlChannel] = field(default_factory=list)
     ended: int = 0
-    ports: Ports = field(default_factory=Ports)
+    entrances: Entrances | None = None
     serve: Callable[[ControlChannel], Awaitable[None]] | None = None
     """What a session does after its Welcome, instead of listening."""
+
+    @property
+    def ports(self) -> Entrances:
+        assert self.entrances is not None, "it does not listen"
+        return self.entrances
 
     @property
     def address(self) -> str:
@@ -111,9 +118,13 @@ async def control_plane(
     within: float = 10.0,
     most: int = 1000,
     authority: Authority | None = None,
+    beside: bool = False,
 ) -> AsyncIterator[ControlPlane]:
     plane = ControlPlane(
-        directory=directory, authority=authority or Authority.open(directory), live=Directory(within=within, most=most)
+        directory=directory,
+        authority=authority or Authority.open(directory),
+        beside=beside,
+        live=Directory(within=within, most=most),
     )
     server = LinkServer(
         directory=plane.live,
@@ -123,7 +134,7 @@ async def control_plane(
         allowed=plane.allowed,
     )
     doors = Doors(link="127.0.0.1:0", enrol="127.0.0.1:0", socket=plane.socket)
-    async with server.listen(doors, keepalive=keepalive) as plane.ports:
+    async with server.listen(doors, keepalive=keepalive) as plane.entrances:
         yield plane
 
 
@@ -141,7 +152,7 @@ async def host(
 ) -> AsyncIterator[tuple[HostId, HostChannel]]:
     """A host whose session has begun, and which listens."""
     held = credentials or plane.credentials()
-    async with connect(held, answer, keepalive=1.0) as channel:
+    async with connect(held, answer, near=plane.ports.near if plane.beside else None, keepalive=1.0) as channel:
         await channel.send(hello(held.host_id))
         assert isinstance(await anext(aiter(channel)), Welcome)
         async with beside() as start:

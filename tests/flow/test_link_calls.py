@@ -24,9 +24,9 @@ EXECUTE = Execute(container_id=ContainerId("c"), command=("ls",), timeout=1.0)
 KILL = Kill(container_id=ContainerId("c"), signal="SIGHUP")
 
 
-@pytest.fixture
-async def plane(tmp_path: Path):
-    async with control_plane(tmp_path) as plane:
+@pytest.fixture(params=[False, True], ids=["over TLS", "within the process"])
+async def plane(tmp_path: Path, request: pytest.FixtureRequest):
+    async with control_plane(tmp_path, beside=request.param) as plane:
         yield plane
 
 

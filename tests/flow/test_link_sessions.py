@@ -132,14 +132,14 @@ async def test_an_expired_certificate_is_told_what_to_do(plane: ControlPlane):
 
 
 async def test_a_host_does_not_trust_another_control_plane(plane: ControlPlane, tmp_path: Path):
-    foreign = ControlPlane(directory=tmp_path, authority=Authority.open(tmp_path / "other"), ports=plane.ports)
+    foreign = ControlPlane(directory=tmp_path, authority=Authority.open(tmp_path / "other"), entrances=plane.ports)
     with pytest.raises(errors.Unavailable, match="not the one that this host enrolled with"):
         async with connect(foreign.credentials(), answers_nothing):
             pass
 
 
 async def test_a_control_plane_does_not_trust_a_host_of_another(plane: ControlPlane, tmp_path: Path):
-    foreign = ControlPlane(directory=tmp_path, authority=Authority.open(tmp_path / "other"), ports=plane.ports)
+    foreign = ControlPlane(directory=tmp_path, authority=Authority.open(tmp_path / "other"), entrances=plane.ports)
     credentials = foreign.credentials()
     mixed = replace(credentials, authority=plane.authority.certificate.decode())
     with pytest.raises(errors.Unavailable, match=r"does not trust.*enrol again"):

@@ -34,9 +34,9 @@ STAT = PathStat(name="hosts", size=9, mode=0o644, mtime="2026-01-01T00:00:00Z", 
 EVERY_BYTE = bytes(range(256))
 
 
-@pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    async with control_plane(tmp_path) as plane:
+@pytest.fixture(params=[False, True], ids=["over TLS", "within the process"])
+async def plane(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[ControlPlane]:
+    async with control_plane(tmp_path, beside=request.param) as plane:
         yield plane
 
 

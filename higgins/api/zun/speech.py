@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from higgins import errors
-from higgins.model.live import Piece
+from higgins.model.live import Content, Piece
 
 BINARY = "binary"
 """Zun's sub-protocol, and what somebody who names none gets."""
@@ -23,7 +23,7 @@ Extent = Annotated[int, Meta(ge=1, le=65535)]
 class Typed:
     """Bytes for the standard input."""
 
-    content: bytes
+    content: Content
 
 
 class Sized(Struct, frozen=True):
@@ -132,7 +132,7 @@ class Channels:
     holding = False
 
     def hear(self, frame: bytes) -> Heard:
-        channel, content = frame[:1], frame[1:]
+        channel, content = frame[:1], memoryview(frame)[1:]
         if channel == _STDIN:
             return Typed(content)
         if channel == _SIZE:
