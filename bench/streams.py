@@ -54,19 +54,20 @@ WAYS = {
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="Times that each is measured, in turn.")
 @click.option("--size", default=128, show_default=True, help="MiB in one measurement.")
+@click.option("--apart", is_flag=True, help="An agent apart from its control plane, over TLS, instead of all-in-one.")
 @click.option("--socket", default="/var/run/docker.sock", show_default=True, help="Socket of the Docker Engine.")
 @click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
-def main(rounds: int, size: int, socket: str, kept: Path | None) -> None:
+def main(*, rounds: int, size: int, apart: bool, socket: str, kept: Path | None) -> None:
     """Measure throughput, and how long a keystroke takes to come back, `docker exec` and Higgins in turn."""
-    running.command(_measure(rounds, size << 20, socket, kept))
+    running.command(_measure(rounds, size << 20, socket, kept, apart=apart))
 
 
-async def _measure(rounds: int, size: int, socket: str, kept: Path | None) -> None:
+async def _measure(rounds: int, size: int, socket: str, kept: Path | None, *, apart: bool) -> None:
     make_image(socket)
     values: dict[str, list[float]] = {}
     async with Engine(socket) as engine:
         where = await report.machine(engine)
-        async with running.higgins(engine) as service, running.client(service) as client:
+        async with running.higgins(engine, apart=apart) as service, running.client(service) as client:
             container = await client.create("streams")
             await client.until_running(container)
             floor = Floor(socket, f"higgins-{container}")
@@ -90,14 +91,14 @@ async def _measure(rounds: int, size: int, socket: str, kept: Path | None) -> No
     ]
     keys, floor_keys = figures.of(values["key"]), figures.of(values["key floor"])
     report.show(
-        f"Streams of {size >> 20} MiB, {rounds} rounds in turn: MB/s, median",
+        f"Streams of {size >> 20} MiB{', the agent apart' if apart else ''}, {rounds} rounds in turn: MB/s, median",
         where,
         ["", "Higgins", "docker exec", "ratio", "aim"],
         rows,
         f"A keystroke comes back after {keys.median:.2f} ms (95th percentile {keys.p95:.2f}); "
         f"with docker exec after {floor_keys.median:.2f} ms ({floor_keys.p95:.2f}).",
     )
-    report.keep(kept, "streams", where, {"ratios": ratios, "aim": AIM, "size": size, "values": values})
+    report.keep(kept, "streams", where, {"ratios": ratios, "aim": AIM, "apart": apart, "size": size, "values": values})
 
 
 class Floor:
