@@ -175,6 +175,8 @@ class CapsuleSpec:
     containers: tuple[Container, ...]
     init: tuple[Container, ...] = ()
     """Run one after another to completion before the others start."""
+    sandbox: bool = False
+    """Whether they share a network, an IPC namespace and a host name, which a sandbox holds; otherwise the only one has its own."""
     desired: Desired
     restarts: int = 0
     """How many fresh starts have been asked for; a start and a reboot add one."""
