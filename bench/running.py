@@ -191,6 +191,7 @@ def _configuration(state: Path, docker: str, owner: str, ports: list[int]) -> st
     return (
         f"[DEFAULT]\nstate_dir = {state}/state\n[api]\nport = {ports[0]}\n[link]\nport = {ports[1]}\n"
         f"enrol_port = {ports[2]}\n[docker]\napi_url = unix://{docker}\nowner = {owner}\n"
+        "[quota]\ncontainers = -1\n"
     )
 
 

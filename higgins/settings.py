@@ -162,6 +162,16 @@ class Containers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """The most that a project may have for which no administrator has said anything else; -1: no limit."""
+
+    containers: int = option(40, "Containers, whatever they do.", minimum=-1)
+    memory: int = option(51200, "MiB of memory of all its containers together.", minimum=-1)
+    cpu: int = option(20, "Cores of all its containers together.", minimum=-1)
+    disk: int = option(100, "GiB of disk of all its containers together.", minimum=-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """How long it is remembered what changed."""
 
@@ -248,6 +258,7 @@ class Settings:
     hosts: Hosts = _group(Hosts)
     deadlines: Deadlines = _group(Deadlines)
     containers: Containers = _group(Containers)
+    quota: Quota = _group(Quota)
     events: Events = _group(Events)
     images: Images = _group(Images)
     secrets: Secrets = _group(Secrets)

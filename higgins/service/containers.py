@@ -28,6 +28,7 @@ from higgins.model.host import Host
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
 from higgins.model.query import Part, Query
+from higgins.model.quota import Limits
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
@@ -98,6 +99,8 @@ class Customs:
     """From which registries images may come."""
     ratios: Ratios = field(default_factory=Ratios)
     """How much more than it has a host may be asked for."""
+    limits: Limits = field(default_factory=Limits)
+    """How much a project may have for which nothing else was said."""
 
 
 class Containers:
@@ -127,7 +130,7 @@ class Containers:
         self._clock = clock
 
     async def create(self, caller: Caller, request: RequestId, spec: CapsuleSpec, *, again: bool = False) -> Capsule:
-        """Write down that one container is wanted, created or running.
+        """Write down that one container is wanted, created or running; Forbidden, code `over-quota`, if its project may not have so much.
 
         Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `again` says that the same request, with the same id, may
         have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
@@ -156,7 +159,7 @@ class Containers:
             self._check_name(db, caller.project_id, capsule.name, besides=None)
             deadline = now + self._deadlines.create
             created = replace(capsule, name=capsule.name or self._generated(db, caller.project_id), deadline=deadline)
-            capsules.insert(db, created, deadline)
+            capsules.insert(db, created, deadline, within=self._customs.limits)
             registries.use(db, created.id, _named_by(created.spec))
             self._check_sources(db, created.spec)
             actions.insert(db, _opened(caller, request, created, "create", now))
@@ -305,7 +308,8 @@ class Containers:
         await self._change(caller, request, ref, "rebuild", change, self._deadlines.create)
 
     async def update(self, caller: Caller, request: RequestId, ref: str, wish: Wish) -> Capsule:
-        """Succeeds, and is recorded, if it is so already. Conflict if its host has not enough room for more.
+        """Succeeds, and is recorded, if it is so already. Conflict if its host has not enough room for more, Forbidden, code `over-quota`, if its project
+        may not have more.
 
         New limits hold as soon as the host has set them. If its runtime refuses them, the container goes on, and is shown, with those that it had.
         """
@@ -399,7 +403,13 @@ class Containers:
             if _granted(capsule.spec, wish) != capsule.spec:
                 assignment = self._rebooked(db, capsule, wanted.claim())
                 capsule = capsules.write_spec(
-                    db, capsule, wanted, deadline=now + self._deadlines.start, now=now, verb=verb
+                    db,
+                    capsule,
+                    wanted,
+                    deadline=now + self._deadlines.start,
+                    now=now,
+                    verb=verb,
+                    within=self._customs.limits,
                 )
                 if assignment != capsule.assignment:
                     capsule = capsules.write_assignment(db, capsule, assignment)

@@ -14,11 +14,13 @@ from sqlalchemy import exc
 
 from higgins import errors
 from higgins.logic import documents, statusword
+from higgins.logic.quota import counted
 from higgins.logic.sealed import Seal, Sealed
 from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
 from higgins.model.ids import CapsuleId, HostId, ProjectId
 from higgins.model.query import Part, Query
-from higgins.store import events, pages
+from higgins.model.quota import Limits, Usage
+from higgins.store import events, pages, quotas
 from higgins.store.database import Connection
 from higgins.store.glance import Eye, Prepared
 from higgins.store.tables import capsules, hosts
@@ -129,8 +131,11 @@ _WRITE_IF_NEWER = _WRITE.where(
 )
 
 
-def insert(db: Connection, capsule: Capsule, deadline: float) -> None:
-    """A new capsule, which has to have settled by `deadline`. Raises Conflict if the id is taken."""
+def insert(db: Connection, capsule: Capsule, deadline: float, *, within: Limits | None = None) -> None:
+    """A new capsule, which has to have settled by `deadline`. Raises Conflict if the id is taken.
+
+    With `within`, the configured limits, Forbidden if its project's quota has no room for it.
+    """
     row = _facts(capsule) | {
         "id": capsule.id,
         "project_id": capsule.project_id,
@@ -146,6 +151,7 @@ def insert(db: Connection, capsule: Capsule, deadline: float) -> None:
         db.execute(capsules.insert(), row)
     except exc.IntegrityError as error:
         raise errors.Conflict(f"There is a capsule with the id {capsule.id} already.") from error
+    quotas.count(db, capsule.project_id, counted(capsule), within)
     events.append(db, "create", capsule, "create")
 
 
@@ -284,16 +290,25 @@ def next_deadline(db: Connection) -> float | None:
 
 
 def write_spec(
-    db: Connection, capsule: Capsule, spec: CapsuleSpec, *, deadline: float, now: float, verb: str | None = None
+    db: Connection,
+    capsule: Capsule,
+    spec: CapsuleSpec,
+    *,
+    deadline: float,
+    now: float,
+    verb: str | None = None,
+    within: Limits | None = None,
 ) -> Capsule:
     """The service's write. Raises Conflict if somebody else has changed the spec since `capsule` was read.
 
-    `verb` is what was asked for, None where nobody did.
+    `verb` is what was asked for, None where nobody did. With `within`, the configured limits, Forbidden if its project's quota has no room for what grows.
     """
     newer = replace(spec, generation=capsule.spec.generation + 1)
-    wanted = replace(_as_now(db, capsule), spec=newer, updated_at=now, deadline=deadline)
+    before = _as_now(db, capsule)
+    wanted = replace(before, spec=newer, updated_at=now, deadline=deadline)
     read = {"read_generation": capsule.spec.generation}
     _guarded(db, _WRITE_IF_AS_ASKED, wanted, {"deadline": deadline, "gone": False}, **read)
+    _count(db, before, wanted, within)
     events.append(db, "delete" if spec.desired is Desired.DELETED else "update", wanted, verb)
     return wanted
 
@@ -336,6 +351,7 @@ def write_assignment(
     else:
         extra |= {"lease_owner": None, "lease_until": None}
         _guarded(db, _WRITE_IF_LEASED, wanted, extra, **read, read_lease=lease)
+    _count(db, now, wanted)
     events.append_news(db, now, wanted)
     return wanted
 
@@ -364,6 +380,7 @@ def write_status(
         _guarded(db, _WRITE_IF_NEWER, wanted, extra, **read)
     except errors.Conflict:
         return None
+    _count(db, capsule, wanted)
     events.append_news(db, capsule, wanted)
     return wanted
 
@@ -372,6 +389,7 @@ def delete(db: Connection, capsule: Capsule) -> bool:
     """Forget a capsule and its actions; False if somebody has changed its assignment, or been quicker."""
     if not db.execute(_DELETE, {"read_id": capsule.id, "read_epoch": capsule.assignment.epoch}).rowcount:
         return False
+    quotas.count(db, capsule.project_id, Usage() - counted(capsule))
     events.append(db, "gone", capsule)
     return True
 
@@ -389,6 +407,11 @@ def _guarded(db: Connection, write: sa.Update, wanted: Capsule, extra: Mapping[s
     written = db.execute(write, _facts(wanted) | dict(extra) | {"read_id": wanted.id} | read)
     if written.rowcount != 1:
         raise _overtaken(wanted)
+
+
+def _count(db: Connection, before: Capsule, now: Capsule, within: Limits | None = None) -> None:
+    """Whoever writes a capsule keeps the sum of its project, whichever side it is: how much it counts for depends on all of them."""
+    quotas.count(db, now.project_id, counted(now) - counted(before), within)
 
 
 def _overtaken(capsule: Capsule) -> errors.Conflict:

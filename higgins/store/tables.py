@@ -161,6 +161,31 @@ images = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# A project's own limits (nothing: those of everybody), and what counts towards them: the sums over its capsules.
+quotas = sa.Table(
+    "quotas",
+    metadata,
+    sa.Column("project_id", sa.String(64), primary_key=True),
+    sa.Column("containers", sa.BigInteger),
+    sa.Column("memory", sa.BigInteger),
+    sa.Column("disk", sa.BigInteger),
+    sa.Column("cpu", sa.BigInteger),
+    sa.Column("used_containers", sa.BigInteger, nullable=False),
+    sa.Column("used_memory", sa.BigInteger, nullable=False),
+    sa.Column("used_disk", sa.BigInteger, nullable=False),
+    sa.Column("used_cpu", sa.BigInteger, nullable=False),  # Millionths of a core: sums of whole numbers stay exact.
+)
+
+quota_classes = sa.Table(
+    "quota_classes",
+    metadata,
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("containers", sa.BigInteger),
+    sa.Column("memory", sa.BigInteger),
+    sa.Column("disk", sa.BigInteger),
+    sa.Column("cpu", sa.BigInteger),
+)
+
 events = sa.Table(
     "events",
     metadata,

@@ -25,6 +25,7 @@ from higgins.link.near import Near
 from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
+from higgins.model.quota import Limits
 from higgins.service.consoles import Consoles
 from higgins.service.containers import Containers, Customs
 from higgins.service.events import Events
@@ -36,6 +37,7 @@ from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries, Sources
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
@@ -108,6 +110,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             ),
             registries=registries,
             images=images,
+            quotas=Quotas(database, policy, _limits(settings)),
         ),
         identity,
         policy,
@@ -212,7 +215,12 @@ def _customs(settings: Settings, limits: Deadlines, sources: Sources) -> Customs
         pull=PullPolicy(settings.containers.image_pull_policy),
         unique_names=settings.containers.unique_container_name_scope,
         sources=sources,
+        limits=_limits(settings),
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(**asdict(settings.quota))
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -32,6 +32,7 @@ from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
 from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
+from higgins.model.quota import Limits
 from higgins.protocols.network import NetworkProvider
 from higgins.service.consoles import Consoles
 from higgins.service.containers import Containers, Customs
@@ -43,6 +44,7 @@ from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
@@ -220,6 +222,7 @@ class Cloud:
     registries: Registries
     calls: Directory
     link: Link
+    limits: Limits
     control: Part
     agent: Part
 
@@ -334,6 +337,7 @@ async def cloud(
     hosted: bool = True,
     database: Database | None = None,
     unique_names: str = "",
+    limits: Limits | None = None,
     networks: NetworkProvider | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Cloud]:
@@ -344,7 +348,7 @@ async def cloud(
     database = database or Database(f"sqlite:///{directory}/higgins.sqlite")
     database.open()
     metadata.create_all(database.engine)
-    deadlines = deadlines or Deadlines()
+    deadlines, limits = deadlines or Deadlines(), limits or Limits()
     custom = placer.Custom(patience=patience)
     rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
 
@@ -353,7 +357,7 @@ async def cloud(
         secrets = Secrets(directory / "secrets.key", make=True)
         registries = Registries(database, Policy(), secrets, hints, clock=clock)
         hosts = Hosts(database, hints, deadlines, registries, clock=clock)
-        customs = Customs(deadlines=deadlines, unique_names=unique_names)
+        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits)
         return hints, hosts, Containers(database, Policy(), hints, customs, clock=clock), registries
 
     async def control_plane() -> None:
@@ -396,6 +400,7 @@ async def cloud(
                 registries=registries,
                 calls=live,
                 link=link,
+                limits=limits,
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
             )
@@ -423,6 +428,7 @@ def services(there: Cloud) -> Services:
         live=there.live,
         registries=there.registries,
         images=library(there),
+        quotas=Quotas(there.database, policy, there.limits),
     )
 
 

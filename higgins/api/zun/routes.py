@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from higgins.api.zun import console, discovery, events, forms, hosts, images, live, registries, verbs, views
+from higgins.api.zun import console, discovery, events, forms, hosts, images, live, quotas, registries, verbs, views
 from higgins.api.zun.form import Form
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
 from higgins.api.zun.verbs import Answer, Ask, Door, Socket, Stream
@@ -100,6 +100,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    "/hosts",                               hosts.list_,       hosts.PAGING,  200, hosts.HostList, min=Version(1, 4)),
     Route("GET",    "/hosts/{host}",                        hosts.show,        forms.NOTHING, 200, hosts.Host, min=Version(1, 4)),
     Route("GET",    "/availability_zones",                  hosts.zones,       hosts.PAGING,  200, hosts.ZoneList),
+    Route("GET",    "/quotas/defaults",                     quotas.defaults,   forms.NOTHING, 200, quotas.Limits),
+    Route("GET",    "/quotas/{project}",                    quotas.show,       quotas.GET,    200, quotas.Quota),
+    Route("PUT",    "/quotas/{project}",                    quotas.update,     quotas.UPDATE, 200, quotas.Limits),
+    Route("DELETE", "/quotas/{project}",                    quotas.delete,     forms.NOTHING, 200, None),
+    Route("GET",    "/quotas/{project}/defaults",           quotas.defaults,   forms.NOTHING, 200, quotas.Limits),
+    Route("GET",    "/quota_classes/{quota_class}",         quotas.show_class, forms.NOTHING, 200, quotas.Limits),
+    Route("PUT",    "/quota_classes/{quota_class}",         quotas.update_class, quotas.UPDATE, 200, quotas.Limits),
     Route("GET",    "/capabilities",                        hosts.capabilities, forms.NOTHING, 200, hosts.Capabilities, min=OURS),
     Route("GET",    "/console",                             console.connect,   console.CONSOLE, 101, None, public=True),
     Route("GET",    "/events",                              events.list_,      events.LIST,   200, events.EventPage, min=OURS, raw=events.SERVER_SENT),

@@ -67,6 +67,10 @@ class Count(int):
     """A whole number from 0."""
 
 
+class Ceiling(int):
+    """The most that there may be of something; -1 for no limit."""
+
+
 class Extent(int):
     """How many columns or rows a terminal has."""
 
@@ -157,6 +161,15 @@ def _amount(kind: type[int], what: str, low: Callable[[Bounds], int], high: Call
     return _Kind(read, schema)
 
 
+def _ceiling(raw: Any, _: Bounds) -> Ceiling:
+    below = isinstance(raw, str) and raw.startswith("-")
+    number = -1 if raw == -1 and not isinstance(raw, bool | float) else _whole(raw[1:] if below else raw)
+    number = -number if below and number is not None else number
+    if number is None or not -1 <= number <= LARGEST:
+        raise ValueError(f"It must be a whole number from 0 to {LARGEST}, or -1 for no limit.")
+    return Ceiling(number)
+
+
 def _cores(raw: Any, bounds: Bounds) -> Cores:
     # The same form as Zun's, except that a lone full stop is no number.
     plain = isinstance(raw, int | float) and not isinstance(raw, bool)
@@ -235,6 +248,15 @@ _KINDS: Mapping[type, _Kind] = {
     Patience: _amount(Patience, "a whole number of seconds", lambda _: 0, lambda _: LONGEST_WAIT),
     Statuses: _Kind(_statuses, lambda _: {"type": "string", "pattern": _STATUSES}),
     Count: _amount(Count, "a whole number", lambda _: 0, lambda _: LARGEST),
+    Ceiling: _Kind(
+        _ceiling,
+        lambda _: {
+            "anyOf": [
+                {"type": "integer", "minimum": -1, "maximum": LARGEST},
+                {"type": "string", "pattern": "^-?[0-9]+$"},
+            ]
+        },
+    ),
     Extent: _amount(Extent, "a whole number", lambda _: 1, lambda _: 65535),
     Limit: _Kind(
         _limit,

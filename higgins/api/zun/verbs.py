@@ -24,6 +24,7 @@ from higgins.service.fleet import Fleet
 from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 
@@ -40,6 +41,7 @@ class Services:
     live: LiveVerbs
     registries: Registries
     images: Images
+    quotas: Quotas
     repeats: Repeats
 
 

@@ -20,6 +20,7 @@ from higgins.model.action import Action
 from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, RequestId, UserId
 from higgins.model.live import ExecResult
+from higgins.model.quota import Limits
 from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
@@ -28,6 +29,7 @@ from higgins.service.hosts import Hosts
 from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
+from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
@@ -131,6 +133,7 @@ def services(containers: Moods) -> Services:
         live=containers.live,
         registries=registries,
         images=Images(database, Policy(), Directory(), Hints(), registries),
+        quotas=Quotas(database, Policy(), Limits()),
     )
 
 
