@@ -1,10 +1,13 @@
-"""Whether what is booked on the hosts is what the capsules on them claim."""
+"""Whether what is booked on the hosts is what the capsules on them claim, and what counts towards quotas is what there is."""
 
 import sqlite3
 from pathlib import Path
 
 from higgins.logic import documents
+from higgins.logic.quota import counted
+from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Assignment, Resources
+from higgins.model.quota import Usage
 
 
 def booked_and_claimed(database: Path) -> dict[str, tuple[Resources, Resources]]:
@@ -29,11 +32,38 @@ def booked_and_claimed(database: Path) -> dict[str, tuple[Resources, Resources]]
         connection.close()
 
 
+def used_and_counted(database: Path) -> dict[str, tuple[Usage, Usage]]:
+    """By project: what its row says, and the sum of what its capsules count for."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        # One look, so that both are of the same moment.
+        connection.execute("BEGIN")
+        rows = connection.execute("SELECT project_id, used_containers, used_memory, used_disk, used_cpu FROM quotas")
+        used = {
+            project: Usage(containers=containers, memory=memory, disk=disk, microcores=cpu)
+            for project, containers, memory, disk, cpu in rows
+        }
+        sums: dict[str, Usage] = {}
+        for row in connection.execute(f"SELECT {_SEALED} FROM capsules"):
+            capsule = Sealed(*row, host=None).open()
+            sums[capsule.project_id] = sums.get(capsule.project_id, Usage()) + counted(capsule)
+        return {
+            project: (used.get(project, Usage()), sums.get(project, Usage())) for project in used.keys() | sums.keys()
+        }
+    finally:
+        connection.close()
+
+
+_SEALED = ", ".join(name for name in Sealed._fields if name != "host")
+
+
 def _rounded(claim: Resources) -> Resources:
     return Resources(cpu=round(claim.cpu, 6), memory=claim.memory, disk=claim.disk)
 
 
 def assert_no_claim_leaks(database: Path) -> None:
-    """Raises AssertionError with the hosts on which the two differ."""
+    """Raises AssertionError with the hosts on which, or the projects in which, the two differ."""
     leaks = {name: pair for name, pair in booked_and_claimed(database).items() if pair[0] != pair[1]}
     assert not leaks, leaks
+    miscounted = {project: pair for project, pair in used_and_counted(database).items() if pair[0] != pair[1]}
+    assert not miscounted, miscounted
