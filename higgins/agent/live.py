@@ -144,7 +144,9 @@ async def _enter(runtime: Talks, request: Enter, line: Line) -> Ended:
 
 
 async def _attach(runtime: Talks, request: Attach, line: Line) -> Ended:
-    async with runtime.attach(request.container_id, stdin=request.stdin, logs=request.logs) as talk:
+    async with runtime.attach(
+        request.container_id, stdin=request.stdin, logs=request.logs, again=request.again
+    ) as talk:
         line.begin()
         return await _converse(talk, line, stdin=request.stdin)
 

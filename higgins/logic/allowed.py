@@ -22,7 +22,7 @@ STATUSES: Mapping[str, frozenset[Status]] = {
     "execute": frozenset({RUNNING}),
     "execute_resize": frozenset({RUNNING}),
     "attach": frozenset({RUNNING}),
-    "attach_early": frozenset({CREATED, RUNNING}),
+    "attach_early": frozenset({CREATED, RUNNING, STOPPED}),
     "resize": frozenset({RUNNING}),
     "top": frozenset({RUNNING}),
     "stats": frozenset({RUNNING}),

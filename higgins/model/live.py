@@ -74,6 +74,8 @@ class Attach:
     """Taken only by containers that are interactive."""
     logs: bool = False
     """Give what it has printed before, first."""
+    again: bool = False
+    """One that has ended is waited for, until it is started again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

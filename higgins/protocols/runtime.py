@@ -142,10 +142,13 @@ class Talk(Protocol):
 class Talks(Protocol):
     """Can connect somebody to what runs. Every byte passes: there are no keys to detach with."""
 
-    def attach(self, container_id: ContainerId, *, stdin: bool, logs: bool) -> AbstractAsyncContextManager[Talk]:
+    def attach(
+        self, container_id: ContainerId, *, stdin: bool, logs: bool, again: bool = False
+    ) -> AbstractAsyncContextManager[Talk]:
         """To the container's own first process, also before it is started. Leaving the block lets it run on.
 
-        With `logs` what it has printed before comes first. Raises Conflict if it does not run and was not just made.
+        With `logs` what it has printed before comes first; with `again` one that has ended waits for its next start. Raises Conflict if it does not
+        run otherwise, and was not just made.
         """
         ...
 

@@ -189,7 +189,8 @@ class LiveVerbs:
     async def attach(
         self, caller: Caller, ref: str, *, stdin: bool = True, logs: bool = False, early: bool = False
     ) -> Ticket:
-        """A ticket for the container's own input and output. `early`: also before it is started; otherwise only one that is interactive."""
+        """A ticket for the container's own input and output. `early`: also before it is started, or started again; otherwise only one that is
+        interactive."""
 
         def request(capsule: Capsule) -> Attach:
             interactive = capsule.spec.containers[0].interactive
@@ -198,7 +199,9 @@ class LiveVerbs:
                     "Container doesn't support to be attached, please check the interactive set properly",
                     code="no-interactive-flag",
                 )
-            return Attach(container_id=_container(capsule), stdin=stdin and interactive, logs=logs)
+            # Whoever comes to one that runs, and finds that it has ended, shall not wait for what may never come.
+            again = statusword.describe(capsule).status is not statusword.Status.RUNNING
+            return Attach(container_id=_container(capsule), stdin=stdin and interactive, logs=logs, again=again)
 
         return await self._ticket(caller, ref, "attach", request, state="attach_early" if early else "attach")
 
@@ -329,8 +332,8 @@ class LiveVerbs:
         verb = "attach" if console.exec_id is None else "execute"
         who = Caller(user_id=console.user_id, project_id=console.project_id, roles=console.roles)
         self._policy.check(who, f"container:{verb}", project_id=capsule.project_id, user_id=capsule.user_id)
-        state = "attach_early" if console.exec_id is None else verb
-        allowed.check(state, statusword.describe(capsule).status, capsule.id)
+        early = isinstance(console.request, Attach) and console.request.again
+        allowed.check("attach_early" if early else verb, statusword.describe(capsule).status, capsule.id)
         return capsule
 
     async def _resized(self, capsule: Capsule, exec_id: ExecId | None, width: int, height: int) -> None:

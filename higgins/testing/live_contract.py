@@ -161,12 +161,14 @@ class LiveContract:
             await runtime.remove(made.id)
             assert await talk.exit_code() == 7
 
-    @pytest.mark.parametrize("stage", [Stage.CREATED, Stage.RUNNING])
+    @pytest.mark.parametrize("stage", [Stage.CREATED, Stage.RUNNING, Stage.EXITED])
     async def test_a_talk_ends_when_its_container_is_removed(self, runtime: Capable, make: Make, stage: Stage) -> None:
         made = await make("cat", interactive=True)
-        if stage is Stage.RUNNING:
+        if stage is not Stage.CREATED:
             await runtime.start(made.id)
-        async with runtime.attach(made.id, stdin=True, logs=False) as talk:
+        if stage is Stage.EXITED:
+            await runtime.stop(made.id, 0)
+        async with runtime.attach(made.id, stdin=True, logs=False, again=True) as talk:
             await talk.write(b"")
             await runtime.remove(made.id)
             assert await heard(talk) == b""
@@ -183,6 +185,30 @@ class LiveContract:
             with pytest.raises(errors.Conflict):
                 async with runtime.attach(one, stdin=True, logs=True):
                     pass
+
+    async def test_what_has_ended_is_talked_to_from_its_next_start_on_if_asked_for(
+        self, runtime: Capable, make: Make
+    ) -> None:
+        made = await make("cat", interactive=True)
+        await runtime.start(made.id)
+        await runtime.stop(made.id, 0)
+        async with (
+            runtime.attach(made.id, stdin=True, logs=False, again=True) as talk,
+            runtime.attach(made.id, stdin=False, logs=False, again=True) as other,
+        ):
+            await talk.write(b"before the start\n")
+            await runtime.start(made.id)
+            await talk.write(b"and after")
+            await talk.close_input()
+            assert await heard(talk) == await heard(other) == b"before the start\nand after"
+            assert await talk.exit_code() == 0
+            await until(runtime, made, Stage.EXITED)
+            await talk.write(b"too late for this one")
+        async with runtime.attach(made.id, stdin=True, logs=False, again=True) as talk:
+            await runtime.start(made.id)
+            await talk.write(b"once more")
+            await talk.close_input()
+            assert await heard(talk) == b"once more"
 
     async def test_much_passes_both_ways(self, runtime: Capable, make: Make) -> None:
         made = await make("cat", interactive=True)

@@ -330,11 +330,16 @@ class FakeRuntime(Mischief):
     # Talks
 
     @asynccontextmanager
-    async def attach(self, container_id: ContainerId, *, stdin: bool, logs: bool) -> AsyncIterator[Talk]:
+    async def attach(
+        self, container_id: ContainerId, *, stdin: bool, logs: bool, again: bool = False
+    ) -> AsyncIterator[Talk]:
         async with self.call("attach", container_id):
-            if self._stage(container_id) not in (Stage.CREATED, Stage.RUNNING):
+            stage = self._stage(container_id)
+            if stage not in (Stage.CREATED, Stage.RUNNING) and not (again and stage is Stage.EXITED):
                 raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.")
             kept = self._kept[container_id]
+            if stage is Stage.EXITED and kept.program.exit_code is not None:
+                kept.program = self._program(kept.container)
         before = [Piece(line.text, aside=line.error) for line in kept.lines] if logs else []
         with kept.program.heard() as ear:
             yield ProgramTalk(kept.program, ear, before=before, stdin=stdin and kept.container.interactive)

@@ -242,6 +242,17 @@ async def test_whoever_is_let_in_before_the_start_misses_nothing_however_slow_th
         assert await terminal.rest() == ([b"\x01hello\n", b'\x03{"exit_code":0}'], 1000)
 
 
+async def test_what_has_ended_is_attached_to_before_it_is_started_again(desk: Desk) -> None:
+    ref = await desk.one.run("web", "sh", interactive=True)
+    desk.cloud.runtime.end(ContainerId(ref))
+    await desk.one.until(ref, "Stopped")
+    assert (await desk.one("GET", f"/containers/{ref}/attach", version=ZUN)).status == 409
+    async with desk.at(await desk.attach(ref), CHANNELS) as terminal:
+        await terminal.type(b"\x00echo first words\nexit 4\n")
+        assert (await desk.one("POST", f"/containers/{ref}/start")).status == 202
+        assert await terminal.rest() == ([b"\x01first words\n", b'\x03{"exit_code":4}'], 1000)
+
+
 async def test_attach_tells_what_was_printed_before_when_asked(desk: Desk) -> None:
     ref = await desk.one.run("web", "sleep", "inf")
     desk.cloud.runtime.print(ContainerId(ref), b"long ago\n")
@@ -374,7 +385,7 @@ async def test_a_token_outlives_neither_its_container_nor_its_run(desk: Desk) ->
         async with desk.at(url):
             pass
     assert refusal.value.status == 409
-    late = await desk.one("GET", f"/containers/{ref}/attach")
+    late = await desk.one("GET", f"/containers/{ref}/attach", version=ZUN)
     assert late.error == (409, "container.invalid-state-exception")
     await desk.one("POST", f"/containers/{ref}/start")
     await desk.one.until(ref, "Running")

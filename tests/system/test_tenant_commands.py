@@ -184,6 +184,16 @@ def test_a_container_goes_through_all_of_its_states(tenant: Tenant) -> None:
     assert "after-life" not in tenant.types("ps", "-a", "-o", "name").split()
 
 
+def test_start_with_somebody_at_it_loses_nothing_and_relays_the_exit_code(tenant: Tenant) -> None:
+    uuid = tenant.types("create", "-i", "--name", "evening", IMAGE, "sh", "-c", "echo out; echo err >&2; cat; exit 7")
+    # Before its first life, and before its second.
+    for name in ("evening", uuid[:8]):
+        ran = tenant.tries("start", "-ai", name, said=b"and in\n")
+        assert (ran.status, ran.said, ran.err) == (7, "out\nand in\n", "err\n")
+    assert "one container" in tenant.fails("start", "-a", "evening", "morning", status=2)
+    tenant.types("rm", "-f", "evening")
+
+
 def test_a_container_goes_by_its_name_its_id_and_the_beginning_of_it(tenant: Tenant) -> None:
     uuid = tenant.types("create", "--name", "many-names", IMAGE, "true").strip()
     for given in (uuid, uuid[:8], uuid[:20].upper(), "many-names"):

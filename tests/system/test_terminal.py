@@ -71,6 +71,24 @@ def test_ctrl_p_ctrl_q_leaves_it_and_lets_it_go_on(window: Window, tenant: Tenan
     tenant.types("rm", "left")
 
 
+def test_start_ai_is_at_the_terminal_of_what_had_ended(window: Window, tenant: Tenant) -> None:
+    tenant.types("create", "-it", "--name", "evening", IMAGE, "sh")
+    for status in (0, 3):
+        window.types("higgins start -ai evening")
+        window.shows("^/ #$")
+        window.says("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.1; done; echo as wide")
+        window.shows("^as wide$")
+        if status:
+            window.says(f"exit {status}")
+        else:
+            window.presses("C-p", "C-q")
+            window.shows("evening goes on")
+        assert window.ends() == status
+        window.types("clear")
+        tenant.types("stop", "-t", "0", "evening")
+    tenant.types("rm", "evening")
+
+
 def test_exec_it_is_a_terminal_of_its_own_and_single_keys_of_the_way_out_go_through(window: Window, shell: str) -> None:
     window.types(f"higgins exec -it {shell} sh")
     window.shows("^/ #$")

@@ -111,11 +111,7 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
     cloud = session.cloud()
     made = _made(cloud, wanted, run=False)
     _awaited(cloud, made, ("Created",))
-    # Attached before it is started: nothing that it prints is lost.
-    console = enter.console(cloud, made, manner)
-    state.asked(cloud, made["uuid"], "start")
-    _awaited(cloud, made, _STARTED)
-    enter.stay(cloud, made, console, sig_proxy=sig_proxy)
+    state.attended(cloud, made, manner, lambda: _awaited(cloud, made, _STARTED), sig_proxy=sig_proxy)
 
 
 def body(asked: Mapping[str, Any]) -> dict[str, Any]:

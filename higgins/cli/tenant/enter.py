@@ -132,6 +132,7 @@ def _proxy(cloud: Cloud, shown: Document) -> Callable[[str], None]:
     return send
 
 
-def check_terminal(*, interactive: bool, tty: bool) -> None:
+def check_terminal(*, interactive: bool, tty: bool, flag: str = "-t") -> None:
+    """Raises UsageError, with the flag that asked for too much, where keys are to be pressed and there are none."""
     if interactive and tty and not sys.stdin.isatty():
-        raise click.UsageError("Standard input is no terminal: leave out -t.")
+        raise click.UsageError(f"Standard input is no terminal: leave out {flag}.")

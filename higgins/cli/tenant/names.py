@@ -1,7 +1,8 @@
 """From what people type to a container: its name, its id, or the beginning of its id."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from higgins import errors
@@ -48,9 +49,15 @@ def act(cloud: Cloud, given: str, ask: Callable[[str], Result]) -> Result:
 
 
 def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:
+    with refusals(given):
+        return ask(name)
+
+
+@contextmanager
+def refusals(given: str) -> Iterator[None]:
     """A refusal for the state that it is in says how to change that."""
     try:
-        return ask(name)
+        yield
     except errors.Conflict as refusal:
         found = _STATE.fullmatch(refusal.message)
         if found is None:

@@ -7,7 +7,8 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, examples, names, session, waiting
+from higgins.cli.tenant import completion, enter, examples, names, session, terminal, waiting
+from higgins.cli.tenant.console import Manner
 from higgins.client.cloud import Cloud, Document, path
 
 _several = click.argument(
@@ -18,13 +19,42 @@ _timeout = click.option(
     help="How long it may take to end by itself before it is killed.  [default: 10]",
 )  # fmt: skip
 ENDED = ("Stopped",)
+_STARTED = ("Running", *ENDED)
 
 
-@click.command(epilog=examples.of("higgins start web db"))
+@click.command(epilog=examples.of("higgins start web db", "higgins start -ai shell"))
+@click.option("-a", "--attach", is_flag=True, help="Stay with it: its output, and its exit code as the exit status.")
+@click.option("-i", "--interactive", is_flag=True, help="The same, and give it this standard input.")
+@enter.detach_keys
 @_several
-def start(containers: Sequence[str]) -> None:
-    """Start containers that do not run."""
-    _change(containers, "start", {}, ("Running", *ENDED), already=("Running",))
+def start(containers: Sequence[str], *, attach: bool, interactive: bool, detach_keys: str) -> None:
+    """Start containers that do not run.
+
+    With -a or -i one alone, from its first word on; Ctrl-P Ctrl-Q leaves it and lets it go on.
+    """
+    if not attach and not interactive:
+        _change(containers, "start", {}, _STARTED, already=("Running",))
+        return
+    with trouble.usage():
+        leaving = terminal.keys(detach_keys)
+    if len(set(containers)) > 1:
+        raise click.UsageError("With -a or -i it is one container: nobody can be at several at once.")
+    cloud = session.cloud()
+    given = containers[0]
+    shown = names.act(cloud, given, lambda name: cloud.get(path("containers", name)))
+    manner = Manner(stdin=interactive and bool(shown["interactive"]), tty=bool(shown["tty"]), detach_keys=leaving)
+    enter.check_terminal(interactive=manner.stdin, tty=manner.tty, flag="-i")
+    with names.refusals(given):
+        attended(cloud, shown, manner, lambda: _settled(cloud, shown["uuid"], _STARTED), sig_proxy=True)
+
+
+def attended(cloud: Cloud, shown: Document, manner: Manner, awaited: Callable[[], None], *, sig_proxy: bool) -> None:
+    """Start it, which `awaited` waits for, with somebody at it; ends as `enter.stay` does."""
+    # Attached before it is started: nothing that it prints is lost.
+    console = enter.console(cloud, shown, manner)
+    asked(cloud, shown["uuid"], "start", already=("Running",))
+    awaited()
+    enter.stay(cloud, shown, console, sig_proxy=sig_proxy)
 
 
 @click.command(epilog=examples.of("higgins stop web", "higgins stop -t 30 web db"))

@@ -265,7 +265,7 @@ async def test_somebody_attached_says_and_hears_until_the_container_ends():
     line = Heard(b"a\n", b"exit\n", ends=False)
     assert await ask(runtime, Attach(container_id=C, logs=True), line) == (Ended(exit_code=3), [b"A\n"])
     assert line.aside == [b"hello"]
-    assert runtime.asked == {"stdin": True, "logs": True}
+    assert runtime.asked == {"stdin": True, "logs": True, "again": False}
 
 
 async def test_a_command_that_was_entered_reads_the_end_of_its_input():

@@ -40,6 +40,9 @@ _INTERRUPT = b"\x03"
 _OVER = re.compile("not running|stopped container|process")
 """In the words of the engine and of what runs containers for it."""
 
+Rests = Callable[[documents.State], bool]
+"""Whether it is about to be started again, of one that has ended."""
+
 
 class DockerTalks:
     """Connects to containers and to commands in them."""
@@ -59,19 +62,24 @@ class DockerTalks:
         self._inputs.clear()
 
     @asynccontextmanager
-    async def attach(self, container_id: ContainerId, *, stdin: bool, logs: bool) -> AsyncIterator[Talk]:
+    async def attach(
+        self, container_id: ContainerId, *, stdin: bool, logs: bool, again: bool = False
+    ) -> AsyncIterator[Talk]:
         """As `Talks` promises."""
-        found, end = await self._living(container_id)
+        found, end = await self._living(container_id, lambda state: again and not state.leaving)
         with closing(end):
             raw = await self._attached(container_id, {"stdout": True, "stderr": True, "logs": logs})
             with closing(raw):
                 lock = self._opening.setdefault(container_id, asyncio.Lock())
-                yield _Attached(
-                    raw,
-                    end,
-                    terminal=found.config.tty,
-                    enter=(lambda: self._input(container_id, lock)) if stdin and found.config.interactive else None,
-                )
+
+                def enter() -> Awaitable[_Input | None]:
+                    # Input for what has ended once more would wait for a start that nobody here asks for.
+                    return self._input(
+                        container_id, lock, lambda now: again and now.finished_at == found.state.finished_at
+                    )
+
+                takes = stdin and found.config.interactive
+                yield _Attached(raw, end, terminal=found.config.tty, enter=enter if takes else None)
 
     @asynccontextmanager
     async def enter(
@@ -150,14 +158,19 @@ class DockerTalks:
                 raise errors.Conflict("Nobody can talk to the container: it is gone from Docker.") from error
             raise await terms.sorted_by_remedy(self._engine, error, "wait for the container") from error
 
-    async def _living(self, container_id: ContainerId) -> tuple[documents.Inspected, End]:
-        """What runs or was just made, and word of its end. The engine would let one wait for ever at what has ended."""
+    async def _living(self, container_id: ContainerId, rests: "Rests") -> tuple[documents.Inspected, End]:
+        """What runs, was just made, or `rests`, and word of its end. The engine would let one wait for ever at whatever has ended."""
         with ExitStack() as undone:
             end = undone.enter_context(closing(await self._end(container_id)))
             # Looked at only now: what ends from here on is told.
             found = await self._look(container_id)
-            if found.state.stage not in (Stage.CREATED, Stage.RUNNING):
-                raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.")
+            match found.state.stage:
+                case Stage.CREATED | Stage.RUNNING:
+                    pass
+                case Stage.EXITED if rests(found.state):
+                    pass
+                case _:
+                    raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.")
             undone.pop_all()
         return found, end
 
@@ -170,13 +183,13 @@ class DockerTalks:
                 raise errors.Conflict("Nobody can talk to the container: it does not run, or is paused.") from error
             raise await terms.sorted_by_remedy(self._engine, error, "connect to the container") from error
 
-    async def _input(self, container_id: ContainerId, lock: asyncio.Lock) -> "_Input | None":
+    async def _input(self, container_id: ContainerId, lock: asyncio.Lock, rests: "Rests") -> "_Input | None":
         """The one input of the container; None once it has ended."""
         async with lock:
             if container_id in self._inputs:
                 return self._inputs[container_id]
             try:
-                found, end = await self._living(container_id)
+                found, end = await self._living(container_id, rests)
             except errors.Conflict:
                 return None
             with ExitStack() as undone:
