@@ -29,6 +29,7 @@ MAY_CATCH_EVERYTHING = {
     "higgins/api/zun/door.py": "the outermost of a request: its caller gets an answer",
     "higgins/api/zun/streams.py": "the outermost of an answer: its caller sees that it broke off",
     "higgins/link/client.py": "the outermost of a live call: its caller gets an answer",
+    "higgins/link/near.py": "the outermost of a live stream: the others go on",
     "higgins/link/server.py": "the outermost of a session: the host comes again",
     "higgins/store/database.py": "the loop of the writer: it hands the failure to whoever asked",
 }
