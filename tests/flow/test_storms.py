@@ -18,7 +18,8 @@ from higgins.agent.agent import Custom
 from higgins.link.messages import Hello, Welcome
 from higgins.logic.statusword import Status
 from higgins.model.capsule import Capsule, Resources, Stage
-from higgins.store import capsules
+from higgins.model.quota import Limits, Usage
+from higgins.store import capsules, quotas
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary
@@ -142,6 +143,8 @@ async def all_is_right(here: Cloud, left: list[Client]) -> None:
     assert await here.database.read(capsules.next_deadline) is None
     claimed = sum((client.made.spec.claim() for client in left), Resources())
     assert (await here.host()).allocated == claimed
+    used = (await here.database.read(lambda db: quotas.of(db, ME.project_id, Limits()))).used
+    assert used == Usage(containers=len(left), memory=claimed.memory, microcores=round(claimed.cpu * 1_000_000))
 
 
 # What dies.

@@ -45,7 +45,7 @@ def used_and_counted(database: Path) -> dict[str, tuple[Usage, Usage]]:
         }
         sums: dict[str, Usage] = {}
         for row in connection.execute(f"SELECT {_SEALED} FROM capsules"):
-            capsule = Sealed(*row, host=None).open()
+            capsule = Sealed._make((*row, None)).open()
             sums[capsule.project_id] = sums.get(capsule.project_id, Usage()) + counted(capsule)
         return {
             project: (used.get(project, Usage()), sums.get(project, Usage())) for project in used.keys() | sums.keys()
