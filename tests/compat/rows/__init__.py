@@ -1,0 +1,28 @@
+"""The table: one file for each resource. A resource that comes adds its file here."""
+
+from collections.abc import Iterable, Iterator
+
+from tests.compat.rows import containers, creation, hosts, images, live, registries, routing
+from tests.compat.table import Parameter, Row
+
+
+def _flat(*tables: Iterable[Row | Parameter]) -> Iterator[Row]:
+    for rows in tables:
+        for one in rows:
+            if isinstance(one, Parameter):
+                yield from one.rows()
+            else:
+                yield one
+
+
+ROWS: tuple[Row, ...] = tuple(
+    _flat(
+        routing.ROWS,
+        creation.ROWS,
+        containers.ROWS,
+        live.ROWS,
+        registries.ROWS,
+        images.ROWS,
+        hosts.ROWS,
+    )
+)

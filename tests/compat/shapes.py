@@ -1,0 +1,283 @@
+"""What each resource looks like: every field, its type, and from which version on it is there."""
+
+from tests.compat.kinds import (
+    ANY,
+    CONSOLE,
+    DIGITS,
+    EXEC_ID,
+    ID,
+    ISO_TIME,
+    NULL,
+    NUMBER,
+    REQUEST_ID,
+    SPACED_TIME,
+    TEXT,
+    TRUTH,
+    URL,
+    WHOLE,
+    Fields,
+    ForAdmins,
+    ListOf,
+    MapOf,
+    Maybe,
+    OrEmpty,
+    Since,
+    fields,
+    matching,
+    words,
+)
+
+NOTHING = NULL
+"""The body of an action that has nothing to say is the JSON null."""
+
+LINKS = ListOf(fields(href=URL, rel=words("self", "bookmark")))
+
+OFFER = fields(
+    id=words("v1"),
+    links=ListOf(fields(href=URL, rel=words("self"))),
+    status=words("CURRENT"),
+    max_version=matching("version", r"1\.\d+"),
+    min_version=words("1.1"),
+)
+VERSIONS = fields(name=words("OpenStack Zun API"), description=TEXT, versions=ListOf(OFFER), default_version=OFFER)
+VERSION_1 = fields(
+    id=words("v1"),
+    media_types=ListOf(fields(base=words("application/json"), type=words("application/vnd.openstack.zun.v1+json"))),
+    links=ListOf(ANY),
+    services=LINKS,
+    containers=LINKS,
+    images=LINKS,
+    networks=LINKS,
+    hosts=LINKS,
+    capsules=LINKS,
+    availability_zones=LINKS,
+    quotas=LINKS,
+    quota_classes=LINKS,
+    registries=LINKS,
+)
+
+STATUS = words(
+    *("Creating", "Created", "Running", "Stopped", "Paused", "Error", "Unknown", "Dead"),
+    *("Restarting", "Rebuilding", "Deleting", "Deleted"),
+)
+TASK = matching("task", "(container|sg|network)_[a-z]+")
+ADDRESS = fields(addr=TEXT, version=WHOLE, port=TEXT, subnet_id=TEXT, preserve_on_delete=TRUTH)
+_EMPTY = Fields({})
+_RESTART = fields(Name=words("no", "always", "on-failure", "unless-stopped"), MaximumRetryCount=DIGITS)
+
+
+LISTED_CONTAINER = fields(
+    uuid=ID,
+    name=TEXT,
+    project_id=TEXT,
+    user_id=TEXT,
+    image=TEXT,
+    image_driver=Maybe(words("docker", "glance")),
+    command=ListOf(TEXT),
+    entrypoint=ListOf(TEXT),
+    cpu=Maybe(NUMBER),
+    cpu_policy=words("shared", "dedicated"),
+    memory=Maybe(DIGITS),
+    disk=WHOLE,
+    status=STATUS,
+    status_reason=Maybe(TEXT),
+    status_detail=Maybe(TEXT),
+    task_state=Maybe(TASK),
+    environment=MapOf(TEXT),
+    labels=MapOf(TEXT),
+    workdir=Maybe(TEXT),
+    hostname=Maybe(TEXT),
+    auto_remove=TRUTH,
+    auto_heal=TRUTH,
+    interactive=TRUTH,
+    tty=TRUTH,
+    ports=ListOf(WHOLE),
+    addresses=MapOf(ListOf(ADDRESS)),
+    security_groups=ListOf(TEXT),
+    restart_policy=OrEmpty(
+        fields(Name=words("no", "always", "on-failure", "unless-stopped"), MaximumRetryCount=DIGITS)
+    ),
+    healthcheck=MapOf(ANY),
+    registry_id=Maybe(ID),
+    created_at=SPACED_TIME,
+    updated_at=Maybe(SPACED_TIME),
+    host=ForAdmins(Maybe(TEXT)),
+    image_pull_policy=ForAdmins(Maybe(TEXT)),
+    runtime=ForAdmins(Maybe(TEXT)),
+    privileged=ForAdmins(TRUTH),
+    # Ours.
+    health=Since(
+        41, Maybe(fields(status=words("starting", "healthy", "unhealthy"), failing_streak=WHOLE, output=Maybe(TEXT)))
+    ),
+    exit_code=Since(41, Maybe(WHOLE)),
+    started_at=Since(41, Maybe(SPACED_TIME)),
+    finished_at=Since(41, Maybe(SPACED_TIME)),
+    desired_state=Since(41, words("created", "running", "stopped", "paused", "deleted")),
+    progress=Since(41, Maybe(fields(layers=WHOLE, layers_done=WHOLE, size=WHOLE, done=WHOLE))),
+    deadline=Since(41, Maybe(SPACED_TIME)),
+)
+CONTAINER = Fields({**LISTED_CONTAINER.fields, "links": LINKS})
+NULL_AT_FIRST = (
+    *("command", "entrypoint", "environment", "labels", "ports"),
+    *("addresses", "restart_policy", "security_groups", "healthcheck"),
+)
+NEW_CONTAINER = Fields({**CONTAINER.fields, **{name: Maybe(LISTED_CONTAINER.fields[name]) for name in NULL_AT_FIRST}})
+"""In the answer to its creation what was not given is null; from the first read on it is empty."""
+CONTAINERS = fields(containers=ListOf(LISTED_CONTAINER), next=Maybe(URL))
+"""Without links."""
+
+LOGS = TEXT
+TOP = fields(Titles=ListOf(TEXT), Processes=ListOf(ListOf(TEXT)))
+EXECUTED = fields(output=TEXT, exit_code=WHOLE, exec_id=NULL, proxy_url=NULL)
+TO_BE_EXECUTED = fields(output=NULL, exit_code=NULL, exec_id=EXEC_ID, proxy_url=CONSOLE)
+ATTACHED = CONSOLE
+ARCHIVE = fields(data=TEXT, stat=fields(name=TEXT, size=WHOLE, mode=WHOLE, mtime=TEXT, linkTarget=TEXT))
+COMMITTED = fields(uuid=ID)
+STATS = Fields(
+    {
+        "CONTAINER": TEXT,
+        "CPU %": NUMBER,
+        "MEM USAGE(MiB)": NUMBER,
+        "MEM LIMIT(MiB)": NUMBER,
+        "MEM %": NUMBER,
+        "BLOCK I/O(B)": matching("two counts", r"\d+/\d+"),
+        "NET I/O(B)": matching("two counts", r"\d+/\d+"),
+        "read_at": Since(41, SPACED_TIME),
+        "cpu_seconds": Since(41, NUMBER),
+        "system_cpu_seconds": Since(41, NUMBER),
+        "cores": Since(41, WHOLE),
+        "memory_bytes": Since(41, WHOLE),
+        "memory_limit_bytes": Since(41, WHOLE),
+        "block_read_bytes": Since(41, WHOLE),
+        "block_written_bytes": Since(41, WHOLE),
+        "received_bytes": Since(41, WHOLE),
+        "sent_bytes": Since(41, WHOLE),
+        "pids": Since(41, WHOLE),
+    }
+)
+
+_LISTED_ACTION = fields(
+    action=words(
+        *("create", "delete", "rebuild", "reboot", "stop", "start", "pause", "unpause", "kill", "commit"),
+        *("update", "resize_container", "network_attach", "network_detach"),
+        *("add_security_group", "remove_security_group"),
+    ),
+    container_uuid=ID,
+    request_id=REQUEST_ID,
+    user_id=TEXT,
+    project_id=TEXT,
+    start_time=ISO_TIME,
+    finish_time=Maybe(ISO_TIME),
+    message=Maybe(words("Error")),
+    deadline=Since(41, Maybe(ISO_TIME)),
+)
+_EVENT = fields(
+    event=TEXT,
+    start_time=ISO_TIME,
+    finish_time=Maybe(ISO_TIME),
+    result=Maybe(words("Success", "Error")),
+    traceback=Maybe(TEXT),
+    message=Since(41, Maybe(TEXT)),
+)
+ACTIONS = fields(containerActions=ListOf(_LISTED_ACTION))
+ACTION = Fields({**_LISTED_ACTION.fields, "events": ListOf(_EVENT)})
+
+IMAGE = fields(
+    uuid=ID,
+    links=LINKS,
+    repo=TEXT,
+    tag=Maybe(TEXT),
+    image_id=Maybe(TEXT),
+    size=Maybe(TEXT),
+    project_id=TEXT,
+    host=TEXT,
+    state=Since(41, TEXT),
+    reason=Since(41, Maybe(TEXT)),
+    progress=Since(41, Maybe(fields(layers=WHOLE, layers_done=WHOLE, size=WHOLE, done=WHOLE))),
+)
+IMAGES = fields(images=ListOf(IMAGE), next=Maybe(URL))
+
+HOST = fields(
+    uuid=ID,
+    links=LINKS,
+    hostname=TEXT,
+    mem_total=WHOLE,
+    mem_used=WHOLE,
+    cpus=WHOLE,
+    cpu_used=NUMBER,
+    disk_total=WHOLE,
+    disk_used=WHOLE,
+    disk_quota_supported=TRUTH,
+    total_containers=WHOLE,
+    architecture=TEXT,
+    os_type=TEXT,
+    os=TEXT,
+    kernel_version=TEXT,
+    labels=MapOf(TEXT),
+    runtimes=ListOf(TEXT),
+    enable_cpu_pinning=TRUTH,
+    runtime=Since(41, TEXT),
+    runtime_version=Since(41, TEXT),
+    default_runtime=Since(41, TEXT),
+    capabilities=Since(41, ListOf(TEXT)),
+    availability_zone=Since(41, TEXT),
+    state=Since(41, words("up", "down")),
+)
+HOSTS = fields(hosts=ListOf(HOST), next=Maybe(URL))
+
+SERVICE = fields(
+    id=WHOLE,
+    host=TEXT,
+    binary=TEXT,
+    state=words("up", "down"),
+    disabled=TRUTH,
+    disabled_reason=Maybe(TEXT),
+    forced_down=TRUTH,
+    report_count=WHOLE,
+    last_seen_up=Maybe(ISO_TIME),
+    created_at=ISO_TIME,
+    updated_at=Maybe(ISO_TIME),
+    availability_zone=TEXT,
+)
+SERVICES = fields(services=ListOf(SERVICE))
+"""Without a next."""
+ENABLED = fields(service=fields(host=TEXT, binary=TEXT, disabled=TRUTH, disabled_reason=Maybe(TEXT)))
+FORCED = fields(service=fields(host=TEXT, binary=TEXT, forced_down=TRUTH))
+ZONES = fields(availability_zones=ListOf(fields(availability_zone=Maybe(TEXT))), next=Maybe(URL))
+
+_LISTED_REGISTRY = fields(
+    uuid=ID,
+    name=Maybe(TEXT),
+    project_id=TEXT,
+    user_id=TEXT,
+    domain=TEXT,
+    username=Maybe(TEXT),
+    password=words("***"),
+)
+REGISTRY = fields(registry=Fields({**_LISTED_REGISTRY.fields, "links": LINKS}))
+REGISTRIES = fields(registries=ListOf(_LISTED_REGISTRY), next=Maybe(URL))
+
+CAPABILITIES = fields(
+    runtimes=ListOf(TEXT), capabilities=ListOf(TEXT), architectures=ListOf(TEXT), default_runtime=Maybe(TEXT)
+)
+EVENTS = fields(events=ListOf(ANY), next=Maybe(WHOLE), lost=TRUTH)
+
+REFUSALS = fields(
+    errors=ListOf(
+        fields(
+            request_id=words(""),
+            code=matching("code", r"container\.[a-z0-9-]*"),
+            status=WHOLE,
+            title=TEXT,
+            detail=TEXT,
+            links=ListOf(ANY),
+        )
+    )
+)
+UNAUTHORIZED = fields(
+    error=fields(
+        code=WHOLE,
+        title=words("Unauthorized"),
+        message=words("The request you have made requires authentication."),
+    )
+)
