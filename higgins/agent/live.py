@@ -1,6 +1,7 @@
 """Answers live calls from a host's runtime and its store of images, by what they can do."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from higgins import errors
@@ -23,6 +24,7 @@ from higgins.model.live import (
     Hits,
     ImageFacts,
     Kill,
+    Launch,
     ListProcesses,
     LiveRequest,
     PullImage,
@@ -37,9 +39,12 @@ from higgins.model.live import (
 from higgins.protocols.image import ImageSource
 from higgins.protocols.runtime import Archives, Commits, Executes, Logs, Measures, Runtime, Signals, Talk, Talks
 
+log = logging.getLogger(__name__)
+
 _LACKING: Mapping[type[LiveRequest], str] = {
     ReadLogs: "keep the logs of containers",
     Execute: "run commands inside containers",
+    Launch: "run commands inside containers",
     Enter: "connect somebody to a container",
     Attach: "connect somebody to a container",
     Resize: "connect somebody to a container",
@@ -71,6 +76,10 @@ class LiveAnswers:
                 return await _read_logs(runtime, request, line)
             case Execute() if isinstance(runtime, Executes):
                 return await _execute(runtime, request, line)
+            case Launch() if isinstance(runtime, Executes):
+                await runtime.launch(request.container_id, request.command, terminal=request.terminal)
+                log.info("%s: command %s has begun, and is left to itself", request.container_id, request.exec_id)
+                return Done()
             case Enter() if isinstance(runtime, Talks):
                 return await _enter(runtime, request, line)
             case Attach() if isinstance(runtime, Talks):

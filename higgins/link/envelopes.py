@@ -34,6 +34,7 @@ REQUESTS: Mapping[str, type[live.LiveRequest]] = {
     "pull_image": live.PullImage,
     "remove_image": live.RemoveImage,
     "search_images": live.SearchImages,
+    "launch": live.Launch,
 }
 _KINDS = {kind: name for kinds in (_HOST, _CONTROL, REQUESTS) for name, kind in kinds.items()}
 

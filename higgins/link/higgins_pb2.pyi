@@ -60,7 +60,7 @@ class ControlEnvelope(_message.Message):
     def __init__(self, welcome: _Optional[bytes] = ..., whole: _Optional[bytes] = ..., changed: _Optional[bytes] = ..., withdrawn: _Optional[bytes] = ..., acknowledged: _Optional[bytes] = ..., open_call: _Optional[_Union[OpenCall, _Mapping]] = ...) -> None: ...
 
 class OpenCall(_message.Message):
-    __slots__ = ("call_id", "read_logs", "execute", "kill", "enter", "attach", "resize", "list_processes", "read_usage", "get_archive", "put_archive", "commit", "pull_image", "remove_image", "search_images")
+    __slots__ = ("call_id", "read_logs", "execute", "kill", "enter", "attach", "resize", "list_processes", "read_usage", "get_archive", "put_archive", "commit", "pull_image", "remove_image", "search_images", "launch")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     READ_LOGS_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class OpenCall(_message.Message):
     PULL_IMAGE_FIELD_NUMBER: _ClassVar[int]
     REMOVE_IMAGE_FIELD_NUMBER: _ClassVar[int]
     SEARCH_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    LAUNCH_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     read_logs: bytes
     execute: bytes
@@ -91,4 +92,5 @@ class OpenCall(_message.Message):
     pull_image: bytes
     remove_image: bytes
     search_images: bytes
-    def __init__(self, call_id: _Optional[str] = ..., read_logs: _Optional[bytes] = ..., execute: _Optional[bytes] = ..., kill: _Optional[bytes] = ..., enter: _Optional[bytes] = ..., attach: _Optional[bytes] = ..., resize: _Optional[bytes] = ..., list_processes: _Optional[bytes] = ..., read_usage: _Optional[bytes] = ..., get_archive: _Optional[bytes] = ..., put_archive: _Optional[bytes] = ..., commit: _Optional[bytes] = ..., pull_image: _Optional[bytes] = ..., remove_image: _Optional[bytes] = ..., search_images: _Optional[bytes] = ...) -> None: ...
+    launch: bytes
+    def __init__(self, call_id: _Optional[str] = ..., read_logs: _Optional[bytes] = ..., execute: _Optional[bytes] = ..., kill: _Optional[bytes] = ..., enter: _Optional[bytes] = ..., attach: _Optional[bytes] = ..., resize: _Optional[bytes] = ..., list_processes: _Optional[bytes] = ..., read_usage: _Optional[bytes] = ..., get_archive: _Optional[bytes] = ..., put_archive: _Optional[bytes] = ..., commit: _Optional[bytes] = ..., pull_image: _Optional[bytes] = ..., remove_image: _Optional[bytes] = ..., search_images: _Optional[bytes] = ..., launch: _Optional[bytes] = ...) -> None: ...

@@ -54,6 +54,17 @@ class Execute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A command begun inside a container that nobody waits for. Reply: Done, when it has begun."""
+
+    container_id: ContainerId
+    exec_id: ExecId
+    """Chosen by the control plane."""
+    command: tuple[str, ...]
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enter:
     """A command run inside a container with somebody at it: takes its input and gives its output. Reply: Ended."""
 
@@ -171,6 +182,7 @@ class SearchImages:
 LiveRequest = (
     ReadLogs
     | Execute
+    | Launch
     | Enter
     | Attach
     | Resize

@@ -97,6 +97,11 @@ class Executes(Protocol):
         """Run to the end. Cancelling stops the waiting, not the command. Raises Conflict if the container does not run."""
         ...
 
+    async def launch(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> None:
+        """Begin it, and leave it to itself, until it ends or its container does; it has no input, and nobody hears it. Raises Conflict if the container
+        does not run, Invalid for a command that cannot be executed."""
+        ...
+
 
 @runtime_checkable
 class Logs(Protocol):

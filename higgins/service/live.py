@@ -26,6 +26,7 @@ from higgins.model.live import (
     GetArchive,
     ImageFacts,
     Kill,
+    Launch,
     ListProcesses,
     LiveRequest,
     PathStat,
@@ -144,7 +145,7 @@ class LiveVerbs:
             follow=follow,
         )
         async with self._open(caller.project_id, capsule, wanted, Done) as exchange:
-            yield _contents(exchange)
+            yield pouring.contents(exchange)
 
     async def execute(
         self, caller: Caller, ref: str, command: Sequence[str], *, interactive: bool = False
@@ -170,6 +171,14 @@ class LiveVerbs:
                     )
             return ExecResult(output=bytes(output), exit_code=exchange.reply.exit_code or 0)
 
+    async def launch(self, caller: Caller, ref: str, command: Sequence[str], *, terminal: bool = False) -> ExecId:
+        """Begin a command that nobody waits for; it goes on until it ends, or its container does. Invalid if it cannot be executed."""
+        capsule = await self._ready(caller, ref, "execute")
+        exec_id = self._consoles.new_exec_id()
+        wanted = Launch(container_id=_container(capsule), exec_id=exec_id, command=tuple(command), terminal=terminal)
+        await self._live.ask(_host(capsule), wanted, Done)
+        return exec_id
+
     async def enter(
         self, caller: Caller, ref: str, command: Sequence[str], *, terminal: bool = True, stdin: bool = True
     ) -> Ticket:
@@ -189,8 +198,7 @@ class LiveVerbs:
     async def attach(
         self, caller: Caller, ref: str, *, stdin: bool = True, logs: bool = False, early: bool = False
     ) -> Ticket:
-        """A ticket for the container's own input and output. `early`: also before it is started, or started again; otherwise only one that is
-        interactive."""
+        """A ticket for the container's own input and output. `early`: also before a start, and of one that is not interactive."""
 
         def request(capsule: Capsule) -> Attach:
             interactive = capsule.spec.containers[0].interactive
@@ -271,7 +279,7 @@ class LiveVerbs:
         async with self._open(caller.project_id, capsule, wanted, Done) as exchange:
             async with _within(_PATIENCE):
                 stat = await exchange.head()
-            yield stat, _contents(exchange)
+            yield stat, pouring.contents(exchange)
 
     async def put_archive(self, caller: Caller, ref: str, path: str, pieces: AsyncIterator[bytes]) -> None:
         """Unpack a tar archive into a directory. NotFound if there is no such directory, Invalid for what is no archive or breaks off."""
@@ -390,8 +398,3 @@ async def _within(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise errors.Unavailable("the container's host has not answered in time; try again") from error
-
-
-async def _contents(exchange: Exchange[Reply]) -> AsyncIterator[bytes]:
-    async for piece in exchange:
-        yield piece.content

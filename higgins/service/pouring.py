@@ -1,4 +1,4 @@
-"""A tar archive on its way from a caller to a host."""
+"""Bytes on their way between a caller and a host."""
 
 from collections.abc import AsyncIterator
 
@@ -6,12 +6,12 @@ from higgins import errors
 from higgins.aio.bell import Bell
 from higgins.aio.beside import beside
 from higgins.aio.race import unless
-from higgins.model.live import Done
+from higgins.model.live import Done, Reply
 from higgins.protocols.live import Exchange
 
 
 async def pour(pieces: AsyncIterator[bytes], exchange: Exchange[Done]) -> None:
-    """Send all of it, until the host has taken it or refuses it. Raises what either side does."""
+    """Send all of an archive, until the host has taken it or refuses it. Raises what either side does."""
     broken: errors.Failure | None = None
     broke = Bell()
 
@@ -34,3 +34,9 @@ async def pour(pieces: AsyncIterator[bytes], exchange: Exchange[Done]) -> None:
         await unless(broke, taken())
     if broken is not None:
         raise broken
+
+
+async def contents(exchange: Exchange[Reply]) -> AsyncIterator[bytes]:
+    """What the host gives, as it comes."""
+    async for piece in exchange:
+        yield piece.content

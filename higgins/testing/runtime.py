@@ -63,6 +63,8 @@ class _Kept:
     """What runs in it, or will."""
     files: Files = field(default_factory=Files)
     lines: list[_Line] = field(default_factory=list)
+    launched: list[tuple[str, ...]] = field(default_factory=list)
+    """The commands in it that nobody waits for."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and replaced by another, with every change."""
 
@@ -119,6 +121,7 @@ class FakeRuntime(Mischief):
             health=None,
         )
         self._kept[container_id].program.end(exit_code)
+        self._kept[container_id].launched.clear()
         for program in self._entered(container_id):
             program.end(137)
 
@@ -287,6 +290,16 @@ class FakeRuntime(Mischief):
                 output=output.replace(b"\n", b"\r\n") if terminal else output, exit_code=does.exit_code or 0
             )
 
+    async def launch(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> None:
+        async with self.call("launch", container_id):
+            if self._stage(container_id) is not Stage.RUNNING:
+                raise errors.Conflict("The command cannot be executed: the container does not run, or is paused.")
+            does = self._does(command)
+            if does.missing:
+                raise errors.Invalid(f"The command {command[0]!r} cannot be executed: it was not found.")
+            if does.exit_code is None:
+                self._kept[container_id].launched.append(tuple(command))
+
     # Logs
 
     async def logs(
@@ -385,8 +398,11 @@ class FakeRuntime(Mischief):
             self._running(container_id, "list its processes")
             if arguments is not None and not set(arguments) <= set("-eflauxwwo pid,args"):
                 raise errors.Invalid(f"ps does not take {arguments!r} for a container.")
-            command = " ".join(self._kept[container_id].seen.command)
-            return Processes(titles=("PID", "CMD"), rows=(("1", command),))
+            kept = self._kept[container_id]
+            commands = [" ".join(each) for each in (kept.seen.command, *kept.launched)]
+            return Processes(
+                titles=("PID", "CMD"), rows=tuple((str(at), each) for at, each in enumerate(commands, start=1))
+            )
 
     async def usage(self, container_id: ContainerId) -> Usage:
         async with self.call("usage", container_id):

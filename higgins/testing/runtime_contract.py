@@ -498,6 +498,36 @@ class RuntimeContract:
         assert result.exit_code in (126, 127)
         assert b"no-such-command" in result.output
 
+    @pytest.mark.parametrize("terminal", ["terminal", None])
+    async def test_what_is_launched_is_waited_for_by_nobody_and_ends_with_its_container(
+        self, runtime: Capable, make: Make, terminal: str | None
+    ) -> None:
+        made = await make("sleep", "60")
+        await runtime.start(made.id)
+
+        async def runs() -> bool:
+            return any("sleep 59" in row[-1] for row in (await runtime.processes(made.id, None)).rows)
+
+        await runtime.launch(made.id, ["sleep", "59"], terminal=bool(terminal))
+        await runtime.list()
+        assert await runs()
+        # Whoever looks closely finds nothing that has been forsaken.
+        await look(runtime, made)
+        assert await runs()
+        await runtime.stop(made.id, 0)
+        await runtime.start(made.id)
+        assert not await runs()
+
+    async def test_what_cannot_be_launched_is_told(self, runtime: Capable, make: Make) -> None:
+        made = await make("sleep", "60")
+        with pytest.raises(errors.Conflict):
+            await runtime.launch(made.id, ["sleep", "59"])
+        await runtime.start(made.id)
+        with pytest.raises(errors.Invalid, match="no-such-command"):
+            await runtime.launch(made.id, ["no-such-command"])
+        with pytest.raises(errors.Conflict):
+            await runtime.launch(an_id(), ["sleep", "59"])
+
     async def test_commands_are_executed_only_in_what_runs(self, runtime: Capable, make: Make) -> None:
         created, paused = await make("sleep", "60"), await make("sleep", "60")
         await runtime.start(paused.id)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import re
 import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -354,6 +355,25 @@ async def test_output_without_end_is_refused_and_not_kept(town: Town) -> None:
     town.cloud.runtime.behave(["flood"], Behaviour(exit_code=0, stdout=b"y\n" * (9 << 20)))
     refused = await town.one("POST", f"/containers/{ref}/execute?command=flood")
     assert (refused.status, "16 MiB" in str(refused.body)) == (409, True)
+
+
+async def test_what_is_detached_is_answered_at_once_and_goes_on(town: Town) -> None:
+    ref = await town.one.run("web", "sleep", "inf")
+    execute = f"/containers/{ref}/execute"
+    begun = await town.one("POST", execute, {"command": "tail -f 'a b'", "detach": True, "stdin": True, "tty": True})
+    assert (begun["output"], begun["exit_code"], begun["proxy_url"]) == (None, None, None)
+    assert re.fullmatch("[0-9a-f]{64}", begun["exec_id"])
+    assert [row[-1] for row in (await town.one("GET", f"/containers/{ref}/top"))["Processes"]] == [
+        "sleep inf",
+        "tail -f a b",
+    ]
+    # It is for nobody to sit at, or to ask for before there was a word for it.
+    for asked, version in (({"detach": True, "run": False}, "container 1.41"), ({"detach": True}, ZUN)):
+        refused = await town.one("POST", execute, {"command": "true", **asked}, version=version)
+        assert refused.status == 400 and "detach" in str(refused.body), refused
+    missing = await town.one("POST", execute, {"command": "no-such-command", "detach": True})
+    assert missing.status == 400 and "no-such-command" in str(missing.body)
+    assert (await town.two("POST", execute, {"command": "true", "detach": True})).status == 404
 
 
 async def test_a_command_says_what_it_printed_and_how_it_ended(town: Town) -> None:

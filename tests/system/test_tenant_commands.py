@@ -98,6 +98,15 @@ def test_exec_relays_exit_codes_and_tells_what_cannot_begin(tenant: Tenant, web:
     assert tenant.tries("exec", web, "no-such-command").status in (126, 127)
 
 
+def test_what_is_detached_goes_on_when_whoever_began_it_has_left(tenant: Tenant, web: str) -> None:
+    assert tenant.types("exec", "-d", web, "sh", "-c", "sleep 0.5; echo done > /tmp/late; exec sleep 333") == ""
+    assert (
+        tenant.types("exec", web, "sh", "-c", "until [ -e /tmp/late ]; do sleep 0.1; done; cat /tmp/late") == "done\n"
+    )
+    assert "sleep 333" in tenant.types("top", web)
+    assert "'no-such-command' cannot be executed" in tenant.fails("exec", "-d", web, "no-such-command", status=125)
+
+
 def test_words_for_the_command_arrive_as_they_are(tenant: Tenant, web: str) -> None:
     words = ["-n", "two  words", "it's", '"', "$HOME", "a\\b", "*", "grün", ""]
     assert tenant.types("exec", web, "printf", "%s|", *words) == "".join(f"{word}|" for word in words)

@@ -273,8 +273,15 @@ class ExecuteCommand(Struct, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = None
     interactive: Annotated[values.PlainTruth | None, said("Whether it has an input.")] = None
-    tty: Annotated[values.PlainTruth | None, said("Whether it has a terminal, with run=false; nothing: yes.")] = None
+    tty: Annotated[
+        values.PlainTruth | None,
+        said("Whether it has a terminal; nothing: with run=false yes, with detach no."),
+    ] = None
     stdin: Annotated[values.PlainTruth | None, said("Whether it has an input, with run=false; nothing: yes.")] = None
+    detach: Annotated[
+        values.PlainTruth | None,
+        said("Begin it and answer at once: it has no input, and goes on until it ends or its container does."),
+    ] = None
 
 
 def _command_form(version: Version, params: CreateContainer) -> CreateContainer:
@@ -338,4 +345,4 @@ REBUILD = Form(
 KILL = Form(params=KillContainer)
 RENAME = Form(params=RenameContainer, strict=False)
 LOGS = Form(params=ReadLogs, since={"follow": OURS})
-EXECUTE = Form(params=ExecuteCommand, since={"tty": OURS, "stdin": OURS})
+EXECUTE = Form(params=ExecuteCommand, since={"tty": OURS, "stdin": OURS, "detach": OURS})

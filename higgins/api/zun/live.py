@@ -202,12 +202,17 @@ async def logs(door: Door, ask: Ask[forms.ReadLogs]) -> Stream:
 
 
 async def execute(door: Door, ask: Ask[forms.ExecuteCommand]) -> Answer:
-    """Run a command inside a container to its end, or with `run=false` get the address of a WebSocket that runs it."""
+    """Run a command inside a container to its end; with `run=false` get the address of a WebSocket that runs it, with `detach` (1.41) only begin it."""
     asked = ask.params
     command = translate.words(asked.command, "command")
     if not command:
         raise form.invalid("command", "It must have at least one word.", value=asked.command)
     interactive = bool(asked.interactive)
+    if asked.detach:
+        if asked.run is not None and not asked.run:
+            raise form.invalid("detach", "It excludes run=false: nobody sits at what is left to itself.", value=True)
+        exec_id = await door.services.live.launch(ask.caller, ask.path[0], command, terminal=bool(asked.tty))
+        return Answer(_encode(views.Executed(output=None, exit_code=None, exec_id=exec_id, proxy_url=None)))
     if asked.run is None or asked.run:
         result = await door.services.live.execute(ask.caller, ask.path[0], command, interactive=interactive)
         return Answer(_encode(views.executed(result)))

@@ -39,8 +39,10 @@ def refused(*flags: str, why: str) -> Callable[[Any], Any]:
         "higgins exec web ls -l /tmp",
         "higgins exec -it web sh",
         "higgins exec -i db psql < dump.sql",
+        "higgins exec -d web sh -c 'sleep 60; touch /tmp/late'",
     ),
 )
+@click.option("-d", "--detach", is_flag=True, help="Only begin it: nobody hears it, and it goes on by itself.")
 @click.option("-i", "--interactive", is_flag=True, help="Give the command this standard input.")
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 @detach_keys
@@ -49,8 +51,15 @@ def refused(*flags: str, why: str) -> Callable[[Any], Any]:
 @refused("-u", "--user", why="the API has no word for it; use: su USER -c COMMAND")
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("command", nargs=-1, required=True)
-def exec_(container: str, command: Sequence[str], *, interactive: bool, tty: bool, detach_keys: str) -> None:
+def exec_(
+    container: str, command: Sequence[str], *, detach: bool, interactive: bool, tty: bool, detach_keys: str
+) -> None:
     """Run a command in a container that runs; its exit code is the exit status."""
+    if detach:
+        # Nobody is there who could give it an input.
+        cloud, begun = session.cloud(), {"command": shlex.join(command), "detach": True, "tty": tty}
+        names.act(cloud, container, lambda name: cloud.post(path("containers", name, "execute"), None, begun))
+        return
     check_terminal(interactive=interactive, tty=tty)
     with trouble.usage():
         manner = Manner(stdin=interactive, tty=tty, detach_keys=terminal.keys(detach_keys))

@@ -27,6 +27,7 @@ from higgins.model.live import (
     Hits,
     ImageFacts,
     Kill,
+    Launch,
     ListProcesses,
     LiveRequest,
     PathStat,
@@ -65,6 +66,7 @@ USAGE = Usage(
 EVERY_REQUEST: Sequence[LiveRequest] = [
     ReadLogs(container_id=C),
     Execute(container_id=C, command=("ls",), timeout=1),
+    Launch(container_id=C, exec_id=E, command=("sleep", "60")),
     Enter(container_id=C, exec_id=E, command=("sh",)),
     Attach(container_id=C),
     Resize(container_id=C, width=80, height=24),
@@ -127,6 +129,7 @@ class Able:
     def __init__(self, program: Program | None = None) -> None:
         self.killed: list[tuple[str, str]] = []
         self.resized: list[tuple[object, ...]] = []
+        self.launched: list[tuple[object, ...]] = []
         self.asked: dict[str, Any] = {}
         self.left = False
         self.unpacked = b""
@@ -140,6 +143,9 @@ class Able:
         if command[0] == "sleep":
             await asyncio.sleep(60)
         return ExecResult(output=f"{container_id} {command} {terminal}".encode(), exit_code=7)
+
+    async def launch(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> None:
+        self.launched.append((container_id, command, terminal))
 
     async def logs(self, container_id: ContainerId, **asked: Any) -> AsyncIterator[bytes]:
         self.asked = asked
@@ -251,6 +257,12 @@ async def test_a_command_gives_its_output_and_exit_code():
 async def test_a_command_that_takes_too_long_is_a_conflict():
     with pytest.raises(errors.Conflict, match=r"^Timeout on executing command: sleep 60$"):
         await ask(Able(), Execute(container_id=C, command=("sleep", "60"), timeout=0.01))
+
+
+async def test_what_is_launched_is_answered_when_it_has_begun():
+    runtime = Able()
+    assert await ask(runtime, Launch(container_id=C, exec_id=E, command=("sleep", "60"), terminal=True)) == (Done(), [])
+    assert runtime.launched == [("c", ("sleep", "60"), True)]
 
 
 async def test_a_signal_is_delivered():

@@ -77,7 +77,8 @@ def test_what_the_control_plane_says_arrives_as_it_was(message: messages.Control
     "request_",
     [
         live.Enter(container_id=C, exec_id=ExecId("e"), command=("sh",), terminal=False),
-        live.Attach(container_id=C, stdin=False, logs=True),
+        live.Launch(container_id=C, exec_id=ExecId("e"), command=("sh", "-c", ""), terminal=True),
+        live.Attach(container_id=C, stdin=False, logs=True, again=True),
         live.Resize(container_id=C, width=80, height=24),
         live.ListProcesses(container_id=C, arguments="-ef"),
         live.ReadUsage(container_id=C),

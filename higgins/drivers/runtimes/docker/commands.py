@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiodocker
@@ -18,6 +18,8 @@ from higgins.model.live import ExecResult
 _PAUSES = (0.01, 0.05, 0.2, 1.0, 2.0)
 _PATIENCE = 5.0
 """Seconds in which an engine says where the process of a command is."""
+_DENIED, _MISSING = 126, 127
+"""The exit codes that shells have for what cannot be executed, and for what is not there."""
 _OURS = base64.b64encode(bytes(terms.KEYS)).decode()
 """What tells our commands from those that others have started in the same container: the keys that nobody can press."""
 
@@ -45,6 +47,17 @@ class DockerCommands:
             raise errors.Unavailable("The command closed its output, and Docker does not say how it ended.")
         return ExecResult(output=output, exit_code=code)
 
+    async def launch(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool = False) -> None:
+        """As `Executes` promises."""
+        # Without our mark: nobody attends to it, and it is not hung up for that.
+        made = await self._make(container_id, {"Cmd": list(command), "Tty": terminal})
+        try:
+            await self._engine.call("POST", f"exec/{made}/start", body={"Detach": True, "Tty": terminal})
+        except aiodocker.DockerError as error:
+            denied = (await self.refused(error)).exit_code == _DENIED
+            why = "permission denied" if denied else "it was not found in the container"
+            raise errors.Invalid(f"The command {command[0]!r} cannot be executed: {why}.") from error
+
     @asynccontextmanager
     async def made(
         self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool
@@ -53,7 +66,15 @@ class DockerCommands:
 
         One whose block is cancelled is hung up, even if the engine is only about to start it.
         """
-        made = await self._make(container_id, command, terminal=terminal, stdin=stdin)
+        body = {
+            "Cmd": list(command),
+            "AttachStdin": stdin,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Tty": terminal,
+            "DetachKeys": terms.NEVER_DETACH,
+        }
+        made = await self._make(container_id, body)
         self._attended.add(made)
         try:
             yield made
@@ -84,15 +105,7 @@ class DockerCommands:
             if ran.running and ran.detach_keys == _OURS and command not in self._attended:
                 await self.hang_up(command)
 
-    async def _make(self, container_id: ContainerId, command: Sequence[str], *, terminal: bool, stdin: bool) -> str:
-        body = {
-            "Cmd": list(command),
-            "AttachStdin": stdin,
-            "AttachStdout": True,
-            "AttachStderr": True,
-            "Tty": terminal,
-            "DetachKeys": terms.NEVER_DETACH,
-        }
+    async def _make(self, container_id: ContainerId, body: Mapping[str, object]) -> str:
         try:
             path = f"containers/{name(container_id)}/exec"
             return (await self._engine.read(path, documents.Made, method="POST", body=body)).id
@@ -103,7 +116,7 @@ class DockerCommands:
         """What a start that the engine refused comes to: newer engines refuse what older ones print. Raises what is no fault of the command."""
         if error.status == 400 and "exec failed" in error.message:
             return ExecResult(
-                output=error.message.encode(), exit_code=126 if "permission denied" in error.message else 127
+                output=error.message.encode(), exit_code=_DENIED if "permission denied" in error.message else _MISSING
             )
         if error.status == 404 and not terms.no_container(error):
             raise _too_late() from error

@@ -69,7 +69,7 @@ class DockerRuntime:
         self._talks = DockerTalks(self._engine, commands)
         measures = DockerMeasures(self._engine)
         archives = DockerArchives(self._engine, archive_limit)
-        self.execute = commands.execute
+        self.execute, self.launch = commands.execute, commands.launch
         self.attach, self.enter, self.resize = self._talks.attach, self._talks.enter, self._talks.resize
         self.logs = DockerLogs(self._engine).logs
         self.usage, self.processes = measures.usage, measures.processes
