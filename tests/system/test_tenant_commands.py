@@ -282,6 +282,9 @@ def test_what_happened_is_told_afterwards_too(tenant: Tenant) -> None:
     assert [one["kind"] for one in told if one["kind"] in ("create", "gone")] == ["create", "gone"]
     after = f"#{told[-2]['id']}"
     assert tenant.types("events", "--no-stream", "--since", after, "-f", "container=passing").count("\n") == 1
+    # It ends by itself: at once if that is over, otherwise when it has come.
+    assert tenant.types("events", "--until", "1h", "-f", "container=passing") == ""
+    assert tenant.types("events", "--since", after, "--until", "-1s", "-f", "container=passing").count("\n") == 1
 
 
 # Files.

@@ -1,6 +1,9 @@
 """`higgins events`: what happens, as it happens."""
 
+import signal
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import Any
 
 import click
@@ -17,7 +20,7 @@ _NAME = 20
 _COLOURS = {"Running": "green", "Error": "red", "Unknown": "red"}
 
 
-@click.command(epilog=examples.of("higgins events --since 10m", "higgins events -f container=web -o json"))
+@click.command(epilog=examples.of("higgins events --since 10m --until 5m", "higgins events -f container=web -o json"))
 @click.option(
     "--since", metavar="WHEN", help="From 10m (ago) or 2026-11-21T13:00 on, or after the event of this number (#123)."
 )
@@ -29,10 +32,21 @@ _COLOURS = {"Running": "green", "Error": "red", "Unknown": "red"}
     metavar="KEY=VALUE",
     help="Only those of: container, kind or status; may be repeated.",
 )
+@click.option(
+    "--until", metavar="WHEN", help="Only until then; -10m is in ten minutes. What is over is told from its beginning."
+)
 @click.option("--no-stream", is_flag=True, help="Only what has happened, not what happens.")
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @output.option()
-def events(*, since: str | None, filters: Sequence[str], no_stream: bool, all_projects: bool, output_as: str) -> None:
+def events(
+    *,
+    since: str | None,
+    until: str | None,
+    filters: Sequence[str],
+    no_stream: bool,
+    all_projects: bool,
+    output_as: str,
+) -> None:
     """Watch what happens, from now on or from an earlier moment."""
     query: dict[str, Any] = {"all_projects": all_projects or None}
     for each in filters:
@@ -43,10 +57,13 @@ def events(*, since: str | None, filters: Sequence[str], no_stream: bool, all_pr
     cloud = session.cloud()
     with trouble.usage():
         number, begin = start(since, cloud.now)
+        end = None if until is None else moments.moment(until, cloud.now)
     asked = {**query, "since": number}
-    for event in _happened(cloud, asked) if no_stream else stream.follow(cloud, asked):
-        if begin is None or ("at" in event and (moments.read(event["at"]) or 0) >= begin):
-            _show(event, output_as)
+    over = no_stream or (end is not None and end <= cloud.now)
+    with nullcontext() if over or end is None else _ending(end - cloud.now):
+        for event in _happened(cloud, asked) if over else stream.follow(cloud, asked):
+            if _within(event, begin, end):
+                _show(event, output_as)
 
 
 def start(since: str | None, now: float) -> tuple[int | None, float | None]:
@@ -60,6 +77,29 @@ def start(since: str | None, now: float) -> tuple[int | None, float | None]:
             return int(since[1:]), None
         case _:
             return 0, moments.moment(since, now)
+
+
+def _within(event: Document, begin: float | None, end: float | None) -> bool:
+    if begin is None and end is None:
+        return True
+    at = moments.read(event.get("at"))
+    return at is not None and (begin is None or at >= begin) and (end is None or at <= end)
+
+
+@contextmanager
+def _ending(seconds: float) -> Iterator[None]:
+    """The program ends well after so many seconds, whatever it waits for within the block."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _happened(cloud: Cloud, query: Mapping[str, Any]) -> Iterator[Document]:

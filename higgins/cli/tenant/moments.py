@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 from higgins import errors
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(rf"(\d+\.?\d*|\.\d+)({'|'.join(_UNITS)})", re.ASCII)
+_SPAN = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d)", re.ASCII)
+"""A day somewhere else."""
 
 
 def read(text: str | None) -> float | None:
@@ -28,13 +30,14 @@ def span(text: str) -> float:
 
 
 def moment(text: str, now: float) -> float:
-    """Seconds since the epoch, of `10m` (ago), seconds since the epoch, or a date with or without time. Raises Invalid."""
+    """Seconds since the epoch, of `10m` (ago), `-10m` (to come), seconds since the epoch, or a date with or without time. Raises Invalid."""
     if text.replace(".", "", 1).isdigit() and text.isascii():
         return float(text)
-    if _SPAN.fullmatch(text):
-        return now - span(text)
+    if _SPAN.fullmatch(text.removeprefix("-")):
+        ago = span(text.removeprefix("-"))
+        return now + ago if text.startswith("-") else now - ago
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(_DAY.sub(r"\1T00:00\2", text) if _DAY.fullmatch(text) else text)
     except ValueError as error:
         raise errors.Invalid(f"{text!r} is no moment: it looks like 10m, 2026-11-21T13:00 or 2026-11-21") from error
     # What a person types without a zone is the time on the person's clock.

@@ -43,6 +43,10 @@ def test_a_moment_is_an_age_or_a_number_or_a_date():
     assert moments.moment("10m", 1000.0) == 400.0
     assert moments.moment("1700000000", 0.0) == 1700000000.0
     assert moments.moment("2026-11-21T13:00:00+00:00", 0.0) == 1795266000.0
+    assert moments.moment("2026-11-21T13:00:00.123456789Z", 0.0) == 1795266000.123456
+    assert moments.moment("2026-11-21+13:00", 0.0) == moments.moment("2026-11-20T11:00Z", 0.0)
+    assert moments.moment("1700000000.000000001", 0.0) == 1700000000.0
+    assert moments.moment("-1m.5s", 1000.0) == 1060.5
     with pytest.raises(errors.Invalid):
         moments.moment("yesterday", 0.0)
 
