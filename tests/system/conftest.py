@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.system.engine import docker_url, registry_address
-from tests.system.servers import AllInOne, Login
+from tests.system.servers import QUOTA, AllInOne, Login
 
 __all__ = ["docker_url", "registry_address"]
 
@@ -13,7 +13,7 @@ __all__ = ["docker_url", "registry_address"]
 @pytest.fixture(scope="session")
 def all_in_one(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
     """A real all-in-one that answers, on the real engine. Not to be killed: who wants that starts one of their own."""
-    server = AllInOne(tmp_path_factory.mktemp("all-in-one"), docker_url)
+    server = AllInOne(tmp_path_factory.mktemp("all-in-one"), docker_url, {"quota": QUOTA})
     server.start()
     try:
         yield server

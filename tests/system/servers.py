@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30
+QUOTA = {"containers": 40, "memory": 51200, "cpu": 20, "disk": 100}
+"""What a project may have where nothing is configured."""
 _NOBODYS = range(12000, 32000)
 """Below those that Linux gives to outgoing connections."""
 
@@ -49,6 +51,8 @@ class AllInOne:
                 "api": {"port": self.port},
                 "link": {"port": link, "enrol_port": enrol},
                 "docker": {"api_url": docker_url, "owner": self.owner},
+                # Whoever is about something else makes as many containers as it takes.
+                "quota": dict.fromkeys(("containers", "memory", "cpu", "disk"), -1),
             },
             settings or {},
         )
@@ -229,6 +233,13 @@ class Login:
 
     def token(self) -> str:
         """A new one."""
+        return self._login()[0]
+
+    def project(self) -> str:
+        """The id of the project."""
+        return self._login()[1]
+
+    def _login(self) -> tuple[str, str]:
         asked, default = self.environment, {"name": "Default"}
         user = {"name": asked["OS_USERNAME"], "domain": default, "password": asked["OS_PASSWORD"]}
         body = {
@@ -243,7 +254,8 @@ class Login:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return str(answer.headers["X-Subject-Token"])
+            project = json.load(answer)["token"]["project"]["id"]
+            return str(answer.headers["X-Subject-Token"]), str(project)
 
 
 def _assert_no_traceback(log: Path) -> None:

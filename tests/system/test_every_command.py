@@ -22,10 +22,6 @@ NOT_OFFERED: Mapping[str, Sequence[str]] = {
         *("network-attach", "network-detach", "network-list", "add-security-group", "remove-security-group"),
         *("add-floating-ip", "remove-floating-ip"),
     ),
-    "quotas": (
-        *("quota-class-get", "quota-class-update", "quota-default", "quota-defaults", "quota-delete", "quota-get"),
-        "quota-update",
-    ),
 }
 """What there is not, and the commands that would need it."""
 CANNOT_PRINT = frozenset({"top"})
@@ -122,8 +118,6 @@ def test_what_cannot_be_printed_is_read_by_the_library(container: str, member: L
         ("network-list", "CONTAINER"),
         ("network-attach", "--network", "private", "CONTAINER"),
         ("add-security-group", "CONTAINER", "default"),
-        ("quota-get", "some-project"),
-        ("quota-defaults", "some-project"),
     ],
 )
 def test_what_is_not_offered_says_so_and_is_no_fault_of_the_service(

@@ -12,7 +12,7 @@ from higgins.drivers.engine import Engine, Parameters
 from tests.system import clients
 from tests.system.clients import Person, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
-from tests.system.servers import AllInOne, Login
+from tests.system.servers import QUOTA, AllInOne, Login
 
 HERE = socket.gethostname()
 BINARY = "zun-compute"
@@ -98,6 +98,66 @@ def test_openstack_appcontainer_shows_hosts_and_zones(operator: Person) -> None:
     assert json.loads(operator.openstack("host", "show", "-f", "json", host["uuid"]))["hostname"] == HERE
     zones = json.loads(operator.openstack("availability", "zone", "list", "-f", "json"))
     assert zones == [{"availability_zone": "nova"}]
+
+
+def rows(printed: str) -> dict[str, str]:
+    """The two columns of a table that Zun's client prints."""
+    lines = [line.strip("|").split("|", 1) for line in printed.splitlines() if line.startswith("|")]
+    return {name.strip(): value.strip() for name, value in lines[1:]}
+
+
+LIMITS = {name: str(limit) for name, limit in QUOTA.items()}
+
+
+def test_zun_sets_and_shows_what_a_project_may_have(operator: Person, stranger: Login, library: client.Client) -> None:
+    project = stranger.project()
+    theirs, zun = Person(stranger), clients.library(stranger)
+    assert rows(theirs.zun("quota-get", project)) == LIMITS
+    changed = operator.zun("quota-update", "--containers", "1", "--cpu", "2", project)
+    assert rows(changed) == rows(theirs.zun("quota-get", project)) == {**LIMITS, "containers": "1", "cpu": "2"}
+    assert rows(theirs.zun("quota-defaults", project)) == LIMITS
+    made = zun.containers.create(image=IMAGE, command=["true"], memory="64")
+    used = rows(theirs.zun("quota-get", "--usages", project))
+    assert [used[name].replace(" ", "") for name in ("containers", "memory", "cpu")] == ["1|1", "51200|64", "2|0.0"]
+    with pytest.raises(refused.Forbidden, match=r"Quota exceeded for resources: \['containers'\]"):
+        zun.containers.create(image=IMAGE)
+    operator.zun("quota-delete", project)
+    assert rows(theirs.zun("quota-get", project)) == LIMITS
+    until(lambda: settled(zun.containers.get(made.uuid), "Created"), "Created")
+    zun.containers.delete(made.uuid)
+    until(lambda: zun.containers.list() == [], "the delete")
+    assert library.quotas.get(project, usages=True).containers == {"limit": 40, "in_use": 0}
+    with pytest.raises(AssertionError, match="quota:update"):
+        theirs.zun("quota-update", "--containers", "-1", project)
+
+
+def test_openstack_appcontainer_sets_and_shows_what_a_project_may_have(operator: Person, stranger: Login) -> None:
+    project, theirs = stranger.project(), Person(stranger)
+
+    def shown() -> dict[str, object]:
+        return dict(json.loads(theirs.openstack("quota", "get", "-f", "json", project)))
+
+    assert shown() == QUOTA
+    assert json.loads(theirs.openstack("quota", "default", "-f", "json", project)) == QUOTA
+    changed = json.loads(operator.openstack("quota", "update", "--memory", "-1", "--disk", "7", "-f", "json", project))
+    assert changed == shown() == {**QUOTA, "memory": -1, "disk": 7}
+    used = json.loads(theirs.openstack("quota", "get", "--usages", "-f", "json", project))
+    assert used["disk"] == {"limit": 7, "in_use": 0}
+    for _ in range(2):
+        assert "accepted" in operator.openstack("quota", "delete", project)
+    assert shown() == QUOTA
+
+
+def test_zun_and_openstack_set_and_show_what_everybody_may_have(operator: Person, stranger: Login) -> None:
+    assert rows(operator.zun("quota-class-get", "default")) == LIMITS
+    try:
+        changed = operator.zun("quota-class-update", "--containers", "3", "default")
+        assert rows(changed) == rows(Person(stranger).zun("quota-get", stranger.project()))
+        told = json.loads(operator.openstack("quota", "class", "get", "-f", "json", "default"))
+        assert told == {**QUOTA, "containers": 3}
+    finally:
+        told = json.loads(operator.openstack("quota", "class", "update", "--containers", "40", "-f", "json", "default"))
+    assert told == QUOTA
 
 
 def test_an_operator_sees_chooses_and_removes_what_a_tenant_cannot(
