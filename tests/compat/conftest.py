@@ -4,8 +4,11 @@
 this project's own code is asked. Without an endpoint a server of our own is started on the real Docker Engine, once.
 """
 
+import asyncio
 import os
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +16,7 @@ from tests.compat import ground, table, wire
 from tests.compat.ground import Ground
 from tests.compat.rows import ROWS
 from tests.compat.table import ADMIN, MEMBER, STRANGER, Row
-from tests.system.engine import BUSYBOX, docker_url
+from tests.system.engine import BUSYBOX, docker_url, forget
 from tests.system.servers import AllInOne
 
 __all__ = ["docker_url"]
@@ -95,14 +98,21 @@ def at_home(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     server = AllInOne(tmp_path_factory.mktemp("compat"), docker_url)
     server.start()
     try:
-        people = {
-            MEMBER: server.add("martha", "garden", "member"),
-            STRANGER: server.add("otto", "orchard", "member"),
-            ADMIN: server.add("ada", "office", "admin"),
-        }
-        tokens = {who: wire.login(person.environment) for who, person in people.items()}
-        yield ground.survey(server.url, tokens, BUSYBOX, upstream=False, ours=True)
+        with ThreadPoolExecutor() as pool:
+            people = {
+                who: pool.submit(server.add, user, project, role)
+                for who, user, project, role in (
+                    (MEMBER, "martha", "garden", "member"),
+                    (STRANGER, "otto", "orchard", "member"),
+                    (ADMIN, "ada", "office", "admin"),
+                )
+            }
+        tokens = {who: wire.login(person.result().environment) for who, person in people.items()}
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            made = ground.survey(server.url, tokens, BUSYBOX, silent=f"127.0.0.1:{silent.getsockname()[1]}")
+            yield made
         server.assert_no_traceback()
+        asyncio.run(forget(f"{made.mark}/commit:latest"))
     finally:
         server.remove()
 
@@ -113,4 +123,4 @@ def _elsewhere(config: pytest.Config, endpoint: str) -> Ground:
     tokens |= {who: str(token) for who, token in given.items() if token}
     image = str(_asked(config, "image") or "busybox")
     upstream = _asked(config, "upstream") is True
-    return ground.survey(endpoint.rstrip("/").removesuffix("/v1"), tokens, image, upstream=upstream, ours=False)
+    return ground.survey(endpoint.rstrip("/").removesuffix("/v1"), tokens, image, upstream=upstream)

@@ -30,7 +30,8 @@ class Ground:
     image: str
     newest: int
     upstream: bool
-    ours: bool
+    silent: str | None
+    """The address of a registry that takes questions and never answers: what is to be fetched from there goes on being Creating. None away from home."""
     mark: str = field(default_factory=lambda: f"compat-{secrets.token_hex(4)}")
     """What every name begins with."""
     _made: dict[str, str] = field(default_factory=dict)
@@ -51,6 +52,11 @@ class Ground:
         body.setdefault("name", f"{self.mark}-{secrets.token_hex(3)}")
         query = {"run": "true"} if run else {}
         return str(_good(self.ask(MEMBER, "POST", "/containers", query=query, body=body)).body["uuid"])
+
+    @property
+    def ours(self) -> bool:
+        """Whether nobody else relies on it."""
+        return self.silent is not None
 
     def settle(self, container: str, status: str) -> None:
         """Wait until a container has come to rest in a status."""
@@ -113,12 +119,11 @@ class Ground:
         made["stopped"] = self.new(run=True, name=named["stopped"], command=["echo", "hello"])
         made["paused"] = self.new(run=True, name=named["paused"], command=LASTS)
         made["walker"] = self.new(name=named["walker"], command=LASTS)
-        # Upstream says at once that there is no host, we say so when its time is over: it may still come.
-        waiting = self.new(name=f"{self.mark}-nowhere", availability_zone=NOWHERE)
+        # Upstream has no Error that lasts but that of what finds no host.
         failing = {"availability_zone": NOWHERE} if self.upstream else {"command": ["/no/such/command"]}
         made["error"] = self.new(run=True, name=f"{self.mark}-error", **failing)
-        if not self.upstream:
-            made["creating"] = waiting
+        if self.silent is not None:
+            made["creating"] = self.new(name=f"{self.mark}-creating", image=f"{self.silent}/nothing:1")
         made["file"] = self.new(name=f"{self.mark}-web.txt", availability_zone=NOWHERE)
         for _ in range(2):
             self.new(name=f"{self.mark}-twin", availability_zone=NOWHERE)
@@ -138,12 +143,14 @@ class Ground:
         self.settle(made["error"], "Error")
 
 
-def survey(address: str, tokens: Mapping[str, str], image: str, *, upstream: bool, ours: bool) -> Ground:
+def survey(
+    address: str, tokens: Mapping[str, str], image: str, *, upstream: bool = False, silent: str | None = None
+) -> Ground:
     """The ground at an address."""
     parties = {who: Party(address, token) for who, token in tokens.items()} | {NOBODY: Party(address)}
     offered = _good(parties[NOBODY].ask("GET", "/")).body["versions"][0]["max_version"]
     newest = min(int(offered.partition(".")[2]), ZUNS if upstream else NEWEST)
-    return Ground(address=address, parties=parties, image=image, newest=newest, upstream=upstream, ours=ours)
+    return Ground(address=address, parties=parties, image=image, newest=newest, upstream=upstream, silent=silent)
 
 
 def _good(answer: Answer) -> Answer:

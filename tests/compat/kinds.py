@@ -109,6 +109,15 @@ class Fields:
         for name in expected.keys() & value.keys():
             yield from expected[name].complaints(value[name], view, f"{at}.{name}")
 
+    def nullable(self, *names: str) -> "Fields":
+        """The same, but these fields, which everybody has in every version, may be null."""
+        return Fields({name: Maybe(self._plain(name)) if name in names else kind for name, kind in self.fields.items()})
+
+    def _plain(self, name: str) -> Kind:
+        kind = self.fields[name]
+        assert not isinstance(kind, Since | ForAdmins)
+        return kind
+
     def _there(self, view: View) -> Iterator[tuple[str, Kind]]:
         for name, field in self.fields.items():
             match field:

@@ -121,7 +121,7 @@ NULL_AT_FIRST = (
     *("command", "entrypoint", "environment", "labels", "ports"),
     *("addresses", "restart_policy", "security_groups", "healthcheck"),
 )
-NEW_CONTAINER = Fields({**CONTAINER.fields, **{name: Maybe(LISTED_CONTAINER.fields[name]) for name in NULL_AT_FIRST}})
+NEW_CONTAINER = CONTAINER.nullable(*NULL_AT_FIRST)
 """In the answer to its creation what was not given is null; from the first read on it is empty."""
 CONTAINERS = fields(containers=ListOf(LISTED_CONTAINER), next=Maybe(URL))
 """Without links."""

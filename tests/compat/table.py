@@ -1,6 +1,7 @@
 """The rows of the table: one request, for which callers and versions it holds, and how it is answered.
 
-A row is tried at both ends of its range and, where it is refused or ignored outside of it, in every version there is. So is one that says `every`.
+A row is tried at both ends of its range, in Zun's newest version, and in every version in which it says that something else is answered; one that
+says `every`, in every version there is.
 """
 
 import json
@@ -134,11 +135,10 @@ class Parameter:
 def tried(row: Row, newest: int) -> Sequence[int]:
     """The versions in which a row is tried."""
     until = min(row.until, newest)
-    if row.otherwise is not None:
-        return range(1, newest + 1)
+    outside = () if row.otherwise is None else (*range(1, row.since), *range(row.until + 1, newest + 1))
     if row.every:
-        return range(row.since, until + 1)
-    return sorted({row.since, until, *([ZUNS] if row.since <= ZUNS <= until else [])})
+        return sorted({*outside, *range(row.since, until + 1)})
+    return sorted({*outside, row.since, until, *([ZUNS] if row.since <= ZUNS <= until else [])})
 
 
 def expected(row: Row, minor: int) -> Refused | None:

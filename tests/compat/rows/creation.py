@@ -13,7 +13,7 @@ _IMAGE = {"image": "{image_name}", "availability_zone": NOWHERE}
 CREATE = Row("POST", "/containers", 202, gives=NEW_CONTAINER, body=_IMAGE)
 BY_ADMIN = Row("POST", "/containers", 202, gives=NEW_CONTAINER, body=_IMAGE, who=ADMIN)
 _TRUTHS = ((True, True), (False, False), ("True", True), ("true", True), ("False", False), ("false", False))
-_NO_TRUTHS = ("1", "yes", "t", "", 5, [])
+_NO_TRUTHS: tuple[object, ...] = ("1", "yes", "t", "", 5, [])
 
 
 def _with(kept: Mapping[str, object], status: int, **row: Any) -> Row:
@@ -184,7 +184,6 @@ ROWS: tuple[Row | Parameter, ...] = (
             shows={"tty": tty},
             since=since,
             until=until,
-            every=True,
             label=label,
         )
         for since, until, more, tty, label in (

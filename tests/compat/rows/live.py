@@ -201,7 +201,6 @@ _FIGURES: tuple[Row | Parameter, ...] = (
     ),
     Row("GET", f"{_R}/top", 400, names="colour", query={"colour": "red"}),
     Row("GET", f"{_R}/stats", 200, gives=STATS, shows={"CONTAINER": "{mark}-running"}),
-    Row("GET", f"{_R}/stats", 200, gives=STATS, query={"colour": "red"}, since=40),
     *(Row("GET", f"/containers/{NONE}/{verb}", 404, code=NO_CONTAINER) for verb in ("top", "stats")),
 )
 
