@@ -30,6 +30,7 @@ from higgins.link.messages import (
     roll,
 )
 from higgins.logic.convergence import Outage
+from higgins.model.capsule import Desired
 from higgins.model.host import Inventory
 from higgins.model.ids import CapsuleId, ContainerId, HostId
 from higgins.protocols.runtime import Runtime
@@ -281,6 +282,8 @@ class Agent:
         """Those that somebody here will be made of, or made again."""
         for worker, _ in self._workers.values():
             work = worker.work
+            if work.spec.desired is Desired.DELETED:
+                continue
             for container in work.spec.all():
                 try:
                     yield order(container, work.project_id, work.logins).image

@@ -5,17 +5,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from higgins import errors
+from higgins.agent.flight import Flight
 from higgins.agent.notes import Making, Note, Notes
 from higgins.agent.orders import Order, Supply
 from higgins.aio.bell import Bell
 from higgins.aio.beside import Start, beside
 from higgins.aio.patrol import patrol
 from higgins.logic.reference import Reference
-from higgins.model.capsule import Progress, PullPolicy
+from higgins.model.capsule import PullPolicy
 from higgins.model.ids import ProjectId
 from higgins.model.live import ImageFacts
 from higgins.model.registry import Login
@@ -62,7 +63,7 @@ class Shelf:
         self._notes = Notes(notes)
         self._custom = custom or Custom()
         self._clock = clock
-        self._flights: dict[tuple[str, Login | None], _Flight] = {}
+        self._flights: dict[tuple[str, Login | None], Flight] = {}
         self._making: set[str] = set()
         self._turn = 0
         self._start: Start | None = None
@@ -199,10 +200,23 @@ class Shelf:
         return facts
 
     async def remove(self, reference: str) -> None:
-        """Succeeds if there is none. Raises Conflict while a container is made of it."""
-        await self._images.remove(reference)
-        self._notes.drop(Reference.parse(reference).canonical)
+        """Succeeds if there is none. Raises Conflict while a container is made of it, or will be made, or made again, by that name."""
+        key = Reference.parse(reference).canonical
+        if self._is_wanted(key):
+            raise errors.Conflict(f"Image {reference} cannot be removed: a container of the host needs it.")
+        await self._remove(key, reference)
         await self._notes.save()
+
+    async def _remove(self, key: str, reference: str) -> None:
+        left = await self._images.remove(reference)
+        note = self._notes.notes.get(key)
+        self._notes.drop(key)
+        if left and note is not None and not self._notes.of(note.digest):
+            # Nobody gets in by its other name who was kept out by this one.
+            self._notes.put(note.digest, note)
+
+    def _is_wanted(self, key: str) -> bool:
+        return key in {Reference.parse(image).canonical for image in self._wanted()}
 
     async def collect(self) -> float | None:
         """Remove what Higgins fetched and nothing uses, the least recently used first, if the disk is too full."""
@@ -233,17 +247,16 @@ class Shelf:
         if self._notes.notes.get(key) is not note:
             return False  # Wanted, or fetched, since the round began.
         # Asked now, not when the round began: work may have arrived meanwhile.
-        if key in {Reference.parse(image).canonical for image in self._wanted()}:
+        if self._is_wanted(key):
             return False
         if any(flight.reference == key for flight in self._flights.values()):
             return False
         try:
-            await self._images.remove(key)
+            await self._remove(key, key)
         except errors.Conflict:
             self._notes.used(note.digest, self._clock())
             return False
         log.info("removed image %s: the disk is full and nothing has used it for the longest time", key)
-        self._notes.drop(key)
         return True
 
     def _is_free(self, key: str, project_id: ProjectId, there: ImageFacts | None) -> bool:
@@ -274,17 +287,17 @@ class Shelf:
         names = [reference for reference in coming if _repository(reference) == parsed.repository]
         return parsed.canonical in names or (parsed.digest is not None and bool(names))
 
-    def _joined(self, order: Order) -> "_Flight":
+    def _joined(self, order: Order) -> Flight:
         key = order.key
         flight = self._flights.get(key)
         if flight is None:
             if self._start is None:
                 raise errors.Unavailable("The host is about to stop.")
-            flight = self._flights[key] = _Flight(key=key, image=order.image)
+            flight = self._flights[key] = Flight(key=key, image=order.image)
             flight.task = self._start(self._fly(flight))
         return flight
 
-    async def _fly(self, flight: "_Flight") -> None:
+    async def _fly(self, flight: Flight) -> None:
         try:
             facts = await self._fetched(flight)
         except asyncio.CancelledError:
@@ -301,7 +314,7 @@ class Shelf:
             if self._flights.get(flight.key) is flight:
                 del self._flights[flight.key]
 
-    async def _fetched(self, flight: "_Flight") -> ImageFacts:
+    async def _fetched(self, flight: Flight) -> ImageFacts:
         reference, login = flight.key
         before = await self._images.resolve(flight.image)
         known = self._notes.notes.get(reference)
@@ -365,30 +378,6 @@ class Shelf:
             elif self._clock() - making.since > _AT_LAST:
                 self._notes.made(reference)
         await self._notes.save()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Flight:
-    """One fetch, and those who wait for it."""
-
-    key: tuple[str, Login | None]
-    image: str
-    """The reference as the first of them wrote it."""
-    keep: bool = False
-    progress: Progress = field(default_factory=Progress)
-    waiting: list[ProjectId] = field(default_factory=list)
-    tells: list[Tell] = field(default_factory=list)
-    arrival: "asyncio.Future[ImageFacts]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    task: "asyncio.Task[None]" = field(init=False)
-
-    @property
-    def reference(self) -> str:
-        return self.key[0]
-
-    def tell(self, progress: Progress) -> None:
-        self.progress = progress
-        for tell in list(self.tells):
-            tell(progress)
 
 
 def _digest(facts: ImageFacts | None) -> str | None:

@@ -143,6 +143,7 @@ class Image(msgspec.Struct, frozen=True):
     id: str = msgspec.field(name="Id")
     size: int = msgspec.field(name="Size", default=0)
     tags: list[str] | None = msgspec.field(name="RepoTags", default=None)
+    digests: list[str] | None = msgspec.field(name="RepoDigests", default=None)
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -165,6 +166,8 @@ class Maker(msgspec.Struct, frozen=True):
     """A container, and what it is made of."""
 
     image: str = msgspec.field(name="ImageID", default="")
+    name: str = msgspec.field(name="Image", default="")
+    """As its maker wrote it; the id, if that name means something else by now."""
 
 
 class Match(msgspec.Struct, frozen=True):

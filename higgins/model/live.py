@@ -163,7 +163,8 @@ class PullImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveImage:
-    """Remove an image from the host; Conflict while a container uses it. Reply: Done, also if there is none."""
+    """Take a name of an image away from the host, and with the last one the image; Conflict while a container was made by that name, or needs the
+    image. Reply: Done, also if there is none."""
 
     reference: str
 

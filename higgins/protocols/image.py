@@ -28,8 +28,11 @@ class ImageSource(Protocol):
         """
         ...
 
-    async def remove(self, reference: str) -> None:
-        """Succeeds if there is none. Raises Conflict while a container, anybody's, is made of it."""
+    async def remove(self, reference: str) -> bool:
+        """Take this name away, and with the last one the image. Whether it is still here, by another name. Succeeds if there is none.
+
+        Raises Conflict while a container, anybody's, was made by a name that would go, or is made of an image that would.
+        """
         ...
 
     async def search(self, term: str, login: Login | None = None, *, exact: bool = False) -> Sequence[Hit]:

@@ -21,6 +21,8 @@ class Private:
 
 Use = Callable[[str], Awaitable[Callable[[], Awaitable[None]]]]
 """Makes a container of an image that is here; gives what removes it again."""
+Name = Callable[[str, str], Awaitable[None]]
+"""Gives an image that is here another name as well."""
 
 
 class ImageContract:
@@ -52,6 +54,10 @@ class ImageContract:
 
     @pytest.fixture
     def use(self) -> Use:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def name(self) -> "Name":
         raise NotImplementedError
 
     async def test_an_image_that_is_here_has_a_digest(self, images: ImageSource, here: str) -> None:
@@ -120,6 +126,24 @@ class ImageContract:
         assert await images.resolve(elsewhere) is not None
         await away()
         await images.remove(elsewhere)
+
+    async def test_of_several_names_each_goes_that_no_container_was_made_by(
+        self, images: ImageSource, elsewhere: str, use: Use, name: Name
+    ) -> None:
+        facts = await images.fetch(elsewhere)
+        other, third = elsewhere.rpartition(":")[0] + ":other", "higgins-test/third:1"
+        for also in (other, third):
+            await name(elsewhere, also)
+        away = await use(other)
+        assert await images.remove(elsewhere)
+        assert await images.resolve(elsewhere) is None
+        assert await images.resolve(other) == facts
+        with pytest.raises(errors.Conflict, match="container"):
+            await images.remove(other)
+        assert await images.remove(third)
+        await away()
+        assert not await images.remove(other)
+        assert await images.resolve(other) is None
 
     async def test_only_an_image_that_has_lost_its_name_is_removed_by_its_digest(
         self, images: ImageSource, elsewhere: str

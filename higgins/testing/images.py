@@ -35,8 +35,8 @@ class FakeImages(Mischief):
         self._private = {_name(each): login for each, login in (private or {}).items()}
         self._versions = {_name(each): 1 for each in (*registry, *(private or ()))}
         self._room = room
-        self.users: Callable[[], Iterable[str | None]] = tuple
-        """The digests that containers are made of; a FakeRuntime puts itself here."""
+        self.users: Callable[[], Iterable[tuple[str, str | None]]] = tuple
+        """The names that containers were made by, and the digests that they are made of; a FakeRuntime puts itself here."""
 
     # What a test tells it, and sees of it
 
@@ -57,6 +57,10 @@ class FakeImages(Mischief):
         """Somebody has made it here."""
         self._here[_name(reference)] = _digest(reference, 0)
         return _facts(self._here[_name(reference)])
+
+    def name(self, reference: str, also: str) -> None:
+        """What is here has another name as well."""
+        self._here[_name(also)] = self._here[_name(reference)]
 
     def here(self, reference: str) -> str | None:
         """The digest that resolve would give, without being a call."""
@@ -91,11 +95,13 @@ class FakeImages(Mischief):
         _tell(tell, Progress(layers=_LAYERS, layers_done=_LAYERS, size=_SIZE, done=_SIZE))
         return _facts(self._here[wanted])
 
-    async def remove(self, reference: str) -> None:
+    async def remove(self, reference: str) -> bool:
         async with self.call("remove", reference):
             by_digest = reference.startswith("sha256:")
             digest = reference if by_digest else self.here(reference)
-            if digest is not None and digest in self.users():
+            left = sum(digest == other for other in self._here.values()) > 1
+            made_by = {_name(name) for name, of in self.users() if digest is not None and of == digest}
+            if made_by and (not left or by_digest or _name(reference) in made_by):
                 raise errors.Conflict(f"Image {reference} cannot be removed: a container is made of it.")
             if not by_digest:
                 self.forget(reference)
@@ -103,6 +109,7 @@ class FakeImages(Mischief):
                 raise errors.Conflict(f"Image {reference} cannot be removed: it has a name.")
             else:
                 self._unnamed.discard(reference)
+            return left and not by_digest
 
     async def search(self, term: str, login: Login | None = None, *, exact: bool = False) -> Sequence[Hit]:
         async with self.call("search", term):

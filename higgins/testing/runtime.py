@@ -89,7 +89,7 @@ class FakeRuntime(Mischief):
         super().__init__(sleep=sleep)
         self._images = images
         if images is not None:
-            images.users = lambda: [kept.seen.image for kept in self._kept.values()]
+            images.users = lambda: [(kept.container.image, kept.seen.image) for kept in self._kept.values()]
         self._clock = clock or itertools.count(1_000_000_000).__next__
         self._capacity = capacity
         self._handlers = tuple(handlers)

@@ -13,7 +13,7 @@ from higgins.drivers.engine import Engine
 from higgins.drivers.images.docker import DockerImages
 from higgins.model.capsule import Progress
 from higgins.model.registry import Login
-from higgins.testing.image_contract import ImageContract, Private, Use
+from higgins.testing.image_contract import ImageContract, Name, Private, Use
 from tests.system import registries
 from tests.system.engine import BUSYBOX, docker_url, forget
 from tests.system.registries import Registry, Slow, publish
@@ -71,6 +71,20 @@ class TestDockerImages(ImageContract):
         async with published(guarded, "team/secret:1", user="martha") as reference:
             login = Login(domain=guarded.address, username="martha", password=guarded.users["martha"])
             yield Private(reference=reference, login=login)
+
+    @pytest.fixture
+    async def name(self, docker_url: str) -> AsyncIterator[Name]:
+        given: list[str] = []
+
+        async def name(reference: str, also: str) -> None:
+            repository, _, tag = also.rpartition(":")
+            async with Engine(docker_url) as engine:
+                await engine.call("POST", f"images/{reference}/tag", {"repo": repository, "tag": tag})
+            given.append(also)
+
+        yield name
+        for also in given:
+            await forget(also)
 
     @pytest.fixture
     async def use(self, docker_url: str) -> AsyncIterator[Use]:

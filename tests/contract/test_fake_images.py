@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from higgins.model.registry import Login
-from higgins.testing.image_contract import ImageContract, Private, Use
+from higgins.testing.image_contract import ImageContract, Name, Private, Use
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.runtime_contract import a_container, origin_of
@@ -36,6 +36,13 @@ class TestFakeImages(ImageContract):
     @pytest.fixture
     def private(self) -> Private:
         return Private(reference="registry.example/team/secret:1", login=LOGIN)
+
+    @pytest.fixture
+    def name(self, images: FakeImages) -> Name:
+        async def name(reference: str, also: str) -> None:
+            images.name(reference, also)
+
+        return name
 
     @pytest.fixture
     def use(self, images: FakeImages) -> Use:

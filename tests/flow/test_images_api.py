@@ -183,6 +183,20 @@ async def test_what_a_container_is_made_of_is_not_removed(town: Town) -> None:
     assert (await town.admin("DELETE", f"/images/{image['uuid']}")).status == 200
 
 
+async def test_of_several_names_that_goes_which_nobodys_container_was_made_by(town: Town) -> None:
+    image = await pulled(town)
+    await until(town, image["uuid"], "present")
+    town.cloud.images.name(APP, "reg.example/team/theirs:1")
+    container = await town.one("POST", "/containers", {"image": "reg.example/team/theirs:1", "name": "uses"})
+    await town.one.until(container["uuid"], "Created")
+    assert (await town.admin("DELETE", f"/images/{image['uuid']}")).status == 200
+    assert town.cloud.images.here(APP) is None
+    # What it needs to be made again is here.
+    assert (await town.one("POST", "/containers/uses/rebuild")).status == 202
+    await eventually(lambda: town.cloud.runtime.count("create") == 2)
+    await town.one.until("uses", "Created")
+
+
 async def test_a_pull_can_be_given_up_though_a_container_is_made_of_what_was_there_before(town: Town) -> None:
     container = await town.one("POST", "/containers", {"image": APP, "name": "uses"})
     await town.one.until(container["uuid"], "Created")

@@ -6,7 +6,7 @@ import ipaddress
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Self
 
 import aiodocker
@@ -61,21 +61,29 @@ class DockerImages:
             raise errors.Unavailable(f"Docker fetched image {reference}, and somebody removed it at once.")
         return _facts(found)
 
-    async def remove(self, reference: str) -> None:
+    async def remove(self, reference: str) -> bool:
         by_id = _ID.fullmatch(reference) is not None
         target = reference if by_id else str(Reference.parse(reference))
         found = await self._find(target)
         if found is None:
-            return
+            return False
         if by_id and found.tags:
             raise errors.Conflict(f"Image {reference} cannot be removed: it still has the name {found.tags[0]}.")
-        if await self._in_use(found.id):
+        names = _names(found)
+        going = names if by_id else _going(Reference.parse(target), names)
+        users = await self._users(found.id)
+        if users & going or (users and going == names):
             raise errors.Conflict(f"Image {reference} cannot be removed: a container of the host is made of it.")
         try:
             await self._engine.call("DELETE", f"images/{target}")
         except aiodocker.DockerError as error:
+            if error.status == 409:
+                raise errors.Conflict(
+                    f"Image {reference} cannot be removed: something of the host needs it."
+                ) from error
             if error.status != 404:
                 raise await self._engine.explain(error, f"remove image {reference}") from error
+        return going != names and await self._find(found.id) is not None
 
     async def search(self, term: str, login: Login | None = None, *, exact: bool = False) -> Sequence[Hit]:
         domain = DEFAULT_REGISTRY if login is None else login.domain
@@ -124,14 +132,15 @@ class DockerImages:
                 return None
             raise await self._engine.explain(error, f"look for image {target}") from error
 
-    async def _in_use(self, image_id: str) -> bool:
+    async def _users(self, image_id: str) -> Set[str]:
+        """By which names containers were made of that very image; for others what the engine says instead."""
         # The filter finds those of images that were made from this one as well.
         which: dict[str, str | int | bool] = {"all": True, "filters": json.dumps({"ancestor": [image_id]})}
         try:
             found = await self._engine.read("containers/json", list[documents.Maker], which)
         except aiodocker.DockerError as error:
             raise await self._engine.explain(error, "look who uses an image") from error
-        return any(one.image == image_id for one in found)
+        return {_canonical(one.name) for one in found if one.image == image_id}
 
     async def _place(self) -> documents.Place:
         try:
@@ -249,6 +258,29 @@ _NONE_SUCH = re.compile(
     r"manifest unknown|manifest for \S+ not found|name unknown|name invalid|not found: does not exist|repository .*not found",
     re.IGNORECASE,
 )
+
+
+def _names(found: documents.Image) -> Set[str]:
+    return {_canonical(name) for name in (*(found.tags or ()), *(found.digests or ()))}
+
+
+def _going(reference: Reference, names: Set[str]) -> Set[str]:
+    """The names that a removal takes away: the last tag of a repository takes its digests along."""
+    siblings = {name for name in names if _repository(name) == reference.repository}
+    others = siblings - {reference.canonical}
+    last = reference.digest is None and all("@" in name for name in others)
+    return siblings if last else {reference.canonical}
+
+
+def _canonical(name: str) -> str:
+    try:
+        return Reference.parse(name).canonical
+    except errors.Invalid:
+        return name  # An id: it has none, or lost it.
+
+
+def _repository(name: str) -> str:
+    return name.partition("@")[0] if "@" in name else name.rpartition(":")[0]
 
 
 def _facts(found: documents.Image) -> ImageFacts:

@@ -431,6 +431,31 @@ async def test_a_disk_that_nobody_can_look_at_is_let_be() -> None:
         assert len(source.names) == 1
 
 
+async def test_what_is_left_by_another_name_is_kept_from_the_same_projects() -> None:
+    source = images()
+    other = "reg.example/secret:also"
+    async with shelf(source) as there:
+        await there.ready(of(SECRET, login=LOGIN))
+        source.name(SECRET, other)
+        await there.remove(SECRET)
+        await there.ready(of(other, policy=PullPolicy.NEVER))
+        with pytest.raises(errors.NotFound):
+            await there.ready(of(other, BOB, policy=PullPolicy.NEVER))
+
+
+async def test_a_name_by_which_something_will_be_made_again_is_not_removed() -> None:
+    source = images()
+    needed = ["reg.example/app:1"]
+    async with shelf(source, wanted=lambda: needed) as there:
+        await there.ready(of())
+        with pytest.raises(errors.Conflict, match="needs it"):
+            await there.remove("reg.example/app:1")
+        assert source.here("reg.example/app:1") is not None
+        needed.clear()
+        await there.remove("reg.example/app:1")
+        assert source.here("reg.example/app:1") is None
+
+
 async def test_what_was_removed_is_for_whoever_brings_it_again() -> None:
     source = images()
     async with shelf(source) as there:
