@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.system.faults.claims import assert_no_claim_leaks
 from tests.system.servers import Control
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -36,6 +37,7 @@ async def test_a_create_that_is_sent_again_after_a_kill_makes_one_container(tmp_
             made = {key: await _until_made(http, server, token, key) for key in keys}
         assert len(set(made.values())) == len(keys)
         assert _containers(server) == sorted(made.values())
+        assert_no_claim_leaks(server.database)
         server.assert_no_traceback()
     finally:
         server.end()
