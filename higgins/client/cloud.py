@@ -84,6 +84,10 @@ class Cloud:
         """Change something."""
         return self._read(self.ask("PATCH", path, None, body))
 
+    def put(self, path: str, body: Document) -> Any:
+        """Say what something is to be."""
+        return self._read(self.ask("PUT", path, None, body))
+
     def delete(self, path: str, query: Query | None = None) -> None:
         """Remove something."""
         self._read(self.ask("DELETE", path, query))

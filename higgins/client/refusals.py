@@ -32,6 +32,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.Fail
     match raised:
         case errors.Unauthenticated():
             raised.add_note("Log in again: higgins login")
+        case errors.Forbidden(name="container.over-quota"):
+            raised.add_note("What there is, and may be: higgins quota show")
         case errors.Forbidden():
             raised.add_note("Ask somebody with more rights in this project; `higgins whoami` shows yours.")
         case errors.Unavailable():

@@ -15,7 +15,7 @@ import yaml
 
 from tests.system.engine import BUSYBOX as IMAGE
 from tests.system.registries import published, registry
-from tests.system.servers import AllInOne, Login
+from tests.system.servers import QUOTA, AllInOne, Login
 from tests.system.tenant import Tenant
 
 
@@ -337,6 +337,27 @@ def test_a_copy_that_cannot_be_says_why(tenant: Tenant, web: str, words: list[st
 
 
 # Images.
+
+
+def test_an_operator_says_how_much_a_project_may_have_and_a_tenant_sees_it(
+    operator: Tenant, stranger: Login, tmp_path: Path
+) -> None:
+    project, theirs = stranger.project(), Tenant(tmp_path, stranger.environment)
+    usual = [{"name": name, "in_use": 0, "limit": QUOTA[name]} for name in ("containers", "memory", "disk", "cpu")]
+    assert theirs.sees("quota", "show") == usual
+    shown = operator.types("quota", "set", "--containers", "0", "--memory", "1g", "--disk", "none", project)
+    told = [line.split() for line in shown.splitlines()[1:4]]
+    assert [" ".join(line) for line in told] == ["containers 0 0", "memory 0 MiB 1024 MiB", "disk 0 GiB no limit"]
+    assert theirs.types("quota", "show") == theirs.types("quota", "show", "orchard") == shown
+    refused = theirs.fails("run", "-d", IMAGE, "true", status=125)
+    assert "containers: 1 more were asked for, 0 of 0 are in use" in refused and "higgins quota show" in refused
+    assert "quota:update" in theirs.fails("quota", "set", "--cpu", "3")
+    assert "'cpu'" in operator.fails("quota", "set", "--cpu", "lots", project)
+    assert "no size" in operator.fails("quota", "set", "--memory", "lots", project, status=2)
+    assert "--containers" in operator.fails("quota", "set", project, status=2)
+    for _ in range(2):
+        operator.types("quota", "unset", project)
+    assert theirs.sees("quota", "show") == usual
 
 
 def test_an_operator_pulls_lists_makes_and_removes_images(operator: Tenant, tmp_path: Path) -> None:
