@@ -16,7 +16,7 @@ LASTS = ["sh", "-c", "echo hello; trap exit TERM; while :; do sleep 1 & wait; do
 """Ends by SIGTERM at once."""
 NOWHERE = "no-such-zone"
 """A zone in which there is no host: what is asked to be there is written down, and costs no host anything."""
-NONE = "0bb92283-1111-4222-8333-444455556666"
+NONE = "{none}"
 """The id of nothing."""
 
 
@@ -34,7 +34,7 @@ class Ground:
     """The address of a registry that takes questions and never answers: what is to be fetched from there goes on being Creating. None away from home."""
     mark: str = field(default_factory=lambda: f"compat-{secrets.token_hex(4)}")
     """What every name begins with."""
-    _made: dict[str, str] = field(default_factory=dict)
+    _made: dict[str, str] = field(default_factory=lambda: {"none": "0bb92283-1111-4222-8333-444455556666"})
 
     def ask(self, who: str, method: str, path: str, *, minor: int | None = None, **parts: Any) -> Answer:
         """The answer to a request below /v1; the newest version, if none is said."""
@@ -107,7 +107,6 @@ class Ground:
     def _prepare(self) -> None:
         """Everything at once, so that it becomes ready together."""
         made = self._made
-        made["none"] = NONE
         made["mark"] = self.mark
         made["image_name"] = self.image
         named = {

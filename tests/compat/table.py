@@ -73,7 +73,9 @@ class Row:
         who = "" if self.who == MEMBER else f" by {self.who}"
         about = self.label or " ".join(_short(one) for one in _told(self))
         asked = f"{self.method} /v1{self.path}{who} {about}".strip()
-        return f"{asked} is {self.status}{self._range()}"
+        return f"{asked} is {self.status}{self._range()}" + (
+            f", else {self.otherwise.status}" if self.otherwise else ""
+        )
 
     def _range(self) -> str:
         if self.since == 1 and self.until == NEWEST:

@@ -31,6 +31,11 @@ def test_the_version_may_be_missing_in_a_path_and_in_the_headers(there: Ground) 
     _fits(shapes.CONTAINERS, bare, 1)
 
 
+def test_a_slash_too_many_counts_for_nothing(there: Ground) -> None:
+    answer = there.parties[MEMBER].ask("GET", "//v1//containers/")
+    assert answer.status == (404 if there.upstream else 200)
+
+
 def test_whether_it_answers_is_told_to_everybody(there: Ground) -> None:
     assert there.parties[NOBODY].ask("GET", "/healthcheck").status == 200
 

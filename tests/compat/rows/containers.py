@@ -306,6 +306,7 @@ _OURS: tuple[Row | Parameter, ...] = (
         names="Idempotency-Key",
         headers={"Idempotency-Key": "x" * 256},
         body={"image": "busybox"},
+        label="Idempotency-Key too long",
         since=NEWEST,
     ),
 )

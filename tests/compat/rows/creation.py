@@ -4,7 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.compat.differences import CONTENT_TYPE, NO_JSON, NOT_YET, NULL, UNCHECKED_HEALTH, UNPRIVILEGED
+from tests.compat.differences import (
+    CONTENT_TYPE,
+    LABELS,
+    NO_JSON,
+    NO_NULL,
+    NOT_YET,
+    NULL,
+    UNCHECKED_HEALTH,
+    UNPRIVILEGED,
+)
 from tests.compat.ground import NOWHERE
 from tests.compat.shapes import NEW_CONTAINER
 from tests.compat.table import ADMIN, FORBIDDEN, GATED, INVALID, MEMBER, TOO_NEW, UNKNOWN_PROPERTY, Parameter, Row
@@ -120,6 +129,12 @@ ROWS: tuple[Row | Parameter, ...] = (
         Parameter(of=CREATE, name=name, since=since, good=[None], zun=NULL)
         for name, since in (("cpu", 1), ("memory", 1), ("disk", 1), ("nets", 1), ("mounts", 1))
     ),
+    *(
+        Parameter(of=CREATE, name=name, good=[None], zun=NO_NULL)
+        for name in ("cpu_policy", "interactive", "tty", "auto_heal")
+    ),
+    Parameter(of=CREATE, name="hostname", since=9, good=[None], zun=NO_NULL),
+    Parameter(of=CREATE, name="labels", bad=[{"app": {"tier": "1"}}], zun=LABELS),
     Parameter(of=CREATE, name="workdir", shown=[("/tmp", "/tmp"), (None, None)], bad=[5, []]),
     Parameter(
         of=CREATE,
