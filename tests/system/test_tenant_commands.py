@@ -204,7 +204,8 @@ def test_start_with_somebody_at_it_loses_nothing_and_relays_the_exit_code(tenant
 
 
 def test_a_container_goes_by_its_name_its_id_and_the_beginning_of_it(tenant: Tenant) -> None:
-    uuid = tenant.types("create", "--name", "many-names", IMAGE, "true").strip()
+    uuid = tenant.types("create", "--name", "many-names", "--cidfile", "id", IMAGE, "true").strip()
+    assert (tenant.home / "id").read_text() == uuid
     for given in (uuid, uuid[:8], uuid[:20].upper(), "many-names"):
         assert tenant.types("inspect", given, "-o", "name") == "many-names\n"
     other = tenant.types("create", "--name", "many-names", IMAGE, "true").strip()

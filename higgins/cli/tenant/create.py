@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +23,10 @@ _LOOKS = 1.0
 
 _no_networks = "networks are not offered yet; containers reach out, and are entered with `higgins exec`"
 _no_volumes = "volumes are not offered yet; copy files in with `higgins cp`"
+_NO_WORD = (
+    "--cap-add", "--cap-drop", "--security-opt", "--device", "--gpus", "--ulimit", "--shm-size", "--init", "--read-only",
+    "--no-healthcheck", "--platform", "--stop-signal", "--stop-timeout", "--log-driver",
+)  # fmt: skip
 _OPTIONS = (
     click.option("--name", help="Its name; one is made up by default."),
     click.option("-i", "--interactive", is_flag=True, help="Keep its standard input open."),
@@ -49,10 +54,14 @@ _OPTIONS = (
     click.option("--zone", "availability_zone", help="In which availability zone it runs."),
     click.option("--host", help="On which host it runs; for operators."),
     click.option("--hint", "hints", multiple=True, metavar="NAME=VALUE", help="A word to the scheduler."),
+    click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
     enter.refused("-p", "--publish", why=_no_networks),
+    enter.refused("-P", "--publish-all", why=_no_networks),
     enter.refused("--network", "--net", why=_no_networks),
     enter.refused("-v", "--volume", why=_no_volumes),
-    enter.refused("--mount", why=_no_volumes),
+    *(enter.refused(flag, why=_no_networks) for flag in ("--add-host", "--dns", "--link")),
+    *(enter.refused(flag, why=_no_volumes) for flag in ("--mount", "--tmpfs", "--volumes-from")),
+    *(enter.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
     enter.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
     click.argument("image", shell_complete=completion.images),
     click.argument("command", nargs=-1),
@@ -75,7 +84,7 @@ def create(**asked: Any) -> None:
     with trouble.usage():
         wanted = body(asked)
     cloud = session.cloud()
-    made = _made(cloud, wanted, run=False)
+    made = _made(cloud, wanted, asked["cidfile"], run=False)
     _awaited(cloud, made, ("Created",))
     click.echo(made["uuid"])
 
@@ -103,13 +112,13 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
         wanted = body(asked)
     if detach:
         cloud = session.cloud()
-        made = _made(cloud, wanted, run=True)
+        made = _made(cloud, wanted, asked["cidfile"], run=True)
         _awaited(cloud, made, _STARTED)
         click.echo(made["uuid"])
         return
     enter.check_terminal(interactive=asked["interactive"], tty=asked["tty"])
     cloud = session.cloud()
-    made = _made(cloud, wanted, run=False)
+    made = _made(cloud, wanted, asked["cidfile"], run=False)
     _awaited(cloud, made, ("Created",))
     state.attended(cloud, made, manner, lambda: _awaited(cloud, made, _STARTED), sig_proxy=sig_proxy)
 
@@ -199,9 +208,24 @@ def _seconds(text: str | None) -> int | None:
     return None if text is None else max(1, round(moments.span(text)))
 
 
-def _made(cloud: Cloud, wanted: Mapping[str, Any], *, run: bool) -> Document:
-    made: Document = cloud.post("/containers", {"run": run}, wanted)
+def _made(cloud: Cloud, wanted: Mapping[str, Any], cidfile: Path | None, *, run: bool) -> Document:
+    with ExitStack() as undone:
+        if cidfile is not None:
+            # Before anything is made whose id would then not be known.
+            _noted(cidfile, lambda: cidfile.touch(exist_ok=False))
+            undone.callback(cidfile.unlink)
+        made: Document = cloud.post("/containers", {"run": run}, wanted)
+        undone.pop_all()
+    if cidfile is not None:
+        _noted(cidfile, lambda: cidfile.write_text(made["uuid"]))
     return made
+
+
+def _noted(cidfile: Path, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except OSError as error:
+        raise errors.Invalid(f"the id cannot be written to {cidfile}: {error.strerror}") from error
 
 
 def _awaited(cloud: Cloud, made: Document, goals: Sequence[str]) -> None:

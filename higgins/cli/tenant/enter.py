@@ -31,6 +31,11 @@ def refused(*flags: str, why: str) -> Callable[[Any], Any]:
     return click.option(*flags, hidden=True, expose_value=False, multiple=True, callback=refuse)
 
 
+def needless(*flags: str) -> Callable[[Any], Any]:
+    """A flag that docker has and people type by habit; what it asks for is so in any case."""
+    return click.option(*flags, hidden=True, expose_value=False, is_flag=True)
+
+
 @click.command(
     "exec",
     cls=trouble.Relaying,

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from higgins import errors
 from higgins.cli import trouble
 from higgins.cli.table import Coloured
-from higgins.cli.tenant import completion, examples, names, output, progress, session, sizes
+from higgins.cli.tenant import completion, enter, examples, names, output, progress, session, sizes, templates
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("image", "id", "size", "host", "state")
@@ -18,13 +19,34 @@ _COLOURS = {"failed": "red", "wanted": "yellow"}
 _OFTEN = 0.5
 
 
-@click.command(epilog=examples.of("higgins images", "higgins images -o name"))
+@click.command(
+    epilog=examples.of("higgins images", "higgins images busybox", "higgins images -f 'reference=shop/*' -q")
+)
+@enter.needless("-a", "--all")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
+@click.option(
+    "-f", "--filter", "filters", multiple=True, metavar="reference=PATTERN", help="Only those that are called so."
+)
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
+@templates.option()
 @output.option()
-def images(*, quiet: bool, no_trunc: bool, output_as: str) -> None:
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+def images(
+    *, name: str | None, quiet: bool, filters: Sequence[str], no_trunc: bool, template: str | None, output_as: str
+) -> None:
     """List the images that were pulled or made here."""
-    found = every(session.cloud())
+    patterns = [each.removeprefix("reference=") for each in filters]
+    if patterns == list(filters) != []:
+        raise click.UsageError(f"--filter {filters[0]}: it is reference=PATTERN.")
+    found = [
+        one
+        for one in every(session.cloud())
+        if (name is None or name in (one["repo"], reference(one)))
+        and (not patterns or any(fnmatch(known, each) for each in patterns for known in (one["repo"], reference(one))))
+    ]
+    if template is not None:
+        templates.show(template, [{"id": one["uuid"], "repository": one["repo"], **one} for one in found])
+        return
     if quiet:
         for one in found:
             click.echo(one["uuid"] if no_trunc else names.short(one))
@@ -41,7 +63,7 @@ def images(*, quiet: bool, no_trunc: bool, output_as: str) -> None:
         )
 
     output.many(output_as, found, TITLES, row, name=reference, whole=no_trunc)
-    if not found and output_as == "table" and sys.stdout.isatty():
+    if not found and not filters and name is None and output_as == "table" and sys.stdout.isatty():
         click.echo("None was pulled or made here. `higgins run` fetches what it needs by itself.", err=True)
 
 
@@ -74,6 +96,7 @@ def pull(image: str, *, host: str | None, quiet: bool) -> None:
 
 
 @click.command(epilog=examples.of("higgins rmi busybox:1.36"))
+@enter.refused("-f", "--force", why="what containers are made of stays; remove those first, `higgins ps -a` lists them")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 def rmi(images: Sequence[str]) -> None:
     """Remove images from their hosts."""
@@ -93,13 +116,14 @@ def rmi(images: Sequence[str]) -> None:
 
 @click.command(epilog=examples.of("higgins search nginx", "higgins search registry.example.org:5000/tools"))
 @click.option("--exact", is_flag=True, help="Only the image of this very name.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
 @output.option()
 @click.argument("term")
-def search(term: str, *, exact: bool, no_trunc: bool, output_as: str) -> None:
+def search(term: str, *, exact: bool, limit: int | None, no_trunc: bool, output_as: str) -> None:
     """Look for images in a registry; REGISTRY/WORD asks another than the usual one."""
     cloud = session.cloud()
-    found = cloud.get(path("images", term, "search"), {"exact_match": exact or None})
+    found = cloud.get(path("images", term, "search"), {"exact_match": exact or None})[:limit]
 
     def row(one: Document) -> Sequence[Any]:
         told = one.get("metadata") or {}

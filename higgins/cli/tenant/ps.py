@@ -11,7 +11,7 @@ import click
 from higgins import errors
 from higgins.cli import plain, trouble
 from higgins.cli.table import Cell
-from higgins.cli.tenant import completion, examples, moments, names, output, session, status, yamls
+from higgins.cli.tenant import completion, examples, moments, names, output, session, status, templates, yamls
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("id", "name", "image", "command", "created", "status")
@@ -22,7 +22,11 @@ _MOST = 32
 Holds = Callable[[Document], bool]
 
 
-@click.command(epilog=examples.of("higgins ps -a", "higgins ps --filter status=exited -q", "higgins ps -o json"))
+@click.command(
+    epilog=examples.of(
+        "higgins ps -a", "higgins ps --filter status=exited -q", "higgins ps --format '{{.names}}: {{.status}}'"
+    )
+)
 @click.option("-a", "--all", "everything", is_flag=True, help="Those too that do not run.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option(
@@ -34,6 +38,7 @@ Holds = Callable[[Document], bool]
     help="Only those with: name, id, status, label, ancestor, health or exited; may be repeated.",
 )  # fmt: skip
 @click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
+@templates.option()
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @output.option()
 def ps(
@@ -44,6 +49,7 @@ def ps(
     latest: bool,
     filters: Sequence[str],
     no_trunc: bool,
+    template: str | None,
     all_projects: bool,
     output_as: str,
 ) -> None:
@@ -62,6 +68,9 @@ def ps(
             click.echo(one["uuid"] if no_trunc else names.short(one))
         return
     now = cloud.now
+    if template is not None:
+        templates.show(template, shown if template == "json" else [_told(one, now, whole=no_trunc) for one in shown])
+        return
     output.many(
         output_as, shown, TITLES, lambda one: _row(one, now, whole=no_trunc), whole=no_trunc, first=_FIRST, spare=_SPARE
     )
@@ -70,10 +79,15 @@ def ps(
             click.echo("None runs. `higgins ps -a` lists the others too.", err=True)
 
 
-@click.command(epilog=examples.of("higgins inspect web", "higgins inspect -o yaml web db"))
+@click.command(
+    epilog=examples.of(
+        "higgins inspect web", "higgins inspect -o yaml web db", "higgins inspect -f '{{.State.ExitCode}}' web"
+    )
+)
 @click.argument("containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=completion.containers)
+@templates.option("-f")
 @output.option("json")
-def inspect(containers: Sequence[str], output_as: str) -> None:
+def inspect(containers: Sequence[str], *, template: str | None, output_as: str) -> None:
     """Show all that is known of containers."""
     cloud = session.cloud()
     found, missed = [], False
@@ -84,6 +98,8 @@ def inspect(containers: Sequence[str], output_as: str) -> None:
             trouble.tell(failure)
             missed = True
     match output_as:
+        case _ if template is not None:
+            templates.show(template, found if template == "json" else [{**_nested(one), **one} for one in found])
         case "json":
             click.echo(output.document(found))
         case "yaml":
@@ -120,6 +136,48 @@ def _row(one: Document, now: float, *, whole: bool) -> Sequence[Cell]:
         moments.ago(now - created),
         told if whole else _fitted(told),
     )
+
+
+def _told(one: Document, now: float, *, whole: bool) -> Document:
+    """What stands in the row, under docker's names for it, and all else that is known."""
+    uuid, _, _, command, running_for, _ = _row(one, now, whole=whole)
+    return {
+        **one,
+        "id": uuid,
+        "names": one["name"],
+        "command": command,
+        "running_for": running_for,
+        "state": _state(one),
+        "status": status.words(one, now),
+    }
+
+
+def _nested(one: Document) -> Document:
+    """What people ask docker's own documents for, where it stands there."""
+    picked = ("started_at", "finished_at", "exit_code", "health")
+    return {
+        "id": one["uuid"],
+        "created": one["created_at"],
+        "state": {
+            "status": _state(one),
+            "running": one["status"] in ("Running", "Paused"),
+            "paused": one["status"] == "Paused",
+            "error": one.get("status_reason"),
+            **{name: one.get(name) for name in picked},
+        },
+        "config": {
+            "image": one["image"],
+            "env": [f"{name}={value}" for name, value in (one.get("environment") or {}).items()],
+            "cmd": one.get("command"),
+            "working_dir": one.get("workdir"),
+            **{name: one.get(name) for name in ("labels", "entrypoint", "hostname", "tty")},
+        },
+    }
+
+
+def _state(one: Document) -> str:
+    """In docker's word."""
+    return "exited" if one["status"] == "Stopped" else str(one["status"]).lower()
 
 
 def _fitted(told: Cell) -> Cell:

@@ -15,7 +15,7 @@ _several = click.argument(
     "containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=completion.containers
 )
 _timeout = click.option(
-    "-t", "--time", "timeout", type=click.IntRange(min=0), metavar="SECONDS",
+    "-t", "--time", "--timeout", "timeout", type=click.IntRange(min=0), metavar="SECONDS",
     help="How long it may take to end by itself before it is killed.  [default: 10]",
 )  # fmt: skip
 ENDED = ("Stopped",)
@@ -98,6 +98,7 @@ def unpause(containers: Sequence[str]) -> None:
 
 @click.command(epilog=examples.of("higgins rm web", "higgins rm -f web db"))
 @click.option("-f", "--force", is_flag=True, help="Those too that run: they are killed.")
+@enter.needless("-v", "--volumes")
 @_several
 def rm(containers: Sequence[str], *, force: bool) -> None:
     """Remove containers that do not run."""

@@ -43,6 +43,10 @@ class Table:
             shown(JOB, "job", "Stopped", exit_code=3, finished_at="2026-11-21 12:30:00"),
             shown(DATABASE, "db", "Paused"),
         ]
+        self.images = [
+            {"uuid": WEB, "repo": "shop/web", "tag": "2", "host": "here", "state": "present"},
+            {"uuid": JOB, "repo": "busybox", "tag": "latest", "host": "here", "state": "present"},
+        ]
         self.verbs: list[tuple[str, str]] = []
 
     def __call__(self, asked: Asked) -> Given:
@@ -52,6 +56,8 @@ class Table:
                 return self._token(asked)
             case "GET", ["v1", "containers"]:
                 return Given(200, {"containers": self.found, "next": None})
+            case "GET", ["v1", "images"]:
+                return Given(200, {"images": self.images, "next": None})
             case method, ["v1", "containers", given, *rest]:
                 return self._one(method, given, rest)
             case _:
@@ -174,6 +180,37 @@ def test_what_is_shown_is_the_same_in_every_form(server, table):
     assert "busybox:1" in run("inspect", "web", "-o", "table").output
 
 
+def test_a_template_takes_the_words_of_docker_and_ours(server, table):
+    table.found[0] |= {"environment": {"A": "b c"}, "health": {"status": "healthy"}}
+    assert run("ps", "-a", "--format", "{{.ID}} {{.Names}} {{.State}}").output.splitlines() == [
+        "76f22038 web running",
+        "76f2a000 job exited",
+        "e41888e7 db paused",
+    ]
+    title, row = run("ps", "-f", "name=web", "--format", r"table {{.Names}}\t{{.Image}}").output.splitlines()
+    assert (title.split(), row.split()) == (["NAMES", "IMAGE"], ["web", "busybox:1"])
+    asked = "{{.State.Running}}|{{.State.Health.Status}}|{{.Config.Env}}|{{ json .labels }}|{{.labels.tier}}|{{.Id}}"
+    assert run("inspect", "-f", asked, "web").output == f'true|healthy|["A=b c"]|{{"tier": "front"}}|front|{WEB}\n'
+    assert run("inspect", "-f", "{{.State.ExitCode}} {{.exit_code}}{{.State.Health.Status}}", "job").output == "3 3\n"
+    assert json.loads(run("ps", "-l", "--format", "json").output) == table.found[0]
+
+
+def test_a_template_that_means_nothing_says_what_there_is(server):
+    for template, complaint in (("{{.nope}}", "no .nope; there are"), ("{{range .labels}}x", "is not understood")):
+        refusal = run("inspect", "--format", template, "web")
+        assert (refusal.exit_code, refusal.stdout) == (2, "")
+        assert complaint in refusal.stderr
+
+
+def test_images_are_chosen_by_name_and_by_pattern(server):
+    assert run("images", "shop/web", "-o", "name").output == "shop/web:2\n"
+    assert (
+        run("images", "-a", "-f", "reference=*box", "--format", "{{.Repository}}:{{.Tag}}").output == "busybox:latest\n"
+    )
+    assert run("images", "-q", "shop/web:3").output == ""
+    assert run("images", "-f", "dangling=true").exit_code == 2
+
+
 def test_a_name_an_id_and_the_beginning_of_an_id_mean_the_same(server):
     for given in ("web", WEB, "76f22", "76F22038", WEB[:20]):
         assert json.loads(run("inspect", given).output)[0]["name"] == "web", given
@@ -276,7 +313,16 @@ def test_the_options_of_run_become_one_request():
 
 
 @pytest.mark.parametrize(
-    "words", [["-p", "80:80"], ["-v", "/a:/b"], ["--network", "x"], ["-m", "5"], ["--detach-keys", "no"]]
+    "words",
+    [
+        ["-p", "80:80"],
+        ["-v", "/a:/b"],
+        ["--network", "x"],
+        ["--init"],
+        ["-m", "5"],
+        ["--detach-keys", "no"],
+        ["--cidfile", "/"],
+    ],
 )
 def test_what_cannot_be_had_is_said_before_anything_is_made(server, words):
     done = run("run", *words, "busybox")
@@ -289,6 +335,17 @@ def test_words_after_the_image_are_the_commands_own(server, table):
     run("create", "busybox", "ls", "-l", "--name")
     (made,) = [asked for asked in server.asked if asked.method == "POST" and asked.target.startswith("/v1/containers")]
     assert json.loads(made.body) == {"image": "busybox", "command": ["ls", "-l", "--name"]}
+
+
+def test_the_file_for_an_id_is_there_before_the_container_and_goes_if_there_is_none(server, tmp_path):
+    file = tmp_path / "id"
+    assert run("create", "--cidfile", str(file), "busybox").exit_code == 125
+    assert not file.exists()
+    file.write_text("another's")
+    before = len(server.asked)
+    assert "File exists" in run("create", "--cidfile", str(file), "busybox").stderr
+    assert not [asked for asked in server.asked[before:] if asked.method == "POST" and "containers" in asked.target]
+    assert file.read_text() == "another's"
 
 
 def test_a_shell_completes_commands_and_names_of_containers(server, monkeypatch):
