@@ -13,6 +13,8 @@ class Zun:
     """What upstream answers; None: nothing that could be relied on, so that the row is left out there."""
 
 
+QUOTA_DEFAULTS = Zun("`GET /v1/quotas/defaults`, as documented, is a 500", 500)
+QUOTA_TYPES = Zun("A PUT of a quota with a wrong type is a 500", 500)
 RANGE = Zun("A microversion outside of the range is a 500 without a body", 500)
 CONTENT_TYPE = Zun("Any content type but JSON on a create is a 500", 500)
 NO_JSON = Zun("A body that is no JSON counts as none")

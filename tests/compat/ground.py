@@ -128,6 +128,7 @@ class Ground:
             self.new(name=f"{self.mark}-twin", availability_zone=NOWHERE)
         registry = {"registry": {"domain": "registry.invalid", "name": f"{self.mark}-registry", "password": "secret"}}
         made["registry"] = _good(self.ask(MEMBER, "POST", "/registries", body=registry)).body["registry"]["uuid"]
+        made["project"] = self.get(f"/containers/{made['running']}")["project_id"]
         actions = self.get(f"/containers/{made['running']}/container_actions")["containerActions"]
         made["request"] = actions[-1]["request_id"]
         if ADMIN in self.parties:

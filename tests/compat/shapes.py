@@ -257,6 +257,10 @@ _LISTED_REGISTRY = fields(
 REGISTRY = fields(registry=Fields({**_LISTED_REGISTRY.fields, "links": LINKS}))
 REGISTRIES = fields(registries=ListOf(_LISTED_REGISTRY), next=Maybe(URL))
 
+LIMITS = fields(containers=WHOLE, memory=WHOLE, disk=WHOLE, cpu=WHOLE)
+_USE = fields(limit=WHOLE, in_use=NUMBER)
+QUOTA = fields(containers=_USE, memory=_USE, disk=_USE, cpu=_USE)
+
 CAPABILITIES = fields(
     runtimes=ListOf(TEXT), capabilities=ListOf(TEXT), architectures=ListOf(TEXT), default_runtime=Maybe(TEXT)
 )

@@ -15,7 +15,7 @@ def test_an_endpoint_answers_as_its_row_says(there: Ground, row: Row) -> None:
     wrong = [
         f"in 1.{minor} {complaint}" for minor in tried(row, there.newest) for complaint in _asked(there, row, minor)
     ]
-    assert not wrong
+    assert not wrong, "\n".join(wrong)
 
 
 def _asked(there: Ground, row: Row, minor: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.compat.rows import containers, creation, hosts, images, live, registries, routing
+from tests.compat.rows import containers, creation, hosts, images, live, quotas, registries, routing
 from tests.compat.table import Parameter, Row
 
 
@@ -24,5 +24,6 @@ ROWS: tuple[Row, ...] = tuple(
         registries.ROWS,
         images.ROWS,
         hosts.ROWS,
+        quotas.ROWS,
     )
 )

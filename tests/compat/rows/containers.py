@@ -239,6 +239,26 @@ def _verbs() -> Iterator[Row]:
                 "POST", f"/containers/{{created}}/{verb}", 400, code=INVALID, names="timeout", query={"timeout": value}
             )
         yield Row("POST", f"/containers/{{created}}/{verb}", 400, code=INVALID, names="timeout", body={"timeout": -1})
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        yield Row(
+            "POST",
+            f"/containers/{NONE}/{verb}",
+            404,
+            code=NO_CONTAINER,
+            body=b"timeout=7",
+            headers=form,
+            label="form timeout=7",
+        )
+        yield Row(
+            "POST",
+            f"/containers/{{created}}/{verb}",
+            400,
+            code=INVALID,
+            names="timeout",
+            body=b"timeout=soon",
+            headers=form,
+            label="form timeout=soon",
+        )
         yield Row("POST", f"/containers/{{created}}/{verb}", 400, names="colour", query={"colour": "red"})
     for value in ("None", "SIGHUP", "HUP", "sighup", "hup", "1", "SIGRTMIN", "64"):
         yield Row("POST", f"/containers/{NONE}/kill", 404, code=NO_CONTAINER, query={"signal": value})
