@@ -12,7 +12,19 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, enter, examples, moments, progress, session, sizes, state, terminal, waiting
+from higgins.cli.tenant import (
+    completion,
+    enter,
+    examples,
+    habits,
+    moments,
+    progress,
+    session,
+    sizes,
+    state,
+    terminal,
+    waiting,
+)
 from higgins.cli.tenant.console import Manner
 from higgins.client.cloud import Cloud, Document, path
 
@@ -55,14 +67,14 @@ _OPTIONS = (
     click.option("--host", help="On which host it runs; for operators."),
     click.option("--hint", "hints", multiple=True, metavar="NAME=VALUE", help="A word to the scheduler."),
     click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
-    enter.refused("-p", "--publish", why=_no_networks),
-    enter.refused("-P", "--publish-all", why=_no_networks),
-    enter.refused("--network", "--net", why=_no_networks),
-    enter.refused("-v", "--volume", why=_no_volumes),
-    *(enter.refused(flag, why=_no_networks) for flag in ("--add-host", "--dns", "--link")),
-    *(enter.refused(flag, why=_no_volumes) for flag in ("--mount", "--tmpfs", "--volumes-from")),
-    *(enter.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
-    enter.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
+    habits.refused("-p", "--publish", why=_no_networks),
+    habits.refused("-P", "--publish-all", why=_no_networks),
+    habits.refused("--network", "--net", why=_no_networks),
+    habits.refused("-v", "--volume", why=_no_volumes),
+    *(habits.refused(flag, why=_no_networks) for flag in ("--add-host", "--dns", "--link")),
+    *(habits.refused(flag, why=_no_volumes) for flag in ("--mount", "--tmpfs", "--volumes-from")),
+    *(habits.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
+    habits.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
     click.argument("image", shell_complete=completion.images),
     click.argument("command", nargs=-1),
 )  # fmt: skip

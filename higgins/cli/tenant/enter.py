@@ -4,13 +4,12 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, examples, names, session, terminal
+from higgins.cli.tenant import completion, examples, habits, names, session, terminal
 from higgins.cli.tenant.console import Console, Detached, Ended, Manner
 from higgins.client.cloud import Cloud, Document, path
 from higgins.client.connection import Lost
@@ -19,21 +18,6 @@ _WORDS = {"ignore_unknown_options": False, "allow_interspersed_args": False}
 detach_keys = click.option(
     "--detach-keys", default=terminal.DETACH, show_default=True, help="The keys that leave a session and let it go on."
 )
-
-
-def refused(*flags: str, why: str) -> Callable[[Any], Any]:
-    """An option that docker has and that cannot be had here; it says why."""
-
-    def refuse(_: click.Context, parameter: click.Parameter, value: object) -> None:
-        if value not in (None, (), False):
-            raise click.UsageError(f"{parameter.opts[-1]} cannot be had: {why}")
-
-    return click.option(*flags, hidden=True, expose_value=False, multiple=True, callback=refuse)
-
-
-def needless(*flags: str) -> Callable[[Any], Any]:
-    """A flag that docker has and people type by habit; what it asks for is so in any case."""
-    return click.option(*flags, hidden=True, expose_value=False, is_flag=True)
 
 
 @click.command(
@@ -51,9 +35,9 @@ def needless(*flags: str) -> Callable[[Any], Any]:
 @click.option("-i", "--interactive", is_flag=True, help="Give the command this standard input.")
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 @detach_keys
-@refused("-e", "--env", why="the API has no word for it; begin the command with: env NAME=VALUE")
-@refused("-w", "--workdir", why="the API has no word for it; use: sh -c 'cd DIRECTORY && COMMAND'")
-@refused("-u", "--user", why="the API has no word for it; use: su USER -c COMMAND")
+@habits.refused("-e", "--env", why="the API has no word for it; begin the command with: env NAME=VALUE")
+@habits.refused("-w", "--workdir", why="the API has no word for it; use: sh -c 'cd DIRECTORY && COMMAND'")
+@habits.refused("-u", "--user", why="the API has no word for it; use: su USER -c COMMAND")
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("command", nargs=-1, required=True)
 def exec_(

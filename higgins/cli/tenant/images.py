@@ -11,7 +11,7 @@ import click
 from higgins import errors
 from higgins.cli import trouble
 from higgins.cli.table import Coloured
-from higgins.cli.tenant import completion, enter, examples, names, output, progress, session, sizes, templates
+from higgins.cli.tenant import completion, examples, habits, names, output, progress, session, sizes, templates
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("image", "id", "size", "host", "state")
@@ -22,7 +22,7 @@ _OFTEN = 0.5
 @click.command(
     epilog=examples.of("higgins images", "higgins images busybox", "higgins images -f 'reference=shop/*' -q")
 )
-@enter.needless("-a", "--all")
+@habits.needless("-a", "--all")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option(
     "-f", "--filter", "filters", multiple=True, metavar="reference=PATTERN", help="Only those that are called so."
@@ -96,7 +96,9 @@ def pull(image: str, *, host: str | None, quiet: bool) -> None:
 
 
 @click.command(epilog=examples.of("higgins rmi busybox:1.36"))
-@enter.refused("-f", "--force", why="what containers are made of stays; remove those first, `higgins ps -a` lists them")
+@habits.refused(
+    "-f", "--force", why="what containers are made of stays; remove those first, `higgins ps -a` lists them"
+)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 def rmi(images: Sequence[str]) -> None:
     """Remove images from their hosts."""

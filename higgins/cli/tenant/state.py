@@ -7,7 +7,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, enter, examples, names, session, terminal, waiting
+from higgins.cli.tenant import completion, enter, examples, habits, names, session, terminal, waiting
 from higgins.cli.tenant.console import Manner
 from higgins.client.cloud import Cloud, Document, path
 
@@ -98,7 +98,7 @@ def unpause(containers: Sequence[str]) -> None:
 
 @click.command(epilog=examples.of("higgins rm web", "higgins rm -f web db"))
 @click.option("-f", "--force", is_flag=True, help="Those too that run: they are killed.")
-@enter.needless("-v", "--volumes")
+@habits.needless("-v", "--volumes")
 @_several
 def rm(containers: Sequence[str], *, force: bool) -> None:
     """Remove containers that do not run."""
