@@ -79,8 +79,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     left = config.stash.get(LEFT_OUT, {})
     if left:
         terminalreporter.section(f"{len(left)} rows of the compatibility table were left out")
-        for row, why in left.items():
-            terminalreporter.line(f"{row}: {why}")
+        for why in sorted(set(left.values())):
+            rows = [row for row, reason in left.items() if reason == why]
+            terminalreporter.line(f"{len(rows)}: {why}")
+            for row in rows:
+                terminalreporter.line(f"    {row}")
 
 
 @pytest.fixture(scope="session")

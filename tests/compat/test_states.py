@@ -128,6 +128,8 @@ def test_what_a_status_allows_is_not_refused_for_it(there: Ground, verb: str, st
 
 def _kept(there: Ground, verb: str, status: str) -> str:
     """A container in this status, for which the verb makes sense."""
+    if status == "Creating" and there.silent is None:
+        pytest.skip("nothing there can be kept Creating")
     return there.part("terminal" if verb in ("attach", "resize") and status == "Running" else status.lower())
 
 
