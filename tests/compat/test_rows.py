@@ -54,8 +54,11 @@ def _complaints(there: Ground, row: Row, minor: int, answer: Answer) -> Iterator
 def _headers(minor: int, answer: Answer) -> Iterator[str]:
     if not answer.headers.get("x-openstack-request-id", "").startswith("req-"):
         yield "there is no id of the request"
-    if answer.status in (401, 404, 405, 406):
-        return  # Whether those of versions are there depends on who refuses it.
+    # Who is refused before anybody looked at what they want is told no version.
+    if answer.status in (401, 405, 406) or (answer.status == 404 and answer.refusal.get("code") == "container."):
+        if "openstack-api-version" in answer.headers:
+            yield "it tells a version that it is not in"
+        return
     told = {
         "openstack-api-version": f"container 1.{minor}",
         "openstack-api-minimum-version": "container 1.1",
@@ -64,6 +67,8 @@ def _headers(minor: int, answer: Answer) -> Iterator[str]:
     yield from (
         f"the header {name} is not {value}" for name, value in told.items() if answer.headers.get(name) != value
     )
+    if not answer.headers.get("openstack-api-maximum-version", "").startswith("container 1."):
+        yield "it does not tell the newest version"
 
 
 def _refusal(there: Ground, refused: Refused, answer: Answer) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -165,11 +166,20 @@ def test_an_action_leads_to_its_status_and_is_on_record(there: Ground, status: s
     answer = _ask(there, verb, container)
     assert (answer.status, answer.content) == (202, b"null")
     there.settle(container, then)
-    newest = there.get(f"/containers/{container}/container_actions")["containerActions"][0]
+    there.until(lambda: _newest(there, container)["finish_time"], "the end of the action")
+    newest = _newest(there, container)
     assert (newest["action"], newest["request_id"]) == (verb, answer.headers["x-openstack-request-id"])
-    there.until(
-        lambda: there.get(f"/containers/{container}/container_actions")["containerActions"][0]["finish_time"], "its end"
-    )
+    told = there.ask(
+        MEMBER, "GET", f"/containers/{container}/container_actions/{newest['request_id']}", minor=ZUNS
+    ).body
+    ended = "Error" if then == "Error" else "Success"
+    assert [(event["event"], event["result"]) for event in told["events"]] == [(f"compute__do_container_{verb}", ended)]
+    assert told["message"] == ("Error" if then == "Error" else None)
+
+
+def _newest(there: Ground, container: str) -> Mapping[str, Any]:
+    newest: Mapping[str, Any] = there.get(f"/containers/{container}/container_actions")["containerActions"][0]
+    return newest
 
 
 def _bring(there: Ground, container: str, status: str) -> None:

@@ -227,6 +227,8 @@ ROWS: tuple[Row | Parameter, ...] = (
     Parameter(of=CREATE, name="exposed_ports", since=24, good=[None], bad=["80", ["80/tcp"], 80]),
     Parameter(of=CREATE, name="exposed_ports", since=24, good=[{}], otherwise=GATED),
     Parameter(of=CREATE, name="exposed_ports", since=24, bad=[{"80/tcp": {}}], zun=NOT_YET),
+    Parameter(of=CREATE, name="exposed_ports", since=24, bad=[{"80/sctp": {}}, {"http/tcp": {}}], code=None),
+    _with({"exposed_ports": {"80/tcp": {}}, "security_groups": ["default"]}, 400, since=24),
     Parameter(of=CREATE, name="nets", good=[[]], bad=["private", 5, {}, ["private"]]),
     Parameter(of=CREATE, name="nets", bad=[[{}], [{"network": "a", "port": "b"}]]),
     Parameter(of=CREATE, name="nets", bad=[[{"network": "private"}]], zun=NOT_YET),
