@@ -12,7 +12,7 @@ def counted(capsule: Capsule) -> Usage:
     Less of something counts only once the host has done it: until then it may turn out to be impossible, and what was there stays.
     """
     claim, former = capsule.spec.claim(), capsule.spec.former
-    if former is not None and not capsule.settled:
+    if former is not None and not capsule.acted_on:
         claim = claim + former.limits.beyond(claim)
     return Usage(
         containers=sum(1 for _ in capsule.spec.all()),

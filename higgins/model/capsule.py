@@ -386,4 +386,9 @@ class Capsule:
     @property
     def settled(self) -> bool:
         """Whether its host has done what is asked for now, or failed at it."""
-        return self.status.settled and self.status.generation == self.spec.generation
+        return self.status.settled and self.acted_on
+
+    @property
+    def acted_on(self) -> bool:
+        """Whether its host has settled on what is asked for now once, whatever has happened since."""
+        return self.status.generation == self.spec.generation

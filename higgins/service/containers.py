@@ -480,7 +480,7 @@ class Containers:
 def _changed(capsule: Capsule, change: Change) -> CapsuleSpec:
     """What is asked for now. What an earlier change falls back to is forgotten once that change is through, and follows what is asked until then."""
     spec = capsule.spec
-    before = None if capsule.settled else spec.former
+    before = None if capsule.acted_on else spec.former
     wanted = change(replace(capsule, spec=replace(spec, refused=None, former=before)))
     if before is None or wanted.former != before:
         return wanted

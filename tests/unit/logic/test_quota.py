@@ -27,7 +27,8 @@ def test_what_is_to_be_less_counts_as_it_was_until_the_host_has_done_it() -> Non
     former = Former(desired=Desired.RUNNING, restarts=0, rebuilds=0, image="busybox", limits=LARGE)
     asked = capsule(spec(container(limits=SMALL), former=former))
     assert quota.counted(asked).memory == 1024
-    assert quota.counted(replace(asked, status=status(asked.spec))).memory == 256
+    for settled in (True, False):  # That it has ended since, and waits for a restart, takes nothing back.
+        assert quota.counted(replace(asked, status=status(asked.spec, settled=settled))).memory == 256
 
 
 def test_what_is_to_be_more_counts_at_once() -> None:

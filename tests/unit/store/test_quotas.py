@@ -158,7 +158,7 @@ def _done(db: Connection, deed: str, amounts: Resources, one: Capsule | None, li
 
 
 def _former(one: Capsule) -> Resources:
-    pending = one.spec.former if not one.settled else None
+    pending = one.spec.former if not one.acted_on else None
     return pending.limits if pending else one.spec.containers[0].limits
 
 

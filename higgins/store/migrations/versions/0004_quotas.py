@@ -44,8 +44,8 @@ def _used() -> list[dict[str, Any]]:
     sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys((f"used_{name}" for name in _LIMITS), 0))
     for project, spec, status in op.get_bind().execute(sa.select(capsules)):
         wanted, found = json.loads(spec), json.loads(status)
-        settled = found.get("settled") and found.get("generation") == wanted.get("generation", 1)
-        former = {} if settled else (wanted.get("former") or {}).get("limits", {})
+        acted_on = found.get("generation", 0) == wanted.get("generation", 1)
+        former = {} if acted_on else (wanted.get("former") or {}).get("limits", {})
         (one,) = wanted["containers"]
         asked = one.get("limits", {})
         used = sums[project]
