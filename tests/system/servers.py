@@ -157,8 +157,10 @@ class AllInOne:
         password = secrets.token_urlsafe(12)
         if f'"{project}"' not in self.command("project", "list", "-o", "json"):
             self.command("project", "create", project)
-        self.command("user", "create", user, "--password-stdin", said=f"{password}\n")
-        for role in roles or ("member",):
+        first, *more = roles or ("member",)
+        there = ("--project", project, "--role", first)
+        self.command("user", "create", user, "--password-stdin", *there, said=f"{password}\n")
+        for role in more:
             self.command("role", "grant", role, "--user", user, "--project", project)
         return Login(self.url, user, password, project)
 
