@@ -273,3 +273,14 @@ def test_an_image_can_be_made_of_what_there_is(there: Ground, status: str) -> No
     there.until(
         lambda: there.get(f"/containers/{there.part(status.lower())}")["status"] == status, "it to go on as before"
     )
+
+
+def test_what_restarts_again_and_again_can_be_read_and_stopped(there: Ground) -> None:
+    if there.upstream:
+        pytest.skip("What restarts again and again can be neither read nor stopped")
+    container = there.new(run=True, command=["sh", "-c", "echo again; exit 1"], restart_policy={"Name": "always"})
+    path = f"/containers/{container}"
+    there.until(lambda: there.get(path)["status"] == "Restarting", "it to restart")
+    assert there.ask(MEMBER, "GET", f"{path}/logs", minor=ZUNS).body.startswith("again\n")
+    assert there.ask(MEMBER, "POST", f"{path}/stop", minor=ZUNS, query={"timeout": "0"}).status == 202
+    there.settle(container, "Stopped")
