@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from higgins.model.capsule import Capsule, Condition, ContainerStatus, Desired, Health, Progress, Stage
+from higgins.model.capsule import (
+    Capsule,
+    CapsuleSpec,
+    Condition,
+    Container,
+    ContainerStatus,
+    Desired,
+    Health,
+    Kind,
+    Progress,
+    Stage,
+)
 
 
 class Status(StrEnum):
@@ -68,7 +79,8 @@ def _pending(capsule: Capsule) -> Word:
     spec, status = capsule.spec, capsule.status
     now = _resting(capsule)
     if now is Status.CREATING:
-        return Word(status=Status.CREATING, task="container_creating", reason=status.reason)
+        reason = status.reason or _initial_trouble(capsule)
+        return Word(status=Status.CREATING, task="container_creating", reason=reason)
     if any(known.observed and spec.outdates(known.observed) for known in _known(capsule)):
         return Word(status=Status.REBUILDING, task="container_rebuilding", reason=status.reason)
     match spec.desired:
@@ -97,24 +109,56 @@ def _stale(capsule: Capsule) -> bool:
 def _resting(capsule: Capsule) -> Status:
     """From what the host saw last, whatever has been asked since."""
     spec = capsule.spec
-    known = _known(capsule)
-    stages = [one.observed.stage if one.observed else None for one in known]
-    if not known or None in stages:
+    words = {_seen_as(spec, capsule.status.containers.get(one.id)) for one in spec.containers}
+    if len(words) > 1 and Status.CREATED in words:
+        return Status.CREATING  # Others are further: it is about to be started.
+    return next(word for word in _TOGETHER if word in words)
+
+
+_TOGETHER = (Status.CREATING, Status.RESTARTING, Status.RUNNING, Status.PAUSED, Status.CREATED, Status.STOPPED)
+"""Where the containers of a capsule are this and that, the first of these stands for all."""
+
+
+def _seen_as(spec: CapsuleSpec, known: ContainerStatus | None) -> Status:
+    """The word for one container, from what the host saw of it last."""
+    if known is None or known.observed is None:
         return Status.CREATING
-    if spec.desired is Desired.RUNNING and any(one.healing for one in known):
+    up = spec.desired is Desired.RUNNING
+    if up and known.healing:
         return Status.RESTARTING
-    if all(stage is Stage.PAUSED for stage in stages):
-        return Status.PAUSED
-    if any(stage in (Stage.RUNNING, Stage.PAUSED) for stage in stages):
-        return Status.RUNNING
-    if any(stage is Stage.EXITED for stage in stages):
-        restarting = spec.desired is Desired.RUNNING and any(one.waiting or one.interrupted for one in known)
-        return Status.RESTARTING if restarting else Status.STOPPED
-    if any(one.observed and one.observed.finished_at for one in known) or spec.desired is Desired.STOPPED:
-        return Status.STOPPED
-    if Stage.ABSENT in stages and spec.desired in (Desired.RUNNING, Desired.PAUSED):
-        return Status.RESTARTING  # Lost from its runtime: it is being made again.
-    return Status.CREATED
+    match known.observed.stage:
+        case Stage.PAUSED:
+            return Status.PAUSED
+        case Stage.RUNNING:
+            return Status.RUNNING
+        case Stage.EXITED:
+            return Status.RESTARTING if up and (known.waiting or known.interrupted) else Status.STOPPED
+        case _ if known.observed.finished_at or spec.desired is Desired.STOPPED:
+            return Status.STOPPED
+        case Stage.ABSENT if spec.desired in (Desired.RUNNING, Desired.PAUSED):
+            return Status.RESTARTING  # Lost from its runtime: it is being made again.
+        case _:
+            return Status.CREATED
+
+
+def describe_one(capsule: Capsule, one: Container) -> Word:
+    """The word for one container of a capsule of several."""
+    whole = describe(capsule)
+    if whole.status in (Status.DELETING, Status.UNKNOWN):
+        return whole
+    known = capsule.status.containers.get(one.id)
+    if known is None or known.observed is None:
+        # Whatever keeps the capsule from coming about keeps this one too.
+        return whole if whole.status is Status.ERROR else Word(status=Status.CREATING, task="container_creating")
+    status = _seen_as(capsule.spec, known)
+    if (
+        status is Status.STOPPED
+        and whole.status is Status.ERROR
+        and one in capsule.spec.init
+        and not _ended_well(known)
+    ):
+        return Word(status=Status.ERROR, reason=whole.reason)
+    return Word(status=status, reason=_ending(known))
 
 
 def _known(capsule: Capsule) -> Sequence[ContainerStatus]:
@@ -123,15 +167,53 @@ def _known(capsule: Capsule) -> Sequence[ContainerStatus]:
 
 def _reason(capsule: Capsule) -> str | None:
     """Why it ended, where the user would wonder."""
-    for known in _known(capsule):
-        seen = known.observed
-        if seen is None:
+    if capsule.kind is Kind.CAPSULE:
+        told = _endings(capsule)
+    else:
+        told = next((why for known in _known(capsule) if (why := _ending(known))), None)
+    return told or capsule.status.reason or capsule.spec.refused
+
+
+def _ending(known: ContainerStatus) -> str | None:
+    seen = known.observed
+    if seen is None:
+        return None
+    if seen.oom_killed and seen.stage is Stage.EXITED:
+        return "Out of memory: the container reached its memory limit and was killed. Give it more memory, or let it use less."
+    if seen.stage is Stage.ABSENT and seen.finished_at is not None:
+        return "The container had ended and was then removed from its runtime from outside; starting it makes it again."
+    return None
+
+
+def _endings(capsule: Capsule) -> str | None:
+    """Which containers of a capsule do not run, and how they ended."""
+    told = []
+    for one in capsule.spec.containers:
+        known = capsule.status.containers.get(one.id)
+        if known is None or known.observed is None or _seen_as(capsule.spec, known) not in _OVER:
             continue
-        if seen.oom_killed and seen.stage is Stage.EXITED:
-            return "Out of memory: the container reached its memory limit and was killed. Give it more memory, or let it use less."
-        if seen.stage is Stage.ABSENT and seen.finished_at is not None:
-            return "The container had ended and was then removed from its runtime from outside; starting it makes it again."
-    return capsule.status.reason or capsule.spec.refused
+        why = "was killed: out of memory" if known.observed.oom_killed else "has ended"
+        code = f" with exit code {known.observed.exit_code}" if known.observed.exit_code is not None else ""
+        told.append(f"{one.name} {why}{code}{' and is started again' if known.waiting else ''}.")
+    return " ".join(told) or None
+
+
+_OVER = (Status.STOPPED, Status.RESTARTING)
+
+
+def _ended_well(known: ContainerStatus) -> bool:
+    return known.observed is not None and known.observed.exit_code == 0
+
+
+def _initial_trouble(capsule: Capsule) -> str | None:
+    """That the others have to wait because what has to run before them does not end well."""
+    for one in capsule.spec.init:
+        known = capsule.status.containers.get(one.id)
+        if known is not None and known.observed is not None and known.waiting and not _ended_well(known):
+            return (
+                f"The init container {one.name} ended with exit code {known.observed.exit_code} and is started again."
+            )
+    return None
 
 
 @dataclass(frozen=True, slots=True)

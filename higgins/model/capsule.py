@@ -117,6 +117,15 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPort:
+    """A port that a container says it listens on. Opens nothing by itself."""
+
+    number: int
+    protocol: str = "tcp"
+    """In small letters: tcp or udp."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """One container as it was asked for. Once created only its limits change and, by a rebuild, its image."""
 
@@ -144,6 +153,8 @@ class Container:
     """None: never, and nothing was said about it."""
     healthcheck: Healthcheck | None = None
     """None: what the image says."""
+    ports: tuple[ContainerPort, ...] = ()
+    """On top of those that the image says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +205,9 @@ class CapsuleSpec:
     host: str | None = None
     """The name of the only host that will do, where one was named."""
     hints: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+    """Of the capsule; its containers have their own. The same for the annotations."""
+    annotations: Mapping[str, str] | None = None
     networks: tuple[NetworkWish, ...] = ()
     """Empty: whatever network the host's runtime gives by itself."""
     waived: int = 0

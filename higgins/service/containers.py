@@ -1,15 +1,12 @@
 """The verbs of a container."""
 
-import asyncio
-import random
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from higgins import errors
 from higgins.logic import access, allowed, placement, statusword
-from higgins.logic.placement import Ratios
 from higgins.logic.sealed import Seal, Sealed
 from higgins.logic.statusword import Status
 from higgins.model.action import Action, Outcome
@@ -20,56 +17,23 @@ from higgins.model.capsule import (
     Desired,
     Former,
     Kind,
-    PullPolicy,
     Resources,
 )
-from higgins.model.event import Filter
 from higgins.model.host import Host
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
+from higgins.model.ids import CapsuleId, RequestId
 from higgins.model.query import Part, Query
-from higgins.model.quota import Limits
+from higgins.service import waiting
+from higgins.service.creation import Creation, Customs, opened
 from higgins.service.hints import Hints
-from higgins.service.limits import Deadlines
 from higgins.service.lookup import Lookup
 from higgins.service.policy import Policy
-from higgins.service.registries import Sources
-from higgins.store import actions, capsules, events, hosts, registries
+from higgins.store import actions, capsules, hosts
 from higgins.store.database import Connection, Database
 
-_PATROL = 3.0
-"""Seconds after which somebody who waits looks again though nothing was heard."""
 _UP = (Desired.RUNNING, Desired.PAUSED)
-_PASSING = (Status.CREATING, Status.RESTARTING, Status.REBUILDING, Status.DELETING)
 _STOP_TIMEOUT = 10
 _LONGEST_STOP_TIMEOUT = 86400
-_GREEK = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "zeta",
-    "eta",
-    "theta",
-    "iota",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "xi",
-    "omicron",
-    "pi",
-    "rho",
-    "sigma",
-    "tau",
-    "upsilon",
-    "phi",
-    "chi",
-    "psi",
-    "omega",
-]
-_NUMBERS = 24
 
 Known = TypeVar("Known")
 Change = Callable[[Capsule], CapsuleSpec]
@@ -84,23 +48,6 @@ class Wish:
     cpu: float | None = None
     memory: int | None = None
     auto_heal: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Customs:
-    """What the operator has decided about containers."""
-
-    deadlines: Deadlines = field(default_factory=Deadlines)
-    pull: PullPolicy = PullPolicy.IF_NOT_PRESENT
-    """For containers that do not say when their image is fetched."""
-    unique_names: str = ""
-    """Within what a name may be used once: `project`, `global`, or nothing."""
-    sources: Sources = field(default_factory=Sources)
-    """From which registries images may come."""
-    ratios: Ratios = field(default_factory=Ratios)
-    """How much more than it has a host may be asked for."""
-    limits: Limits = field(default_factory=Limits)
-    """How much a project may have for which nothing else was said."""
 
 
 class Containers:
@@ -126,6 +73,7 @@ class Containers:
         self._lookup = Lookup(database, policy)
         self._hints = hints
         self._customs = customs or Customs()
+        self._creation = Creation(database, hints, self._customs, clock)
         self._deadlines = self._customs.deadlines
         self._clock = clock
 
@@ -137,37 +85,17 @@ class Containers:
         NotFound for an unknown host, Conflict for a name that is taken where names are unique.
         """
         self._check_create(caller, spec)
-        now = self._clock()
         (asked,) = spec.containers
-        capsule = Capsule(
+        wanted = Capsule(
             id=CapsuleId(asked.id),
             project_id=caller.project_id,
             user_id=caller.user_id,
             name=asked.name,
             kind=Kind.CONTAINER,
-            created_at=now,
-            spec=replace(spec, containers=(replace(asked, pull=asked.pull or self._customs.pull),)),
+            created_at=self._clock(),
+            spec=spec,
         )
-
-        def work(db: Connection) -> Capsule:
-            if again and (made := _made_before(db, capsule, request)):
-                return made
-            if spec.host is not None and hosts.named(db, spec.host) is None:
-                raise errors.NotFound(
-                    f"The requested host {spec.host} could not be found.", code="requested-host-not-found"
-                )
-            self._check_name(db, caller.project_id, capsule.name, besides=None)
-            deadline = now + self._deadlines.create
-            created = replace(capsule, name=capsule.name or self._generated(db, caller.project_id), deadline=deadline)
-            capsules.insert(db, created, deadline, within=self._customs.limits)
-            registries.use(db, created.id, _named_by(created.spec))
-            self._check_sources(db, created.spec)
-            actions.insert(db, _opened(caller, request, created, "create", now))
-            return created
-
-        created = await self._database.write(work)
-        self._hints.changed(created)
-        return created
+        return await self._creation.write_down(caller, request, wanted, within=self._deadlines.create, again=again)
 
     async def list(
         self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None
@@ -212,17 +140,16 @@ class Containers:
         NotFound as soon as it is gone.
         """
         capsule = await self.show(caller, ref, all_projects=all_projects)
-        try:
-            async with asyncio.timeout(timeout):
-                with self._hints.watchers.listen(capsule.id) as listener:
-                    while True:
-                        capsule = await self._lookup.read(caller, capsule.id, "container:get_one")
-                        if _awaited(capsule, statuses) or gone():
-                            break
-                        await listener.bell.wait(_PATROL)
-        except TimeoutError:
-            pass
-        return capsule
+        return await waiting.until(
+            capsule,
+            statuses,
+            timeout,
+            hints=self._hints,
+            lookup=self._lookup,
+            caller=caller,
+            rule="container:get_one",
+            gone=gone,
+        )
 
     async def delete(
         self,
@@ -386,9 +313,9 @@ class Containers:
             allowed.check(verb, statusword.describe(capsule).status, capsule.id)
             asked, spec = record or verb, _changed(capsule, change)
             if spec.containers != capsule.spec.containers:
-                self._check_sources(db, spec)
+                self._creation.check_sources(db, spec)
             wanted = capsules.write_spec(db, capsule, spec, deadline=now + allowance, now=now, verb=asked)
-            actions.insert(db, _opened(caller, request, wanted, asked, now))
+            actions.insert(db, opened(caller, request, wanted, asked, now))
             return wanted
 
         self._hints.changed(await self._database.write(work))
@@ -436,7 +363,7 @@ class Containers:
         return replace(before, claim=claim)
 
     def _renamed(self, db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
-        self._check_name(db, capsule.project_id, name, besides=capsule.id)
+        self._creation.check_name(db, capsule.project_id, name, besides=capsule.id)
         return capsules.write_name(db, capsule, name, now)
 
     def _check_create(self, caller: Caller, spec: CapsuleSpec) -> None:
@@ -450,31 +377,6 @@ class Containers:
         ):
             if asked:
                 self._lookup.allow(caller, rule)
-
-    def _check_sources(self, db: Connection, spec: CapsuleSpec) -> None:
-        """Raises Forbidden for an image from where none may come."""
-        known = {stored.registry.id: stored.registry for stored in registries.every(db, _named_by(spec))}
-        for one in spec.all():
-            self._customs.sources.check(one.image, known.get(one.registry) if one.registry else None)
-
-    def _check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
-        if name and self._is_taken(db, project, name, besides):
-            raise errors.Conflict(
-                f"A container with name {name.lower()} already exists.", code="container-already-exists"
-            )
-
-    def _is_taken(self, db: Connection, project: ProjectId, name: str, besides: CapsuleId | None) -> bool:
-        scope = self._customs.unique_names
-        return bool(scope) and capsules.taken(db, project if scope == "project" else None, name, besides)
-
-    def _generated(self, db: Connection, project: ProjectId) -> str:
-        """A name that nobody chose is never refused: with every try there are more to draw from."""
-        most = _NUMBERS
-        while True:
-            name = f"{random.choice(_GREEK)}-{random.randint(1, most)}-container"
-            if not self._is_taken(db, project, name, None):
-                return name
-            most *= 2
 
 
 def _changed(capsule: Capsule, change: Change) -> CapsuleSpec:
@@ -528,18 +430,6 @@ def _no_room(host: Host, more: Resources, room: Resources) -> str:
     return f"The container's host has not enough room: {'; '.join(short) or 'it is not connected'}."
 
 
-def _awaited(capsule: Capsule, statuses: Collection[Status]) -> bool:
-    word = statusword.describe(capsule)
-    if word.status is Status.ERROR:
-        return True
-    # What is still shown while something else is under way has not come about: it is about to end.
-    return word.status in statuses and (word.task is None or word.status in _PASSING)
-
-
-def _named_by(spec: CapsuleSpec) -> Sequence[RegistryId]:
-    return [one.registry for one in spec.all() if one.registry is not None]
-
-
 def _fresh_start(capsule: Capsule) -> CapsuleSpec:
     return replace(capsule.spec, desired=Desired.RUNNING, restarts=capsule.spec.restarts + 1)
 
@@ -561,30 +451,9 @@ def _patience(timeout: int | None) -> int:
     return timeout
 
 
-def _opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now: float) -> Action:
-    return Action(
-        request_id=request,
-        capsule_id=capsule.id,
-        project_id=caller.project_id,
-        user_id=caller.user_id,
-        verb=verb,
-        generation=capsule.spec.generation,
-        started_at=now,
-    )
-
-
 def _recorded(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now: float) -> Action:
     """The action of a request that may have asked for what is so already: it is over at once if nothing is to be done."""
-    opened = _opened(caller, request, capsule, verb, now)
+    begun = opened(caller, request, capsule, verb, now)
     if capsule.settled:
-        return replace(opened, finished_at=now, outcome=Outcome.SUCCESS)
-    return opened
-
-
-def _made_before(db: Connection, capsule: Capsule, request: RequestId) -> Capsule | None:
-    if actions.known(db, capsule.id, request):
-        return capsules.get(db, capsule.id)
-    gone = Filter(containers=(capsule.id,), kinds=("gone",))
-    if events.after(db, capsule.project_id, 0, gone, most=1):
-        raise errors.Conflict(f"The container {capsule.id}, which this request made, has been deleted since.")
-    return None
+        return replace(begun, finished_at=now, outcome=Outcome.SUCCESS)
+    return begun

@@ -17,6 +17,8 @@ class Deadlines:
     force_delete: float = 60.0
     execute: float = 60.0
     """A command run to its end for a caller who waits."""
+    init: float = 3600.0
+    """Comes on top of that of a create, for each container that runs before the others of a capsule."""
     commit: float = 600.0
     """For an image made of a container."""
     fetch: float = 1800.0

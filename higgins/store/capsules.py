@@ -189,7 +189,7 @@ def see_page(
     if query.marker is not None:
         mark = eye.rows(_MARKS[project is None], wanted)
         if not mark:
-            raise _unmarked(query.marker)
+            raise _unmarked(query.marker, kind)
         wanted["after"] = mark[0][0]
     rows = eye.rows(_FRONTS[project is None, query.descending], wanted)
     seals = [Seal._make(row) for row in rows[: query.limit]]
@@ -223,7 +223,7 @@ def page(db: Connection, project: ProjectId | None, query: Query, kind: Kind) ->
     visible = _ROW.where(capsules.c.kind == kind.value, *_within(project))
     rows = pages.rows(db, visible, capsules.c.number, _SORTED_BY, query, filtered=_filtered(query))
     if rows is None:
-        raise _unmarked(str(query.marker))
+        raise _unmarked(str(query.marker), kind)
     return Part(items=tuple(map(Sealed._make, rows[: query.limit])), more=len(rows) > query.limit)
 
 
@@ -415,7 +415,7 @@ def _count(db: Connection, before: Capsule, now: Capsule, within: Limits | None 
 
 
 def _overtaken(capsule: Capsule) -> errors.Conflict:
-    return errors.Conflict(f"{capsule.name} has been changed by somebody else meanwhile; look at it and try again.")
+    return errors.Conflict(f"{capsule.name or capsule.id} has been changed by somebody else meanwhile; look at it and try again.")
 
 
 def _facts(capsule: Capsule) -> dict[str, Any]:
@@ -450,8 +450,8 @@ def _capsule(row: sa.Row[Any]) -> Capsule:
     return Sealed._make(row).open()
 
 
-def _unmarked(marker: str) -> errors.NotFound:
-    return errors.NotFound(f"The marker {marker} is not a container that you can see.", code="container-not-found")
+def _unmarked(marker: str, kind: Kind) -> errors.NotFound:
+    return errors.NotFound(f"The marker {marker} is not a {kind} that you can see.", code=f"{kind}-not-found")
 
 
 def _within(project: ProjectId | None) -> Sequence[sa.ColumnElement[bool]]:

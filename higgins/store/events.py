@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from higgins.logic import statusword
-from higgins.model.capsule import Capsule, Observation, Stage
+from higgins.model.capsule import Capsule, Kind, Observation, Stage
 from higgins.model.event import Event, Filter
 from higgins.model.ids import CapsuleId, ProjectId
 from higgins.store.database import Connection
@@ -87,11 +87,14 @@ def prune(db: Connection, *, since: float, most: int, at_once: int) -> int:
 
 
 def _news(capsule: Capsule) -> tuple[object, ...]:
-    seen = _seen(capsule)
-    return (statusword.describe(capsule).status, seen and seen.started_at, seen and seen.finished_at)
+    seen = [known.observed for known in capsule.status.containers.values() if known.observed]
+    return (statusword.describe(capsule).status, *((one.container_id, one.started_at, one.finished_at) for one in seen))
 
 
 def _seen(capsule: Capsule) -> Observation | None:
+    """A container alone; of a capsule no single one's end is the end."""
+    if capsule.kind is not Kind.CONTAINER:
+        return None
     known = capsule.status.containers.get(capsule.spec.containers[0].id)
     return known.observed if known else None
 

@@ -27,7 +27,9 @@ from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.model.quota import Limits
 from higgins.service.consoles import Consoles
-from higgins.service.containers import Containers, Customs
+from higgins.service.capsules import Capsules
+from higgins.service.containers import Containers
+from higgins.service.creation import Customs
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints

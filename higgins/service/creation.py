@@ -1,0 +1,148 @@
+"""Writing down something new: a container or a capsule, with all that belongs to it, or nothing of it."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from higgins import errors
+from higgins.logic.placement import Ratios
+from higgins.model.action import Action
+from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPolicy
+from higgins.model.event import Filter
+from higgins.model.identity import Caller
+from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
+from higgins.model.quota import Limits
+from higgins.service.hints import Hints
+from higgins.service.limits import Deadlines
+from higgins.service.registries import Sources
+from higgins.store import actions, capsules, events, hosts, registries
+from higgins.store.database import Connection, Database
+
+_GREEK = (
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"),
+    *("nu", "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
+)
+_NUMBERS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customs:
+    """What the operator has decided about containers."""
+
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    pull: PullPolicy = PullPolicy.IF_NOT_PRESENT
+    """For containers that do not say when their image is fetched."""
+    unique_names: str = ""
+    """Within what a name may be used once: `project`, `global`, or nothing."""
+    sources: Sources = field(default_factory=Sources)
+    """From which registries images may come."""
+    ratios: Ratios = field(default_factory=Ratios)
+    """How much more than it has a host may be asked for."""
+    limits: Limits = field(default_factory=Limits)
+    """How much a project may have for which nothing else was said."""
+
+
+class Creation:
+    """What containers and capsules have in common when they are made."""
+
+    def __init__(self, database: Database, hints: Hints, customs: Customs, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._hints = hints
+        self._customs = customs
+        self._clock = clock
+
+    async def write_down(
+        self, caller: Caller, request: RequestId, asked: Capsule, *, within: float, again: bool
+    ) -> Capsule:
+        """What is asked for is to be there in so many seconds. A container without a name gets one; a capsule need not have any.
+
+        `again` says that the same request, with the same id, may have been here before; then Conflict if what it made is gone since. Raises
+        NotFound for an unknown host, Conflict for a name that is taken where names are unique, Forbidden for an image from where none may come,
+        and, with the code `over-quota`, if the project may not have so much.
+        """
+        now, spec = asked.created_at, asked.spec
+        capsule = replace(
+            asked,
+            spec=replace(spec, containers=self._completed(spec.containers), init=self._completed(spec.init)),
+            deadline=now + within,
+        )
+
+        def work(db: Connection) -> Capsule:
+            if again and (made := _made_before(db, capsule, request)):
+                return made
+            if spec.host is not None and hosts.named(db, spec.host) is None:
+                raise errors.NotFound(
+                    f"The requested host {spec.host} could not be found.", code="requested-host-not-found"
+                )
+            self.check_name(db, caller.project_id, capsule.name, besides=None)
+            nameless = capsule.kind is Kind.CONTAINER and not capsule.name
+            created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
+            capsules.insert(db, created, now + within, within=self._customs.limits)
+            registries.use(db, created.id, _named_by(created.spec))
+            self.check_sources(db, created.spec)
+            actions.insert(db, opened(caller, request, created, "create", now))
+            return created
+
+        created = await self._database.write(work)
+        self._hints.changed(created)
+        return created
+
+    def check_sources(self, db: Connection, spec: CapsuleSpec) -> None:
+        """Raises Forbidden for an image from where none may come."""
+        known = {stored.registry.id: stored.registry for stored in registries.every(db, _named_by(spec))}
+        for one in spec.all():
+            self._customs.sources.check(one.image, known.get(one.registry) if one.registry else None)
+
+    def check_name(self, db: Connection, project: ProjectId, name: str, *, besides: CapsuleId | None) -> None:
+        """Raises Conflict for one that is taken, where names are unique."""
+        if name and self._is_taken(db, project, name, besides):
+            raise errors.Conflict(
+                f"A container with name {name.lower()} already exists.", code="container-already-exists"
+            )
+
+    def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
+        return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)
+
+    def _is_taken(self, db: Connection, project: ProjectId, name: str, besides: CapsuleId | None) -> bool:
+        scope = self._customs.unique_names
+        return bool(scope) and capsules.taken(db, project if scope == "project" else None, name, besides)
+
+    def _generated(self, db: Connection, project: ProjectId) -> str:
+        """A name that nobody chose is never refused: with every try there are more to draw from."""
+        most = _NUMBERS
+        while True:
+            name = f"{drawn(most)}-container"
+            if not self._is_taken(db, project, name, None):
+                return name
+            most *= 2
+
+
+def drawn(most: int = _NUMBERS) -> str:
+    """A letter and one of so many numbers, as Zun names what nobody named."""
+    return f"{random.choice(_GREEK)}-{random.randint(1, most)}"
+
+
+def opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now: float) -> Action:
+    """The action of what has just been asked for."""
+    return Action(
+        request_id=request,
+        capsule_id=capsule.id,
+        project_id=caller.project_id,
+        user_id=caller.user_id,
+        verb=verb,
+        generation=capsule.spec.generation,
+        started_at=now,
+    )
+
+
+def _named_by(spec: CapsuleSpec) -> Sequence[RegistryId]:
+    return [one.registry for one in spec.all() if one.registry is not None]
+
+
+def _made_before(db: Connection, capsule: Capsule, request: RequestId) -> Capsule | None:
+    if actions.known(db, capsule.id, request):
+        return capsules.get(db, capsule.id)
+    gone = Filter(containers=(capsule.id,), kinds=("gone",))
+    if events.after(db, capsule.project_id, 0, gone, most=1):
+        raise errors.Conflict(f"The {capsule.kind} {capsule.id}, which this request made, has been deleted since.")
+    return None
