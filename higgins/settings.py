@@ -127,6 +127,9 @@ class Deadlines:
     create: float = option(
         600.0, "From the request to a created or running container, fetching its image included.", minimum=1
     )
+    init: float = option(
+        3600.0, "On top of that, for each container that runs before the others of a capsule.", minimum=1
+    )
     start: float = option(120.0, "For a start.", minimum=1)
     stop: float = option(120.0, "For a stop, on top of the time that the container itself is given.", minimum=1)
     reboot: float = option(180.0, "For a reboot, on top of the time that the container itself is given.", minimum=1)

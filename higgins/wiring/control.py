@@ -26,8 +26,8 @@ from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.model.quota import Limits
-from higgins.service.consoles import Consoles
 from higgins.service.capsules import Capsules
+from higgins.service.consoles import Consoles
 from higgins.service.containers import Containers
 from higgins.service.creation import Customs
 from higgins.service.events import Events
@@ -87,7 +87,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     live = Directory(most=settings.link.calls_per_host)
     images = Images(database, policy, live, hints, registries, sources, deadline=limits.fetch)
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
-    containers = Containers(database, policy, hints, _customs(settings, limits, sources))
+    customs = _customs(settings, limits, sources)
+    containers = Containers(database, policy, hints, customs)
     link = LinkServer(
         directory=live,
         authority=Authority.open(settings.state_dir),
@@ -98,6 +99,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     app = door.application(
         Services(
             containers=containers,
+            capsules=Capsules(database, policy, hints, customs),
             fleet=Fleet(database, policy, hosts),
             events=Events(database, policy, hints, turnstile=turnstile),
             repeats=Repeats(database, keep=settings.api.keep_answers * 3_600),

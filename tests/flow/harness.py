@@ -34,8 +34,10 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
 from higgins.model.quota import Limits
 from higgins.protocols.network import NetworkProvider
+from higgins.service.capsules import Capsules
 from higgins.service.consoles import Consoles
-from higgins.service.containers import Containers, Customs
+from higgins.service.containers import Containers
+from higgins.service.creation import Customs
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.hints import Hints
@@ -214,6 +216,7 @@ class Cloud:
 
     database: Database
     containers: Containers
+    capsules: Capsules
     live: LiveVerbs
     hosts: Hosts
     hints: Hints
@@ -352,17 +355,19 @@ async def cloud(
     custom = placer.Custom(patience=patience)
     rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
 
-    def replica() -> tuple[Hints, Hosts, Containers, Registries]:
+    def replica() -> tuple[Hints, Hosts, Containers, Capsules, Registries]:
         hints = Hints()
         secrets = Secrets(directory / "secrets.key", make=True)
         registries = Registries(database, Policy(), secrets, hints, clock=clock)
         hosts = Hosts(database, hints, deadlines, registries, clock=clock)
         customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits)
-        return hints, hosts, Containers(database, Policy(), hints, customs, clock=clock), registries
+        containers = Containers(database, Policy(), hints, customs, clock=clock)
+        return hints, hosts, containers, Capsules(database, Policy(), hints, customs, clock=clock), registries
 
     async def control_plane() -> None:
         # A new one knows nothing but the rows: not even who was about to be woken.
-        hints, hosts, _, registries = there.hints, there.hosts, there.containers, there.registries = replica()
+        hints, hosts, there.containers, there.capsules, registries = replica()
+        there.hints, there.hosts, there.registries = hints, hosts, registries
 
         async def serve(channel: ControlChannel) -> None:
             hello = await greeting(channel)
@@ -387,11 +392,12 @@ async def cloud(
     consoles = Consoles(database, clock=clock)
     try:
         async with live_link(live, socket), beside() as begin:
-            hints, hosts, containers, registries = replica()
+            hints, hosts, containers, capsules, registries = replica()
             record = Images(database, Policy(), live, hints, registries).record
             there = Cloud(
                 database=database,
                 containers=containers,
+                capsules=capsules,
                 live=LiveVerbs(database, Policy(), live, consoles, record, deadlines, clock=clock),
                 hosts=hosts,
                 hints=hints,
@@ -422,6 +428,7 @@ def services(there: Cloud) -> Services:
     policy = Policy()
     return Services(
         containers=there.containers,
+        capsules=there.capsules,
         fleet=Fleet(there.database, policy, there.hosts),
         events=Events(there.database, policy, there.hints, patrol=0.5),
         repeats=Repeats(there.database),

@@ -9,6 +9,7 @@ LONGEST = 400
 LONGER: dict[str, str] = {
     "higgins/agent/worker.py": "one capsule's loop, its steps and its reports",
     "higgins/logic/convergence.py": "one decision, read from top to bottom",
+    "higgins/model/capsule.py": "one noun with its three sides",
     "higgins/store/capsules.py": "the statements of one table and its three writers",
     "higgins/service/containers.py": "the verbs of a container, each a few lines",
     "higgins/testing/live_contract.py": "a promise is a test, and there are many",

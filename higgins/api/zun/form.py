@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from higgins import errors
+from higgins.api.zun import places
 from higgins.api.zun.microversion import Version
 
 P = TypeVar("P", bound=Struct)
@@ -45,6 +46,10 @@ class Form(Generic[P]):
     """The only parameters that may stand in the query; None: all of them."""
     opaque: Sequence[str] = ()
     """Parameters that may hold any character whatever."""
+    placed: Sequence[str] = ()
+    """Parameters with much in them: a refusal says at which place of them."""
+    texts: Sequence[str] = ()
+    """Parameters of a body that may come as text, too: in JSON or YAML."""
     secret: Sequence[str] = ()
     """Parameters that no refusal repeats."""
     gates: Sequence[Gate[P]] = ()
@@ -91,8 +96,7 @@ class Form(Generic[P]):
     def _refuse(self, unknown: Sequence[str]) -> None:
         later = "".join(f"; {name} exists from version {self.since[name]} on" for name in unknown if name in self.since)
         if unknown:
-            names = ", ".join(map(repr, unknown))
-            raise _refused(f"Additional properties are not allowed ({names} was unexpected){later}")
+            raise unexpected(unknown, later)
 
     def _explained(self, raw: Mapping[str, Any], hook: Callable[[type, Any], Any], otherwise: str) -> errors.Invalid:
         """The whole was not valid: find out which field is at fault."""
@@ -105,6 +109,8 @@ class Form(Generic[P]):
             try:
                 msgspec.convert(raw[name], one.type, dec_hook=hook)
             except msgspec.ValidationError as error:
+                if name in self.placed:
+                    return _placed(places.find(name, raw[name], one.type, str(error), hook))
                 return invalid(name, str(error), value=None if name in self.secret else raw[name])
         return _refused(otherwise)
 
@@ -114,10 +120,25 @@ def missing(name: str) -> errors.Invalid:
     return _refused(f"'{name}' is a required property")
 
 
+def unexpected(names: Sequence[str], more: str = "") -> errors.Invalid:
+    """The refusal of what nothing is known of."""
+    return _refused(f"Additional properties are not allowed ({', '.join(map(repr, names))} was unexpected){more}")
+
+
 def invalid(name: str, allowed: str, *, value: Any = None) -> errors.Invalid:
     """The refusal of one field: which, what it was, what is allowed."""
     shown = "" if value is None else f" Value: '{str(value)[:100]}'."
     return _refused(f"Invalid input for field '{name}'.{shown} {allowed}")
+
+
+def _placed(trouble: places.Missing | places.Unknown | places.Wrong) -> errors.Invalid:
+    match trouble:
+        case places.Missing(name=name):
+            return missing(name)
+        case places.Unknown(name=name, known=known):
+            return unexpected([name], f"; known here are {', '.join(known)}" if known else "")
+        case places.Wrong(name=name, value=value, allowed=allowed):
+            return invalid(name, allowed, value=value)
 
 
 def _refused(message: str) -> errors.Invalid:

@@ -243,6 +243,7 @@ def _parameters(route: Route, components: Mapping[str, Any]) -> list[dict[str, A
 
 _NAMES = {
     "container": "A container, by id or name.",
+    "capsule": "A capsule, by id or name.",
     "request_id": "The id of the request that asked for it.",
     "host": "A host, by id or name; of a service, by name.",
     "image": "An image, by id.",

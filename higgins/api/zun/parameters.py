@@ -1,7 +1,7 @@
 """What a request carries in its query and its body, before anything is known about its meaning."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,15 +9,13 @@ import msgspec
 from aiohttp import web
 
 from higgins import errors
-from higgins.api.zun import routes
+from higgins.api.zun import routes, texts
 from higgins.api.zun.routes import Route
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 """Methods whose parameters may stand in the query or in a body."""
-_DEEPEST = 32
-"""Levels of a body; nothing that the API knows has a fourth of them."""
 
 
 async def given(
@@ -29,7 +27,12 @@ async def given(
     with_body = request.method in WITH_BODY and request.body_exists and most != 0
     opaque = route.form.opaque
     query = _pairs(request.rel_url.raw_query_string, opaque)
-    return query, await _body(request, opaque, most) if with_body else {}
+    body = await _body(request, opaque, most) if with_body else {}
+    for name in route.form.texts:
+        if isinstance(text := body.get(name), str):
+            # Beside others: reading YAML takes its time.
+            body[name] = await asyncio.to_thread(texts.read, name, text)
+    return query, body
 
 
 async def pieces(request: web.Request, within: float) -> AsyncGenerator[bytes, None]:
@@ -64,7 +67,7 @@ async def _body(request: web.Request, opaque: Sequence[str], most: int | None) -
         return {}
     if not isinstance(body, dict):
         raise errors.Invalid("The body must be a JSON object.", code="invalid")
-    _check({name: value for name, value in body.items() if name not in opaque})
+    texts.check({name: value for name, value in body.items() if name not in opaque})
     return body
 
 
@@ -88,25 +91,3 @@ def _pairs(text: str, opaque: Sequence[str]) -> dict[str, Any]:
             case one:
                 found[name] = [one, value]
     return found
-
-
-def _check(body: Any) -> None:
-    """Refuse what would only be found out later, by a database, a runtime or a function that calls itself."""
-    level: Sequence[Any] = [body]
-    for _ in range(_DEEPEST):
-        if any("\0" in one for one in level if isinstance(one, str)):
-            raise errors.Invalid("The body has a NUL character in it, which nothing can hold.", code="invalid")
-        level = [part for one in level for part in _parts(one)]
-        if not level:
-            return
-    raise errors.Invalid("The body is nested too deeply.", code="invalid")
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    match value:
-        case dict():
-            return (*value.keys(), *value.values())
-        case list():
-            return value
-        case _:
-            return ()

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from higgins.api.zun import console, discovery, events, forms, hosts, images, live, quotas, registries, verbs, views
+from higgins.api.zun import (
+    capsules,
+    console,
+    discovery,
+    events,
+    forms,
+    hosts,
+    images,
+    live,
+    quotas,
+    registries,
+    verbs,
+    views,
+)
 from higgins.api.zun.form import Form
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
 from higgins.api.zun.verbs import Answer, Ask, Door, Socket, Stream
@@ -81,6 +94,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST",   _C + "/commit",                         live.commit,       live.COMMIT,   202, live.Committed),
     Route("GET",    _C + "/container_actions",              verbs.actions,     forms.NOTHING, 200, views.ActionList),
     Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
+    Route("POST",   "/capsules",                            capsules.create,   capsules.CREATE, 202, capsules.Capsule, json_only=True),
+    Route("GET",    "/capsules",                            capsules.list_,    capsules.LIST, 200, capsules.CapsuleList),
+    Route("GET",    "/capsules/{capsule}",                  capsules.show,     capsules.SHOW, 200, capsules.Capsule),
+    Route("DELETE", "/capsules/{capsule}",                  capsules.delete,   capsules.DELETE, 204, None),
     Route("GET",    "/services",                            hosts.services,    forms.NOTHING, 200, hosts.ServiceList),
     Route("DELETE", "/services",                            hosts.forget,      hosts.DELETE,  200, None),
     Route("DELETE", "/services/{host}",                     hosts.forget,      hosts.DELETE,  200, None),

@@ -45,7 +45,7 @@ def spec(
         runtime=asked.runtime or None,
         availability_zone=asked.availability_zone,
         host=asked.host,
-        hints=_plain(asked.hints, "hints"),
+        hints=plain(asked.hints, "hints"),
     )
 
 
@@ -59,10 +59,10 @@ def _container(
         image_driver="docker",
         registry=registry,
         pull=PullPolicy(asked.image_pull_policy.lower()) if asked.image_pull_policy else None,
-        command=_arguments(asked.command, "command"),
-        entrypoint=_arguments(asked.entrypoint, "entrypoint"),
-        environment=_plain(asked.environment, "environment"),
-        labels=_plain(asked.labels, "labels"),
+        command=arguments(asked.command, "command"),
+        entrypoint=arguments(asked.entrypoint, "entrypoint"),
+        environment=plain(asked.environment, "environment"),
+        labels=plain(asked.labels, "labels"),
         workdir=asked.workdir or None,
         hostname=asked.hostname,
         tty=bool(asked.tty),
@@ -137,8 +137,11 @@ def _several(value: str | int | list[str]) -> Sequence[str]:
             return ("true" if truth else "false",)
 
 
-def _arguments(asked: str | Sequence[str] | None, name: str) -> tuple[str, ...] | None:
-    """Nothing and an empty list both mean what the image says: clients send the one or the other."""
+def arguments(asked: str | Sequence[str] | None, name: str) -> tuple[str, ...] | None:
+    """The words of a command. Nothing and an empty list both mean what the image says: clients send the one or the other.
+
+    Raises Invalid, naming the field, for a word that is too long.
+    """
     match asked:
         case None:
             return None
@@ -156,7 +159,8 @@ def _bounded(given: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _plain(asked: Mapping[str, str] | None, name: str) -> Mapping[str, str] | None:
+def plain(asked: Mapping[str, str] | None, name: str) -> Mapping[str, str] | None:
+    """Plain strings; None for none. Raises Invalid, naming the field, for too much of them."""
     if not asked:
         return None
     plain = {key: str(value) for key, value in asked.items()}

@@ -75,6 +75,10 @@ class Extent(int):
     """How many columns or rows a terminal has."""
 
 
+class PortNumber(int):
+    """A port of TCP or UDP."""
+
+
 class Limit(int):
     """How long a page may be."""
 
@@ -258,6 +262,7 @@ _KINDS: Mapping[type, _Kind] = {
         },
     ),
     Extent: _amount(Extent, "a whole number", lambda _: 1, lambda _: 65535),
+    PortNumber: _amount(PortNumber, "a whole number", lambda _: 1, lambda _: 65535),
     Limit: _Kind(
         _limit,
         lambda _: {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]*[1-9][0-9]*$"}]},

@@ -18,6 +18,7 @@ from higgins.logic.sealed import Seal
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, ProjectId, RequestId, UserId, made_by
+from higgins.service.capsules import Capsules
 from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
@@ -36,6 +37,7 @@ class Services:
     """What the verbs call."""
 
     containers: Containers
+    capsules: Capsules
     fleet: Fleet
     events: Events
     live: LiveVerbs
@@ -182,7 +184,7 @@ async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
             ask.caller,
             ask.path[0],
             translate.statuses(asked.wait),
-            _patience(asked),
+            patience(asked.timeout),
             all_projects=every,
             gone=ask.gone,
         )
@@ -287,8 +289,9 @@ def _hidden(door: Door, ask: Ask[Any], project_id: ProjectId, user_id: UserId) -
     return views.withheld(withheld, ask.version)
 
 
-def _patience(asked: forms.ShowContainer) -> float:
-    return _USUAL_WAIT if asked.timeout is None else float(asked.timeout)
+def patience(asked: int | None) -> float:
+    """How many seconds somebody waits who asks for so many, or does not say."""
+    return _USUAL_WAIT if asked is None else float(asked)
 
 
 def _seconds(asked: forms.StopContainer) -> int | None:

@@ -12,7 +12,8 @@ from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
-from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
+from higgins.model.capsule import Capsule, Healthcheck, Observation, RestartPolicy, Stage
+from higgins.model.capsule import Container as Asked
 from higgins.model.capsule import Health as Found
 from higgins.model.capsule import Progress as Progressed
 from higgins.model.ids import CapsuleId
@@ -53,9 +54,9 @@ class Container(Struct, kw_only=True):
     project_id: str
     user_id: str
     image: str
-    cpu: float
+    cpu: Annotated[float | None, said("null, like memory, for a container of a capsule that asked for none.")]
     cpu_policy: str
-    memory: str
+    memory: str | None
     command: Sequence[str] | None
     status: str
     status_reason: str | None
@@ -215,13 +216,13 @@ def container(
         environment=asked.environment or empty,
         workdir=asked.workdir,
         auto_remove=spec.auto_remove,
-        ports=seen.ports if seen else (None if fresh else ()),
+        ports=_ports(asked, seen) or (None if fresh and not seen else ()),
         hostname=(seen.hostname if seen else None) or asked.hostname,
         labels=asked.labels or empty,
         addresses=None if fresh else {},
         image_pull_policy=asked.pull,
         host=capsule.host,
-        restart_policy=_restart(asked.restart) if asked.restart else empty,
+        restart_policy=restart(asked.restart) if asked.restart else empty,
         status_detail=statusword.detail(capsule, now),
         interactive=asked.interactive,
         tty=asked.tty,
@@ -330,6 +331,12 @@ def _optional(show: Callable[[float], str], seconds: float | None) -> str | None
     return None if seconds is None else show(seconds)
 
 
+def _ports(asked: Asked, seen: Observation | None) -> Sequence[int]:
+    """What it says that it listens on, and what its image says."""
+    own = tuple(port.number for port in asked.ports)
+    return tuple(dict.fromkeys((*(seen.ports if seen else ()), *own)))
+
+
 def progress(fetching: Progressed | None) -> Progress | None:
     """How far a fetching is, if there is one."""
     if fetching is None:
@@ -347,7 +354,8 @@ def _healthcheck(check: Healthcheck) -> dict[str, str | int]:
     return {"test": check.test, **{name: number for name, number in said.items() if number is not None}}
 
 
-def _restart(policy: RestartPolicy) -> dict[str, str]:
+def restart(policy: RestartPolicy) -> dict[str, str]:
+    """A restart policy as Zun writes it."""
     return {"Name": policy.name.value, "MaximumRetryCount": str(policy.maximum)}
 
 

@@ -21,6 +21,7 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, RequestId, UserId
 from higgins.model.live import ExecResult
 from higgins.model.quota import Limits
+from higgins.service.capsules import Capsules
 from higgins.service.containers import Containers
 from higgins.service.events import Events
 from higgins.service.fleet import Fleet
@@ -127,6 +128,7 @@ def services(containers: Moods) -> Services:
     registries = Registries(database, Policy(), Secrets(Path("/nowhere/at/all.key"), make=False), Hints())
     return Services(
         containers=containers,
+        capsules=Capsules(database, Policy(), Hints()),
         fleet=Fleet(database, Policy(), Hosts(database, Hints())),
         events=Events(database, Policy(), Hints()),
         repeats=Repeats(database),
