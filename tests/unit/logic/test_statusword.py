@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from higgins.logic.statusword import Status, describe, detail
+from higgins.logic.statusword import Status, describe, describe_one, detail
 from higgins.model.capsule import (
     Assignment,
     Capsule,
@@ -16,9 +16,11 @@ from higgins.model.capsule import (
     Desired,
     GivenUp,
     Health,
+    Kind,
     Progress,
     Stage,
 )
+from higgins.testing import builders
 from higgins.testing.builders import capsule, observation, spec, status
 
 
@@ -139,3 +141,86 @@ def test_while_an_image_is_fetched_it_says_how_far(progress: Progress, words: st
     wanted = spec()
     assert sentence(CapsuleStatus(progress=progress), wanted) == words
     assert sentence(status(wanted, progress=progress), wanted) == words
+
+
+def several(*stages: Stage | None, **known: Any) -> Capsule:
+    """A capsule whose containers are at these stages; None: not seen yet."""
+    containers = [builders.container(name=f"c{number}") for number, _ in enumerate(stages)]
+    wanted = spec(*containers)
+    found = {
+        one.id: ContainerStatus(observed=observation(one, stage) if stage else None, **known)
+        for one, stage in zip(containers, stages, strict=True)
+    }
+    return capsule(
+        wanted,
+        kind=Kind.CAPSULE,
+        assignment=Assignment(epoch=1),
+        status=CapsuleStatus(generation=1, settled=True, containers=found),
+    )
+
+
+R, E, C, P, A = Stage.RUNNING, Stage.EXITED, Stage.CREATED, Stage.PAUSED, Stage.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ((R, R), Status.RUNNING),
+        ((R, None), Status.CREATING),
+        ((None, None), Status.CREATING),
+        ((R, C), Status.CREATING),
+        ((C, C), Status.CREATED),
+        ((R, E), Status.RUNNING),
+        ((E, E), Status.STOPPED),
+        ((R, A), Status.RESTARTING),
+        ((E, A), Status.RESTARTING),
+        ((P, P), Status.PAUSED),
+        ((R, P), Status.RUNNING),
+        ((E, C), Status.CREATING),
+    ],
+)
+def test_a_capsule_is_what_its_containers_are_together(stages: tuple[Stage | None, ...], expected: Status) -> None:
+    assert describe(several(*stages)).status is expected
+
+
+def test_a_capsule_one_of_whose_containers_waits_for_its_next_start_restarts() -> None:
+    found = several(R, E, waiting=True)
+    word = describe(found)
+    assert (word.status, word.reason) == (Status.RESTARTING, "c1 has ended with exit code 0 and is started again.")
+
+
+def test_a_capsule_says_which_of_its_containers_have_ended_and_how() -> None:
+    word = describe(several(R, E, E))
+    assert word.reason == "c1 has ended with exit code 0. c2 has ended with exit code 0."
+    assert describe(several(R, R)).reason is None
+
+
+def test_each_container_of_a_capsule_has_a_word_of_its_own() -> None:
+    found = several(R, E, None)
+    words = [describe_one(found, one) for one in found.spec.containers]
+    assert [(word.status, word.task) for word in words] == [
+        (Status.RUNNING, None),
+        (Status.STOPPED, None),
+        (Status.CREATING, "container_creating"),
+    ]
+
+
+def test_what_keeps_a_capsule_from_coming_about_keeps_the_containers_that_are_not_there_yet() -> None:
+    before = several(R, None)
+    failed = replace(before, status=replace(before.status, failed=True, reason="there is no such image"))
+    words = [describe_one(failed, one) for one in failed.spec.containers]
+    assert [(word.status, word.reason) for word in words] == [
+        (Status.RUNNING, None),
+        (Status.ERROR, "there is no such image"),
+    ]
+
+
+@pytest.mark.parametrize("desired", [Desired.DELETED, Desired.RUNNING])
+def test_a_container_of_a_capsule_that_goes_or_is_out_of_sight_is_so_too(desired: Desired) -> None:
+    before = several(R, E)
+    lost = desired is Desired.RUNNING
+    found = replace(
+        before, spec=replace(before.spec, desired=desired), assignment=replace(before.assignment, host_lost=lost)
+    )
+    expected = Status.UNKNOWN if lost else Status.DELETING
+    assert {describe_one(found, one).status for one in found.spec.containers} == {expected}
