@@ -183,11 +183,10 @@ async def test_each_container_has_ten_seconds_to_end_when_its_capsule_is_deleted
 
 
 async def test_a_capsule_is_placed_in_the_zone_that_its_template_names(town: Town) -> None:
-    await make(town.one, template(name="lost") | {"availabilityZone": "nowhere"}, None)
     await make(town.one, template() | {"availabilityZone": "nova"})
-    # Whoever came later runs by now.
-    lost = (await town.admin("GET", "/capsules?all_projects=true&sort_key=created_at"))["capsules"][0]
-    assert (lost["name"], lost["status"], lost["host"]) == ("lost", "Creating", None)
+    lost = await make(town.one, template(name="lost") | {"availabilityZone": "nowhere"}, "Error")
+    assert lost["status_reason"].startswith("There are not enough hosts available")
+    assert states(lost) == ["Error"]
 
 
 @pytest.mark.parametrize(
