@@ -14,10 +14,16 @@ from tests.system.clients import LASTS, Person, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
 from tests.system.servers import Login
 
-FILES = ("test_zun_clients", "test_zun_interactive", "test_zun_operators", "test_registries", "test_images")
+FILES = (
+    "test_zun_clients",
+    "test_zun_capsules",
+    "test_zun_interactive",
+    "test_zun_operators",
+    "test_registries",
+    "test_images",
+)
 """Where the commands are used."""
 NOT_OFFERED: Mapping[str, Sequence[str]] = {
-    "capsules": ("capsule-create", "capsule-delete", "capsule-describe", "capsule-list", "capsule-show"),
     "networks and addresses of another service": (
         *("network-attach", "network-detach", "network-list", "add-security-group", "remove-security-group"),
         *("add-floating-ip", "remove-floating-ip"),
@@ -114,7 +120,6 @@ def test_what_cannot_be_printed_is_read_by_the_library(container: str, member: L
 @pytest.mark.parametrize(
     "words",
     [
-        ("capsule-list",),
         ("network-list", "CONTAINER"),
         ("network-attach", "--network", "private", "CONTAINER"),
         ("add-security-group", "CONTAINER", "default"),
