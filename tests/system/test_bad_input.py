@@ -41,6 +41,15 @@ MAY_BE_AWAY = {"/v1/images/{name}/search"}
 """What asks somebody else, who may not be there: a 503 is an answer."""
 NOT_HERE = {"/v1/console": "it is a WebSocket, and what comes over it has tests of its own"}
 
+CAPSULE = {
+    "kind": "capsule",
+    "metadata": {"name": "there", "labels": {"app": "x"}},
+    "spec": {
+        "initContainers": [{"image": BUSYBOX, "command": ["true"]}],
+        "containers": [{"image": BUSYBOX, "command": ["sh", "-c", "trap exit TERM; sleep 600 & wait"]}],
+    },
+}
+
 PATHS = json.loads(openapi.document(Bounds()))["paths"]
 OPERATIONS = [(method, path) for path, item in PATHS.items() for method in item if path not in NOT_HERE]
 
@@ -95,6 +104,8 @@ class Ground:
         actions = self.ask("GET", f"/containers/{self.parts['running']}/container_actions")["containerActions"]
         self.parts["request_id"] = actions[-1]["request_id"]
         self.parts |= {"project": self.project, "quota_class": "gold"}
+        if not self._there("capsules", "capsule"):
+            self.parts["capsule"] = self.ask("POST", "/capsules", {"template": CAPSULE})["uuid"]
         if not self._there("registries", "registry"):
             made = self.ask("POST", "/registries", {"registry": {"domain": "higgins.invalid", "password": "secret"}})
             self.parts["registry"] = made["registry"]["uuid"]
@@ -126,7 +137,11 @@ class Ground:
         """Nothing is left; the images too are gone from the engine."""
         for one in self.ask("GET", "/containers")["containers"]:
             self.ask("DELETE", f"/containers/{one['uuid']}?force=true")
+        for one in self.ask("GET", "/capsules")["capsules"]:
+            self.ask("DELETE", f"/capsules/{one['uuid']}")
         deadline = time.monotonic() + PATIENCE
+        while self.ask("GET", "/capsules")["capsules"] and time.monotonic() < deadline:
+            time.sleep(0.2)
         while self.ask("GET", "/containers")["containers"] and time.monotonic() < deadline:
             time.sleep(0.2)
         for one in self.ask("GET", "/images")["images"]:
@@ -254,6 +269,10 @@ RARE = [
     ("get", "/v1/containers/{container}/get_archive", "path=/etc", None),
     ("get", "/v1/containers/{container}/top", "ps_args=-ef", None),
     ("get", "/v1/containers/{container}/stats", "", None),
+    ("post", "/v1/capsules", "", {"template": CAPSULE}),
+    ("post", "/v1/capsules", "", {"template": json.dumps(CAPSULE)}),
+    ("get", "/v1/capsules/{capsule}", "wait=Running&timeout=30", None),
+    ("get", "/v1/capsules", "limit=1&sort_key=status", None),
     ("get", "/v1/quotas/{project}", "usages=true", None),
     ("put", "/v1/quotas/{project}", "", {"containers": 40, "memory": "51200", "disk": -1}),
     ("put", "/v1/quota_classes/{quota_class}", "cpu=-1", None),
