@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from higgins import errors
 from higgins.api.zun.routes import ROUTES
-from higgins.model.capsule import Kind
+from higgins.model.capsule import Capsule, CapsuleSpec, Desired, Kind
+from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.query import Query
 from higgins.store import capsules
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import eventually
+from tests.flow.harness import alone, caller, cloud, container, eventually, request
 from tests.flow.town import VERSION, Api, Reply, Town
 
 LASTS = ("sleep", "inf")
@@ -51,6 +55,10 @@ async def until(api: Api, ref: str, status: str | None, *, reason: str = "") -> 
         raise AssertionError(f"waited for {status}, found {reply}") from None
 
 
+async def started(town: Town, uuid: str) -> None:
+    await eventually(lambda: town.cloud.runtime.starts[ContainerId(uuid)] > 0)
+
+
 def states(capsule: Reply) -> Sequence[str]:
     """What its containers are, those that run first coming first."""
     return [each["status"] for each in (*capsule["init_containers"], *capsule["containers"])]
@@ -69,7 +77,7 @@ async def test_containers_run_side_by_side_once_the_first_ones_have_ended_one_af
         await town.cloud.until_there(set(ids[: number + 1]))
         waiting = await until(town.one, "web", "Creating")
         assert waiting["task_state"] == "container_creating"
-        await eventually(lambda number=number: runtime.starts[ids[number]] == 1)
+        await started(town, ids[number])
         runtime.end(ids[number])
     running = await until(town.one, "web", "Running")
     assert states(running) == ["Stopped", "Stopped", "Running", "Running"]
@@ -219,9 +227,8 @@ async def test_a_template_may_come_as_text(town: Town) -> None:
 
 @pytest.mark.parametrize("place", ["containers", "initContainers"])
 async def test_when_an_image_is_fetched_is_for_admins_to_say(town: Town, place: str) -> None:
-    spec = {place: [one("true", imagePullPolicy="Always")]}
-    asked = template(**spec)
-    asked["spec"] |= spec
+    asked = template()
+    asked["spec"][place] = [one("true", imagePullPolicy="Always")]
     refused = await town.one("POST", "/capsules", {"template": asked})
     assert refused.error == (403, "container.policy-not-authorized")
     assert "container:create:image_pull_policy" in refused["errors"][0]["title"]
@@ -335,6 +342,24 @@ async def test_only_admins_see_on_which_host_a_capsule_is(town: Town) -> None:
     assert "host" not in shown.body and "host" not in shown["containers"][0]
     seen = await town.admin("GET", f"/capsules/{shown['uuid']}")
     assert (seen["host"], seen["containers"][0]["host"]) == ("here", "here")
+
+
+async def test_where_names_are_unique_capsules_and_containers_share_them(tmp_path: Path) -> None:
+    async with cloud(tmp_path, unique_names="project") as there:
+        await there.containers.create(caller(), request(), alone(container(name="Web")))
+
+        async def make(name: str) -> Capsule:
+            spec = CapsuleSpec(containers=(container(),), desired=Desired.RUNNING)
+            return await there.capsules.create(caller(), request(), CapsuleId(str(uuid.uuid4())), spec, name=name)
+
+        with pytest.raises(errors.Conflict, match="A container with name web already exists"):
+            await make("web")
+        await make("shop")
+        with pytest.raises(errors.Conflict, match="already exists"):
+            await there.containers.create(caller(), request(), alone(container(name="shop")))
+        # Those without a name have none in common.
+        await make("")
+        await make("")
 
 
 STRANGERS: Mapping[tuple[str, str], Any] = {

@@ -34,7 +34,7 @@ class CreateCapsule(Struct, forbid_unknown_fields=True, kw_only=True):
 
     template: Annotated[
         CapsuleTemplate | str,
-        said("What it is: an object, or the same as text, in JSON or in at most 64 KiB of YAML without aliases."),
+        said("What it is: an object, or the same as text, in JSON or in at most 32 KiB of YAML without aliases."),
     ]
 
 

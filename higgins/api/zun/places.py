@@ -78,13 +78,13 @@ def _into(place: _Place, step: re.Match[str], hook: Hook) -> _Place:
         kind = next((get_args(arm)[0] for arm in _arms(place.kind) if get_origin(arm) is list), Any)
         return _Place(name=f"{place.name}[{number}]", value=place.value[int(number)], kind=kind)
     kind = next((get_args(arm)[1] for arm in _arms(place.kind) if get_origin(arm) is dict), Any)
-    key = next(key for key, value in place.value.items() if not _fits(value, kind, hook))
-    return _Place(name=f"{place.name}.{key}", value=place.value[key], kind=kind)
+    bad = [key for key, value in place.value.items() if not _fits(value, kind, hook)]
+    return _Place(name=f"{place.name}.{bad[0]}", value=place.value[bad[0]], kind=kind) if bad else place
 
 
 def _bad_key(place: _Place, hook: Hook) -> Any:
     kind = next((get_args(arm)[0] for arm in _arms(place.kind) if get_origin(arm) is dict), str)
-    return next(key for key in place.value if not _fits(key, kind, hook))
+    return next((key for key in place.value if not _fits(key, kind, hook)), None)
 
 
 def _fits(value: Any, kind: Any, hook: Hook) -> bool:

@@ -10,7 +10,9 @@ from higgins import errors
 
 _DEEPEST = 32
 """Levels of a body; nothing that the API knows has half as many."""
-_LONGEST_YAML = 64 * 1024
+_WIDEST = 4096
+"""Bits of a number; Python refuses to write down those of some more."""
+_LONGEST_YAML = 32 * 1024
 """Bytes: a longer one would take a second to read, and nobody writes one by hand."""
 
 
@@ -62,10 +64,23 @@ def check(body: Any) -> None:
     for _ in range(_DEEPEST):
         if any("\0" in one for one in level if isinstance(one, str)):
             raise errors.Invalid("The body has a NUL character in it, which nothing can hold.", code="invalid")
+        if any(not _encodable(one) for one in level if isinstance(one, str)):
+            raise errors.Invalid("The body has half a character in it, which nothing can hold.", code="invalid")
+        if any(one.bit_length() > _WIDEST for one in level if isinstance(one, int)):
+            raise errors.Invalid("The body has a number in it that is too large for anything.", code="invalid")
         level = [part for one in level for part in _parts(one)]
         if not level:
             return
     raise errors.Invalid("The body is nested too deeply.", code="invalid")
+
+
+def _encodable(text: str) -> bool:
+    """Whether it is Unicode: YAML can name lone surrogates."""
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parts(value: Any) -> Iterable[Any]:

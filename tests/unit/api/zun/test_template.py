@@ -265,8 +265,11 @@ BOMB = "a: &a [x, x]\n" + "\n".join(
         ('{"spec": ' + "[" * 40 + "]" * 40 + "}", "nested too deeply"),
         ("spec: " + "9" * 5000, "number"),
         ("kind: 2026-99-99", "number"),
+        ("? [a]\n: b", "unhashable"),
         ('kind: "\\0"', "NUL"),
-        ("kind: x\nspec: " + "x" * 70000, "65536 bytes"),
+        ('kind: "\\ud800"', "half a character"),
+        ("kind: 0x" + "f" * 20000, "too large"),
+        ("kind: x\nspec: " + "x" * 70000, "32768 bytes"),
     ],
 )
 def test_text_that_makes_no_sense_is_refused_with_the_reason(text: str, why: str) -> None:
@@ -276,6 +279,16 @@ def test_text_that_makes_no_sense_is_refused_with_the_reason(text: str, why: str
     assert len(refusal.value.message) < 1000
 
 
-@pytest.mark.parametrize("text", ["1: 2", "kind: 2026-01-01", "{kind: capsule, metadata: {}, spec: {1: 2}}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1: 2",
+        "kind: 2026-01-01",
+        "kind: !!set {a}",
+        "kind: !!binary aGVsbG8=",
+        "kind: .nan",
+        "{kind: capsule, metadata: {}, spec: {1: 2}}",
+    ],
+)
 def test_what_yaml_has_and_json_has_not_is_refused_by_its_place(text: str) -> None:
     assert "template" in refused(texts.read("template", text))
