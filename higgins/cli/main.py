@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "stats": (_T + "stats:stats", "Watch what containers use."),
         "top": (_T + "stats:top", "Show the processes of a container."),
         "cp": (_T + "cp:cp", "Copy files into and out of containers."),
+        "capsule": (_T + "capsules:capsule", "Several containers as one: apply, ls, show, rm."),
         "events": (_T + "events:events", "Watch what happens."),
         "quota": (_T + "quota:quota", "How much a project may have, and has: show, set, unset."),
     },

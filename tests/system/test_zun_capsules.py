@@ -1,4 +1,4 @@
-"""Capsules by Zun's own clients, unchanged, against a real all-in-one: the library, `zun` and `openstack capsule`."""
+"""Capsules by Zun's own clients, unchanged, against a real all-in-one: the library, `zun` and `openstack capsule`; and by `higgins capsule`."""
 
 import json
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from tests.system import clients
 from tests.system.clients import LASTS, Newest, Person, until
 from tests.system.engine import BUSYBOX as IMAGE
 from tests.system.servers import Login
+from tests.system.tenant import Tenant
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +115,17 @@ def test_a_failure_of_what_has_to_run_first_is_shown_with_its_reason(library: cl
     assert waited["status"] == "Error"
     assert "exit code 7" in waited["status_reason"]
     assert (waited["init_containers"][0]["status"], waited["init_containers"][0]["exit_code"]) == ("Error", 7)
+
+
+def test_higgins_does_everything_to_a_capsule(member: Login, tmp_path: Path) -> None:
+    tenant = Tenant(tmp_path / "home", member.environment)
+    file = tmp_path / "capsule.yaml"
+    file.write_text(yaml.safe_dump(template("by-higgins")))
+    assert tenant.types("capsule", "apply", "-f", str(file)) == "by-higgins\n"
+    assert "2/2 up" in tenant.types("capsule", "ls")
+    assert "already" in tenant.fails("capsule", "apply", "-f", str(file))
+    assert "capsule-by-higgins-beside" in tenant.types("capsule", "show", "by-higgins")
+    tenant.types("capsule", "rm", "by-higgins")
+    assert tenant.types("capsule", "ls", "-o", "name") == ""
+    wrong = tenant.fails("capsule", "apply", "-f", "-", said=b"{kind: capsule, metadata: {}, spec: {containers: [{}]}}")
+    assert "template.spec.containers[0].image" in wrong

@@ -1,0 +1,158 @@
+"""What `higgins capsule` promises, against a server that answers from a table."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from higgins import errors
+from higgins.cli.main import higgins
+from tests.unit.client.stub import Asked, Given, serving
+
+WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
+TEMPLATE = "kind: capsule\nmetadata: {name: shop}\nspec:\n  containers:\n  - image: busybox\n"
+
+
+def container(name: str, status: str = "Running") -> dict[str, Any]:
+    return {"uuid": WEB, "name": name, "image": "busybox", "status": status, "status_reason": None}
+
+
+def shown(name: str | None, status: str = "Running", reason: str | None = None) -> dict[str, Any]:
+    return {
+        "uuid": WEB,
+        "name": name,
+        "status": status,
+        "status_reason": reason,
+        "created_at": "2026-11-21 12:00:00",
+        "cpu": 0.5,
+        "memory": "64",
+        "labels": {},
+        "containers": [container("capsule-web-a"), container("capsule-web-b", "Stopped")],
+        "init_containers": [container("capsule-web-c", "Stopped")],
+    }
+
+
+class Table:
+    """One capsule, what becomes of the next one, and what was asked."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = [shown("web")]
+        self.next = shown("shop")
+        self.asked: list[tuple[str, Any]] = []
+
+    def __call__(self, asked: Asked) -> Given:
+        path, _, _ = asked.target.partition("?")
+        match asked.method, path.split("/")[1:]:
+            case "POST", ["v3", "auth", "tokens"]:
+                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
+                token = {
+                    "user": {"id": "u", "name": "martha"},
+                    "project": {"id": "p", "name": "garden"},
+                    "roles": [],
+                    "expires_at": "2099-01-01T00:00:00Z",
+                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
+                }
+                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
+            case "POST", ["v1", "capsules"]:
+                self.asked.append(("POST", json.loads(asked.body)))
+                self.found = [self.next]
+                return Given(202, shown("shop", "Creating"))
+            case "GET", ["v1", "capsules"]:
+                return Given(200, {"capsules": self.found, "next": None})
+            case method, ["v1", "capsules", given]:
+                return self._one(method, given)
+            case _:
+                return Given(404, {"errors": [{"detail": "There is nothing."}]})
+
+    def _one(self, method: str, given: str) -> Given:
+        one = next((each for each in self.found if given in (each["uuid"], each["name"])), None)
+        if one is None:
+            return Given(404, {"errors": [{"detail": f"Capsule {given} could not be found."}]})
+        if method == "DELETE":
+            self.asked.append(("DELETE", given))
+            self.found.remove(one)
+            return Given(204, b"")
+        return Given(200, one)
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    for name in list(os.environ):
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    there = Table()
+    with serving(there) as server:
+        said = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "sesame", "PROJECT_NAME": "garden"}
+        for name, value in said.items():
+            monkeypatch.setenv(f"OS_{name}", value)
+        yield there
+
+
+def run(*words: str, said: str | None = None) -> Result:
+    return CliRunner().invoke(higgins, ["capsule", *words], input=said)
+
+
+@pytest.mark.parametrize("text", [TEMPLATE, '{"kind": "capsule", "metadata": {"name": "shop"}, "spec": {}}'])
+def test_a_template_is_applied_and_waited_for_whether_it_is_yaml_or_json(
+    table: Table, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(text)
+    ran = run("apply", "-f", str(file))
+    assert (ran.exit_code, ran.output) == (0, "shop\n"), ran
+    ((_, body),) = table.asked
+    assert body["template"]["metadata"] == {"name": "shop"}
+
+
+def test_a_template_may_come_from_a_pipe_and_need_not_be_waited_for(table: Table) -> None:
+    table.next = shown("shop", "Error", "no")
+    assert run("apply", "-d", "-f", "-", said=TEMPLATE).output == "shop\n"
+
+
+def test_a_capsule_that_does_not_come_about_is_a_failure_with_its_reason(table: Table) -> None:
+    table.next = shown("shop", "Error", "the image is not there")
+    ran = run("apply", "-f", "-", said=TEMPLATE)
+    assert isinstance(ran.exception, errors.Conflict)
+    assert "the image is not there" in ran.exception.message
+
+
+def test_a_name_that_is_taken_makes_no_second_capsule(table: Table) -> None:
+    ran = run("apply", "-f", "-", said=TEMPLATE.replace("shop", "web"))
+    assert isinstance(ran.exception, errors.Conflict) and "there is a capsule web already" in ran.exception.message
+    assert table.asked == []
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "kind: 2026-01-01", "a: &a [*a]"])
+def test_what_is_no_template_is_refused_before_anybody_is_asked(table: Table, text: str) -> None:
+    ran = run("apply", "-f", "-", said=text)
+    assert isinstance(ran.exception, errors.Invalid), ran.exception
+    assert table.asked == []
+
+
+def test_a_file_that_is_not_there_is_named(table: Table) -> None:
+    ran = run("apply", "-f", "/no/such/file")
+    assert isinstance(ran.exception, errors.Invalid) and "/no/such/file" in ran.exception.message
+
+
+def test_a_list_shows_how_many_containers_run(table: Table) -> None:
+    assert run("ls", "-o", "name").output == "web\n"
+    assert "1/2 up" in run("ls").output
+
+
+def test_a_capsule_is_shown_with_its_containers(table: Table) -> None:
+    said = run("show", "web").output
+    assert all(name in said for name in ("capsule-web-a", "capsule-web-b", "capsule-web-c", "first"))
+    assert json.loads(run("show", "-o", "json", "76f2").output)["uuid"] == WEB
+
+
+def test_capsules_are_removed_and_one_that_there_is_not_is_told(table: Table) -> None:
+    ran = run("rm", "wep", "web")
+    assert ran.exit_code == 1
+    assert "web\n" in ran.output
+    assert table.asked == [("DELETE", WEB)]
