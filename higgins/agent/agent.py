@@ -200,8 +200,8 @@ class Agent:
     def _assign(self, number: int, work: Work) -> None:
         if not self._is_news(number, work.capsule_id):
             return
-        for container in work.spec.all():
-            self._owners[container.id] = work.capsule_id
+        for container_id in work.spec.ids():
+            self._owners[container_id] = work.capsule_id
         known = self._workers.get(work.capsule_id)
         if known is not None:
             known[0].assign(work)
@@ -219,8 +219,8 @@ class Agent:
             return
         worker, task = known
         task.cancel()
-        for container in worker.work.spec.all():
-            self._owners.pop(container.id, None)
+        for container_id in worker.work.spec.ids():
+            self._owners.pop(container_id, None)
         self._reporter.forget(capsule_id)
         self._sweep.ring()
 

@@ -27,6 +27,7 @@ from higgins.logic.convergence import (
     Prepare,
     Remove,
     Rest,
+    Shelter,
     Start,
     Step,
     Stop,
@@ -45,7 +46,7 @@ from higgins.model.capsule import (
     Stage,
 )
 from higgins.model.ids import ContainerId
-from higgins.protocols.runtime import Origin, Pauses, Runtime, Updates
+from higgins.protocols.runtime import Origin, Pauses, Runtime, Sandboxes, Updates
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,8 @@ class Worker:
         self._acting = work
         """What the present step is taken for; newer work may have come since."""
         self._known: dict[ContainerId, ContainerStatus]
+        self._sandbox: Observation | None = None
+        """As last seen."""
         self._unwatched: bool
         """Nobody has looked since that was written down."""
         self._reported: CapsuleStatus
@@ -130,12 +133,11 @@ class Worker:
 
     def compare(self, there: Mapping[ContainerId, Observation]) -> None:
         """Look again if the runtime shows something else than was seen last."""
-        for container in self._work.spec.all():
-            status = self._known.get(container.id)
-            seen = status.observed if status is not None else None
-            found = there.get(container.id)
-            if (found.stage if found else Stage.ABSENT) is not (seen.stage if seen else Stage.ABSENT):
-                self._bell.ring()
+        known = {container_id: status.observed for container_id, status in self._known.items()}
+        if self._work.spec.sandbox is not None:
+            known[self._work.spec.sandbox] = self._sandbox
+        if any(_stage(there.get(each)) is not _stage(known.get(each)) for each in self._work.spec.ids()):
+            self._bell.ring()
 
     async def run(self) -> None:
         """Work on the capsule until cancelled."""
@@ -168,10 +170,11 @@ class Worker:
             self._changed.hush()
             work = self._acting = self._work
             self._taking = None
-            there = await self._place.runtime.list([container.id for container in work.spec.all()])
+            there = await self._place.runtime.list(list(work.spec.ids()))
             seen = self._as_meant(there)
             if work is not self._work:
                 continue
+            self._sandbox = seen.get(work.spec.sandbox) if work.spec.sandbox is not None else None
             self._known = convergence.absorb(
                 work.spec, work.epoch, seen, self._known, self.outage, unwatched=self._unwatched
             )
@@ -254,6 +257,10 @@ class Worker:
                     return await self._ready(container, work) is not None
             case Create(container=container, at_hand=at_hand):
                 return await self._create(container, work, at_hand=at_hand)
+            case Shelter(sandbox=sandbox):
+                with self._story.telling("sandbox"):
+                    await self._sandboxes().create_sandbox(_origin(work), sandbox)
+                return True
         with self._story.telling(type(step).__name__.lower()):
             match step:
                 case Start(container_id=container_id):
@@ -270,6 +277,12 @@ class Worker:
                 case Update(container_id=container_id, limits=limits):
                     await self._update(container_id, limits)
         return True
+
+    def _sandboxes(self) -> Sandboxes:
+        runtime = self._place.runtime
+        if not isinstance(runtime, Sandboxes):
+            raise errors.Invalid("The runtime of this host has no sandboxes for several containers.")
+        return runtime
 
     def _pauses(self) -> Pauses:
         runtime = self._place.runtime
@@ -288,17 +301,9 @@ class Worker:
         if supply is None:
             return False
         wanted = order(container, work.project_id, work.logins)
-        origin = Origin(
-            capsule_id=work.capsule_id,
-            project_id=work.project_id,
-            epoch=work.epoch,
-            restarts=work.spec.restarts,
-            rebuilds=work.spec.rebuilds,
-            handler=work.spec.runtime,
-        )
         with self._story.telling("create"):
             try:
-                await self._place.runtime.create(origin, replace(container, image=wanted.image))
+                await self._place.runtime.create(_origin(work), replace(container, image=wanted.image))
             except errors.NotFound as missing:
                 if missing.name != "image-not-found":
                     raise
@@ -399,11 +404,29 @@ class Worker:
         self._place.reporter.report(self._work.capsule_id, self._work.epoch, status)
 
 
+def _stage(seen: Observation | None) -> Stage:
+    return seen.stage if seen is not None else Stage.ABSENT
+
+
+def _origin(work: Work) -> Origin:
+    return Origin(
+        capsule_id=work.capsule_id,
+        project_id=work.project_id,
+        epoch=work.epoch,
+        restarts=work.spec.restarts,
+        rebuilds=work.spec.rebuilds,
+        handler=work.spec.runtime,
+        sandbox=work.spec.sandbox,
+    )
+
+
 def _worded(step: Step) -> str:
     match step:
         case Create(container=container) | Prepare(container=container):
             return f"{type(step).__name__.lower()} {container.id} from {container.image}"
         case Stop(container_id=container_id, timeout=timeout):
             return f"stop {container_id} within {timeout} s"
+        case Shelter(sandbox=sandbox):
+            return f"make the sandbox {sandbox}"
         case _:
             return f"{type(step).__name__.lower()} {step.container_id}"

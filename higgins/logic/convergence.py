@@ -31,6 +31,13 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shelter:
+    """Make the sandbox that the containers are going to share."""
+
+    sandbox: ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
     """Make a container, fetching its image if need be."""
 
@@ -109,7 +116,7 @@ class Rest:
     """Why it will never be there."""
 
 
-Step = Prepare | Create | Start | Stop | Remove | Pause | Unpause | Update | Heal
+Step = Prepare | Shelter | Create | Start | Stop | Remove | Pause | Unpause | Update | Heal
 Known = Mapping[ContainerId, ContainerStatus]
 Seen = Mapping[ContainerId, Observation]
 Waited = Mapping[ContainerId, float]
@@ -123,12 +130,16 @@ def next_step(
     `seen` is all that the runtime has of this capsule, `known` what `absorb` made of it, `waited` for how many seconds this host has seen each as it is.
     `content`: what is there is kept as it is made; to change it has turned out to be impossible.
     """
-    wanted = {container.id for container in spec.all()}
+    wanted = set(spec.ids())
     for found in seen.values():
         if found.epoch != epoch or found.container_id not in wanted:
             return Remove(container_id=found.container_id)
     if spec.desired is Desired.DELETED:
         return _ending(spec, seen)
+    if spec.sandbox is not None and spec.desired is not Desired.STOPPED:
+        ahead = _sheltered(spec, spec.sandbox, seen, waited)
+        if ahead is not None:
+            return ahead
     if spec.desired in (Desired.RUNNING, Desired.PAUSED):
         for container in spec.init:
             ahead = _initial(spec, _Case.of(container, seen, known, waited))
@@ -136,7 +147,7 @@ def next_step(
                 return ahead
     else:
         for container in spec.init:
-            ahead = _stopping(spec, container.id, _stage(seen, container))
+            ahead = _stopping(spec, container.id, _stage_of(seen, container.id))
             if ahead is not None:
                 return ahead
     looks: list[float] = []
@@ -148,6 +159,8 @@ def next_step(
                 looks.append(again)
             case ahead:
                 return ahead
+    if spec.sandbox is not None and spec.desired is Desired.STOPPED and _stage_of(seen, spec.sandbox) in _ALIVE:
+        return Stop(container_id=spec.sandbox, timeout=0)
     return Rest(again=min(looks, default=None))
 
 
@@ -165,6 +178,8 @@ _ALIVE = (Stage.RUNNING, Stage.PAUSED)
 
 _SHUTDOWN = 20.0
 """Seconds that a runtime takes at most to end its containers before it goes away itself."""
+_REST_OF_SANDBOX = 1.0
+"""Seconds before one that has ended is started again, should it end at once whenever it is started."""
 _FINEST_CPU = 0.001
 """Cores: what differs by less is the same, in the other's arithmetic."""
 _FOUND_DEAD = 255
@@ -180,9 +195,10 @@ def absorb(
     """
     # What is left of another assignment says nothing about this one: how it ended must not pass for an end of what was asked here.
     mine = {found.container_id: found for found in seen.values() if found.epoch == epoch}
+    fallen = spec.sandbox is not None and spec.desired in _UP and _stage_of(mine, spec.sandbox) not in _ALIVE
     return {
         container.id: _absorbed(
-            spec, container, mine.get(container.id), known.get(container.id), outage, unwatched=unwatched
+            spec, container, mine.get(container.id), known.get(container.id), outage, unwatched=unwatched, fallen=fallen
         )
         for container in spec.all()
     }
@@ -192,7 +208,7 @@ def taken(step: Step, spec: CapsuleSpec, known: Known) -> dict[ContainerId, Cont
     """What is known once a step has succeeded."""
     after = dict(known)
     match step:
-        case Start(container_id=started, again=again):
+        case Start(container_id=started, again=again) if started != spec.sandbox:
             before = known.get(started, ContainerStatus())
             # The run that had ended is history: should the new one vanish before anybody looks, that is no end by itself.
             last = before.observed
@@ -236,9 +252,33 @@ class _Case:
         return self.found.stage if self.found else Stage.ABSENT
 
 
-def _stage(seen: Seen, container: Container) -> Stage:
-    found = seen.get(container.id)
+def _stage_of(seen: Seen, container_id: ContainerId) -> Stage:
+    found = seen.get(container_id)
     return found.stage if found else Stage.ABSENT
+
+
+def _sheltered(spec: CapsuleSpec, sandbox: ContainerId, seen: Seen, waited: Waited) -> Step | Rest | None:
+    """The way to a sandbox that stands; None when it does. Whoever is in one that has fallen has lost its network for good."""
+    found = seen.get(sandbox)
+    inside = [each for each in seen.values() if each.container_id != sandbox]
+    if found is None:
+        # Nothing can move from one sandbox into another.
+        return Remove(container_id=inside[0].container_id) if inside else Shelter(sandbox=sandbox)
+    if found.leaving:
+        return Remove(container_id=sandbox)
+    match found.stage:
+        case Stage.RUNNING:
+            return None
+        case Stage.PAUSED:
+            return Unpause(container_id=sandbox)
+        case _ if spec.desired is Desired.CREATED:
+            return None
+        case Stage.EXITED if waited.get(sandbox, 0.0) < _REST_OF_SANDBOX:
+            return Rest(settled=False, again=_REST_OF_SANDBOX - waited.get(sandbox, 0.0))
+    for each in inside:
+        if each.stage in _ALIVE:
+            return _stopping(spec, each.container_id, each.stage)
+    return Start(container_id=sandbox)
 
 
 def _absorbed(
@@ -249,7 +289,9 @@ def _absorbed(
     outage: Outage | None,
     *,
     unwatched: bool,
+    fallen: bool,
 ) -> ContainerStatus:
+    """`fallen`: its sandbox does not stand."""
     status = before or ContainerStatus()
     if found is None:
         healing = status.healing and spec.desired in _UP
@@ -262,6 +304,7 @@ def _absorbed(
     interrupted = found.stage is Stage.EXITED and (
         _cut_short(found, status.observed, outage, unwatched=unwatched)
         or _taken_away(found, status.observed)
+        or (fallen and _ran(found, status.observed))
         or _ended_for_another(found, status)
         or (status.interrupted and _same_run(found, status.observed))
     )
@@ -306,8 +349,12 @@ def _still_ill(found: Observation, last: Observation | None) -> bool:
 
 def _ended_for_another(found: Observation, status: ContainerStatus) -> bool:
     """Whether this host may have ended it to make another one from a new image: that is no end by itself, should the new one never come."""
-    last = status.observed
-    return status.prepared > found.rebuilds and _same_run(found, last) and last is not None and last.stage in _ALIVE
+    return status.prepared > found.rebuilds and _ran(found, status.observed)
+
+
+def _ran(found: Observation, last: Observation | None) -> bool:
+    """Whether this very run was seen alive."""
+    return last is not None and last.stage in _ALIVE and _same_run(found, last)
 
 
 def _taken_away(found: Observation, last: Observation | None) -> bool:
@@ -353,9 +400,11 @@ def _lost(status: ContainerStatus) -> Observation | None:
 
 def _ending(spec: CapsuleSpec, seen: Seen) -> Step | Rest:
     for found in seen.values():
-        grace = _stopping(spec, found.container_id, found.stage) if spec.stop_timeout > 0 else None
-        return grace or Remove(container_id=found.container_id)
-    return Rest()
+        if found.container_id != spec.sandbox:
+            grace = _stopping(spec, found.container_id, found.stage) if spec.stop_timeout > 0 else None
+            return grace or Remove(container_id=found.container_id)
+    # What is in it goes first.
+    return Remove(container_id=spec.sandbox) if spec.sandbox is not None and spec.sandbox in seen else Rest()
 
 
 def _stopping(spec: CapsuleSpec, container_id: ContainerId, stage: Stage) -> Step | None:

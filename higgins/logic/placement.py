@@ -82,6 +82,8 @@ def _refusal(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios) ->
         return "in other availability zones"
     if spec.runtime is not None and spec.runtime not in host.inventory.handlers:
         return "without that runtime"
+    if spec.sandbox is not None and "sandboxes" not in host.inventory.capabilities:
+        return "whose runtime has no sandboxes for several containers"
     limit = room(host, ratios)
     for name in ("cpu", "memory", "disk"):
         asked = getattr(claim, name)

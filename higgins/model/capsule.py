@@ -186,8 +186,8 @@ class CapsuleSpec:
     containers: tuple[Container, ...]
     init: tuple[Container, ...] = ()
     """Run one after another to completion before the others start."""
-    sandbox: bool = False
-    """Whether they share a network, an IPC namespace and a host name, which a sandbox holds; otherwise the only one has its own."""
+    sandbox: ContainerId | None = None
+    """What holds the network, the IPC namespace and the host name that they share; None: the only one has its own."""
     desired: Desired
     restarts: int = 0
     """How many fresh starts have been asked for; a start and a reboot add one."""
@@ -223,6 +223,12 @@ class CapsuleSpec:
         """Every container, those that run first coming first."""
         yield from self.init
         yield from self.containers
+
+    def ids(self) -> Iterator[ContainerId]:
+        """All that a runtime may have of it; the sandbox comes last."""
+        yield from (container.id for container in self.all())
+        if self.sandbox is not None:
+            yield self.sandbox
 
     def outdates(self, found: "Observation") -> bool:
         """Whether a rebuild has been asked for since this one was made."""

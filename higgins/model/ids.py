@@ -6,7 +6,7 @@ from typing import NewType
 CapsuleId = NewType("CapsuleId", str)
 """A UUID in lower-case hyphenated form."""
 ContainerId = NewType("ContainerId", str)
-"""A UUID. The container of a capsule of one has its capsule's id."""
+"""A UUID; also of a sandbox, which a runtime has among its containers. The container of a capsule of one has its capsule's id."""
 HostId = NewType("HostId", str)
 """A UUID, given to a host when it enrols."""
 ProjectId = NewType("ProjectId", str)

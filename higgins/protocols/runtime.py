@@ -29,6 +29,8 @@ class Origin:
     handler: str | None
     """The runtime inside the runtime; None: its default."""
     rebuilds: int = 0
+    sandbox: ContainerId | None = None
+    """Whose network, IPC namespace and host name the container shares; None: it has its own."""
 
 
 @runtime_checkable
@@ -64,6 +66,18 @@ class Runtime(Protocol):
 
     async def inventory(self) -> Inventory:
         """What the host has and what this runtime can do. Raises Unavailable while the runtime does not answer."""
+        ...
+
+
+@runtime_checkable
+class Sandboxes(Protocol):
+    """Can keep what several containers share for as long as there are any."""
+
+    async def create_sandbox(self, origin: Origin, sandbox: ContainerId) -> None:
+        """Make one, not started. Succeeds if it is there already. It is listed, started, stopped and removed like a container.
+
+        A container is created in one that is there, and started in one that runs; otherwise Unavailable is raised.
+        """
         ...
 
 
@@ -219,6 +233,7 @@ class Commits(Protocol):
 
 
 CAPABILITIES: Mapping[str, type] = {
+    "sandboxes": Sandboxes,
     "pauses": Pauses,
     "signals": Signals,
     "executes": Executes,

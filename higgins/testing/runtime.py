@@ -177,6 +177,8 @@ class FakeRuntime(Mischief):
                         f"The runtime has a container {container.id} that was not made for this one: remove it."
                     )
                 return
+            if origin.sandbox is not None and origin.sandbox not in self._kept:
+                raise errors.Unavailable("The sandbox of the container is gone; it has to be made again.")
             if origin.handler is not None and origin.handler not in self._handlers:
                 raise errors.Invalid(f"This host has no runtime {origin.handler!r}. Ask for another one.")
             image = f"sha256:{container.image}"
@@ -202,6 +204,8 @@ class FakeRuntime(Mischief):
                     return
                 case Stage.PAUSED:
                     raise errors.Conflict("The container cannot start now: it is paused.")
+            if kept.origin.sandbox not in (None, container_id) and not self._lives(kept.origin.sandbox):
+                raise errors.Unavailable("The sandbox of the container does not run.")
             command = (*(kept.container.entrypoint or ()), *(kept.container.command or ()))
             does = self._does(command)
             if does.missing:
@@ -252,6 +256,16 @@ class FakeRuntime(Mischief):
                 kernel_version="0",
                 containers=len(self._kept),
             )
+
+    # Sandboxes
+
+    async def create_sandbox(self, origin: Origin, sandbox: ContainerId) -> None:
+        async with self.call("create_sandbox", sandbox):
+            if sandbox not in self._kept:
+                empty = Container(id=sandbox, name="", image="pause")
+                kept = _Kept(origin, empty, _made(origin, empty, "sha256:pause"), self._program(empty))
+                self._kept[sandbox] = kept
+                self._tell(sandbox)
 
     # Pauses
 

@@ -25,6 +25,7 @@ from higgins.protocols.runtime import (
     Origin,
     Pauses,
     Runtime,
+    Sandboxes,
     Signals,
     Talks,
     Updates,
@@ -35,7 +36,9 @@ PATIENCE = 20.0
 """Seconds in which whatever is to happen has happened."""
 
 
-class Capable(Runtime, Pauses, Signals, Executes, Logs, Talks, Measures, Archives, Updates, Commits, Protocol):
+class Capable(
+    Runtime, Sandboxes, Pauses, Signals, Executes, Logs, Talks, Measures, Archives, Updates, Commits, Protocol
+):
     """A runtime that can do all there is."""
 
 
@@ -78,13 +81,22 @@ class RuntimeContract:
         return lambda container_id, condition, failures, output: None
 
     @pytest.fixture
+    async def sandbox(self, runtime: Capable) -> AsyncIterator[ContainerId]:
+        """One that is there and does not run yet."""
+        sandbox = an_id()
+        await runtime.create_sandbox(_within(sandbox), sandbox)
+        yield sandbox
+        await runtime.remove(sandbox)
+
+    @pytest.fixture
     async def make(self, runtime: Capable, image: str) -> AsyncIterator[Make]:
         made: list[ContainerId] = []
 
         async def create(*command: str, **fields: Any) -> Container:
+            sandbox = fields.pop("sandbox", None)
             container = a_container(fields.pop("image", image), *command, **fields)
             made.append(container.id)
-            await runtime.create(origin_of(container), container)
+            await runtime.create(_within(sandbox) if sandbox else origin_of(container), container)
             return container
 
         yield create
@@ -395,6 +407,54 @@ class RuntimeContract:
         with pytest.raises(errors.Conflict):
             await runtime.update(an_id(), Resources(cpu=1))
 
+    # Sandboxes
+
+    async def test_a_sandbox_is_listed_started_stopped_and_removed_like_a_container(self, runtime: Capable) -> None:
+        sandbox = an_id()
+        origin = _within(sandbox)
+        try:
+            for _ in range(2):
+                await runtime.create_sandbox(origin, sandbox)
+                assert (await runtime.list([sandbox]))[sandbox].stage is Stage.CREATED
+            for _ in range(2):
+                await runtime.start(sandbox)
+                seen = (await runtime.list())[sandbox]
+                assert (seen.stage, seen.capsule_id, seen.epoch) == (Stage.RUNNING, origin.capsule_id, origin.epoch)
+            await runtime.stop(sandbox, 0)
+            assert (await runtime.list([sandbox]))[sandbox].stage is Stage.EXITED
+            await runtime.start(sandbox)
+        finally:
+            await runtime.remove(sandbox)
+        assert sandbox not in await runtime.list()
+
+    async def test_containers_run_in_a_sandbox_that_runs(
+        self, runtime: Capable, make: Make, sandbox: ContainerId
+    ) -> None:
+        one, other = [await make("sleep", "60", sandbox=sandbox) for _ in range(2)]
+        with pytest.raises(errors.Unavailable, match="does not run"):
+            await runtime.start(one.id)
+        await runtime.start(sandbox)
+        for each in (one, other):
+            await runtime.start(each.id)
+            assert (await look(runtime, each)).stage is Stage.RUNNING
+
+    async def test_what_runs_runs_on_when_its_sandbox_ends_and_starts_in_it_again(
+        self, runtime: Capable, make: Make, sandbox: ContainerId
+    ) -> None:
+        await runtime.start(sandbox)
+        made = await make("sleep", "60", sandbox=sandbox)
+        await runtime.start(made.id)
+        await runtime.stop(sandbox, 0)
+        assert (await look(runtime, made)).stage is Stage.RUNNING
+        await runtime.stop(made.id, 0)
+        await runtime.start(sandbox)
+        await runtime.start(made.id)
+        assert (await look(runtime, made)).stage is Stage.RUNNING
+
+    async def test_no_container_is_made_in_a_sandbox_that_is_not_there(self, runtime: Capable, make: Make) -> None:
+        with pytest.raises(errors.Unavailable, match="sandbox"):
+            await make("sleep", "60", sandbox=an_id())
+
     # Pauses
 
     async def test_pausing_and_unpausing_can_be_repeated(self, runtime: Capable, make: Make) -> None:
@@ -635,6 +695,11 @@ def an_id() -> ContainerId:
 def a_container(image: str, *command: str, **fields: Any) -> Container:
     """A container alone, that has the id of its capsule."""
     return Container(id=an_id(), name="contract", image=image, command=command, **fields)
+
+
+def _within(sandbox: ContainerId) -> Origin:
+    capsule_id = CapsuleId(sandbox)
+    return Origin(capsule_id=capsule_id, project_id="contract", epoch=1, restarts=0, handler=None, sandbox=sandbox)
 
 
 def origin_of(container: Container) -> Origin:

@@ -1,5 +1,7 @@
 """The Docker drivers keep the contracts, on a real engine and a real registry."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -7,15 +9,16 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import aiodocker
 import pytest
 
 from higgins import errors
 from higgins.drivers.engine import Engine
 from higgins.drivers.images.docker import DockerImages
-from higgins.drivers.runtimes.docker import DockerRuntime
+from higgins.drivers.runtimes.docker import DockerRuntime, pause
 from higgins.model.capsule import Container, Resources, Stage
-from higgins.model.ids import ContainerId, ExecId
-from higgins.protocols.runtime import Talk
+from higgins.model.ids import CapsuleId, ContainerId, ExecId
+from higgins.protocols.runtime import Origin, Talk
 from higgins.testing.live_contract import LiveContract, SizeOf, heard
 from higgins.testing.runtime_contract import (
     Make,
@@ -74,6 +77,37 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
         return size_of
 
     # What only a real engine can show
+
+    async def test_containers_in_a_sandbox_share_network_host_name_and_ipc(
+        self, runtime: DockerRuntime, make: Make, sandbox: ContainerId
+    ) -> None:
+        await runtime.start(sandbox)
+        shares = []
+        script = "readlink /proc/self/ns/net /proc/self/ns/ipc; hostname; nc -l -p 8080 127.0.0.1 & sleep 60"
+        for _ in range(2):
+            made = await make("sh", "-c", script, hostname="refused-in-a-sandbox", sandbox=sandbox)
+            await runtime.start(made.id)
+            async with asyncio.timeout(10):
+                while (said := await read(runtime, made)).count(b"\n") < 3:
+                    await asyncio.sleep(0.02)
+            shares.append(said.splitlines()[:3])
+        assert shares[0] == shares[1]
+        assert b"refused" not in shares[0][2]
+
+    async def test_the_image_of_sandboxes_is_made_where_it_is_missing(
+        self, runtime: DockerRuntime, docker_url: str
+    ) -> None:
+        sandbox = ContainerId(str(uuid4()))
+        origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
+        async with Engine(docker_url) as engine:
+            with contextlib.suppress(aiodocker.DockerError):  # Not there, or in use by others at this moment.
+                await engine.call("DELETE", f"images/{pause.IMAGE}")
+            try:
+                await runtime.create_sandbox(origin, sandbox)
+                await runtime.start(sandbox)
+                assert (await runtime.list([sandbox]))[sandbox].stage is Stage.RUNNING
+            finally:
+                await runtime.remove(sandbox)
 
     async def test_limits_hold_inside(self, runtime: DockerRuntime, make: Make) -> None:
         made = await make("sleep", "60", limits=Resources(cpu=0.5, memory=32))

@@ -16,7 +16,7 @@ from higgins.agent.worker import Worker, Workplace
 from higgins.aio.beside import beside
 from higgins.link.messages import Work
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Container, Desired, PullPolicy, Stage
-from higgins.model.ids import CapsuleId, ProjectId
+from higgins.model.ids import CapsuleId, ContainerId, ProjectId
 from higgins.testing.builders import container, spec
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
@@ -271,3 +271,64 @@ async def test_what_shall_be_paused_is_seen_as_it_is_while_an_image_is_made_of_i
             bench.worker.assign(work(newer(bench.worker.work.spec, desired=Desired.PAUSED)))
             await bench.until_settled(2)
             assert bench.runtime.count("pause") == 1
+
+
+# Sandboxes.
+
+
+def a_capsule(**said: object) -> CapsuleSpec:
+    first = container(command=("true",))
+    return spec(container(), container(), init=(first,), sandbox=ContainerId("sandbox"), **said)
+
+
+async def test_containers_that_share_a_sandbox_are_made_in_it_and_outlived_by_it() -> None:
+    wanted = a_capsule()
+    bench = Bench(wanted)
+    async with at_work(bench):
+        status = await bench.until_settled(1)
+        assert set(status.containers) == {each.id for each in wanted.all()}, "nobody asked for a status of the sandbox"
+        there = await bench.runtime.list()
+        assert {there[each].stage for each in wanted.ids() if each != wanted.init[0].id} == {Stage.RUNNING}
+        assert bench.runtime.seen[1].method == "create_sandbox"
+        bench.worker.assign(work(newer(wanted, desired=Desired.DELETED, stop_timeout=0)))
+        await bench.until_settled(2)
+    removed = [call.subject for call in bench.runtime.seen if call.method == "remove"]
+    assert set(removed) == set(wanted.ids())
+    assert removed[-1] == wanted.sandbox
+
+
+@pytest.mark.parametrize("trouble", ["ends", "vanishes"])
+async def test_containers_whose_sandbox_is_gone_move_into_another(trouble: str) -> None:
+    wanted = a_capsule(stop_timeout=0)
+    bench = Bench(wanted)
+    assert wanted.sandbox is not None
+    async with at_work(bench):
+        await bench.until_settled(1)
+        starts = dict(bench.runtime.starts)
+        if trouble == "ends":
+            bench.runtime.end(wanted.sandbox)
+        else:
+            bench.runtime.forget(wanted.sandbox)
+        bench.worker.hint()
+        async with asyncio.timeout(5):
+            while any(bench.runtime.starts[each.id] == starts[each.id] for each in wanted.containers):
+                await asyncio.sleep(0.01)
+        assert bench.runtime.starts[wanted.init[0].id] == 1, "it had run to its end"
+        assert bench.runtime.starts[wanted.sandbox] == 2
+
+
+async def test_a_sweep_that_misses_a_sandbox_sends_its_worker() -> None:
+    wanted = a_capsule()
+    bench = Bench(wanted)
+    assert wanted.sandbox is not None
+    async with at_work(bench):
+        await bench.until_settled(1)
+        bench.worker.compare(await bench.runtime.list())
+        looks = bench.runtime.count("list")
+        await asyncio.sleep(0.1)
+        assert bench.runtime.count("list") == looks, "nothing had changed"
+        bench.runtime.forget(wanted.sandbox)
+        bench.worker.compare(await bench.runtime.list())
+        async with asyncio.timeout(5):
+            while wanted.sandbox not in await bench.runtime.list():
+                await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ from higgins.logic.convergence import (
     Prepare,
     Remove,
     Rest,
+    Shelter,
     Start,
     Step,
     Stop,
@@ -75,6 +76,18 @@ class World:
     ended: set[ContainerId] = field(default_factory=set)
     """The host itself ended the last run, to begin another."""
     reported: dict[ContainerId, ContainerStatus] = field(default_factory=dict)
+    built: int = 0
+    """How many sandboxes there have been."""
+    stood: int = 0
+    """How often one has been started."""
+    joins: dict[ContainerId, int] = field(default_factory=dict)
+    """Which sandbox each container was made in."""
+    within: dict[ContainerId, int] = field(default_factory=dict)
+    """Which start of a sandbox each run is in."""
+
+    def stands(self) -> bool:
+        sandbox = self.spec.sandbox
+        return sandbox is None or (sandbox in self.there and self.there[sandbox].stage in ALIVE)
 
     def look(self) -> Step | Rest:
         self.known = convergence.absorb(self.spec, EPOCH, self.there, self.known, self.outage, unwatched=self.unwatched)
@@ -94,8 +107,14 @@ class World:
     def take(self, step: Step) -> bool:
         """Whether the runtime did it."""
         match step:
+            case Shelter(sandbox=made):
+                self.built += 1
+                self.there[made] = observation(container(id=made), Stage.CREATED, capsule_id=CAPSULE, epoch=EPOCH)
             case Create(container=made):
                 if made.id not in self.there:
+                    if self.spec.sandbox is not None and self.spec.sandbox not in self.there:
+                        return False
+                    self.joins[made.id] = self.built
                     self.there[made.id] = observation(
                         made,
                         Stage.CREATED,
@@ -109,6 +128,11 @@ class World:
                 if which not in self.there or self.there[which].stage is Stage.PAUSED:
                     return False
                 if self.there[which].stage is not Stage.RUNNING:
+                    if which == self.spec.sandbox:
+                        self.stood += 1
+                    elif not self.stands() or self.joins.get(which, self.built) != self.built:
+                        return False
+                    self.within[which] = self.stood
                     self.fresh.add(which)
                     self.lost.discard(which)
                     self.ended.discard(which)
@@ -129,7 +153,8 @@ class World:
                 if gone is not None and gone.epoch == EPOCH and self.spec.desired in UP and which in self.known:
                     known = self.known[which]
                     ready = not self.spec.outdates(gone) or known.prepared == self.spec.rebuilds
-                    assert ready or known.healing, "it goes before the next is at hand"
+                    homeless = self.spec.sandbox is not None and self.spec.sandbox not in self.there
+                    assert ready or known.healing or homeless, "it goes before the next is at hand"
             case Update(container_id=which, limits=limits):
                 if which not in self.there:
                     return False
@@ -156,7 +181,7 @@ class World:
             case "vanish" if which is not None:
                 if self.there.pop(which).stage in ALIVE:
                     self.lost.add(which)
-            case "ill" if which is not None and self.there[which].stage is Stage.RUNNING:
+            case "ill" if which not in (None, self.spec.sandbox) and self.there[which].stage is Stage.RUNNING:
                 self.there[which] = replace(self.there[which], health=ILL)
             case "clock":
                 self.now += 40_000.0 if mishap.who % 2 else -40_000.0
@@ -279,9 +304,11 @@ def worlds(draw: st.DrawFn) -> World:
         container(id=ContainerId(f"c{i}"), restart=draw(policies), limits=SMALL) for i in range(draw(st.integers(1, 3)))
     ]
     init = [container(id=ContainerId(f"i{i}"), restart=draw(policies)) for i in range(draw(st.integers(0, 2)))]
+    sandbox = ContainerId("sandbox") if draw(st.booleans()) else None
     wanted = spec(
         *regular,
         init=tuple(init),
+        sandbox=sandbox,
         desired=draw(st.sampled_from(Desired)),
         restarts=restarts,
         rebuilds=rebuilds,
@@ -293,12 +320,23 @@ def worlds(draw: st.DrawFn) -> World:
         stranger = container(id=ContainerId("stranger"))
         there[stranger.id] = draw(observed(stranger, restarts, rebuilds))
     known = {each.id: draw(remembered(each, restarts, rebuilds)) for each in wanted.all() if draw(st.booleans())}
-    return World(spec=wanted, there=there, known=known, reported=dict(known))
+    world = World(spec=wanted, there=there, known=known, reported=dict(known))
+    if sandbox is not None:
+        inside = {each for each, seen in there.items() if seen.epoch == EPOCH}
+        if draw(st.booleans()):
+            there[sandbox] = replace(
+                draw(observed(container(id=sandbox), restarts, rebuilds)), epoch=EPOCH, health=None
+            )
+            world.built, world.stood = 1, 1
+        # What is inside one that has fallen was in an earlier one, or in an earlier start of it.
+        world.joins = dict.fromkeys(inside, world.built)
+        world.within = dict.fromkeys(inside, world.stood if world.stands() else -1)
+    return world
 
 
 def limit(world: World, happens: list[Mishap], ends: list[int]) -> int:
     """A handful of steps for every container, and for everything that goes wrong."""
-    return 14 * len(list(world.spec.all())) + 10 * len(happens) + 4 * len(ends) + 8
+    return 16 * len(list(world.spec.ids())) + 12 * len(happens) + 4 * len(ends) + 8
 
 
 def answered_before(world: World) -> set[ContainerId]:
@@ -319,7 +357,7 @@ def test_whatever_happens_it_comes_to_rest_where_it_was_asked_to_be(
     answered = answered_before(world)
     rest = world.settle(happens, ends, limit(world, happens, ends))
 
-    wanted = {each.id for each in world.spec.all()}
+    wanted = set(world.spec.ids())
     assert set(world.there) <= wanted, "something that nobody asked for is left"
     assert all(seen.epoch == EPOCH for seen in world.there.values()), "something of an earlier assignment is left"
     match world.spec.desired:
@@ -338,6 +376,10 @@ def test_whatever_happens_it_comes_to_rest_where_it_was_asked_to_be(
                 assert world.stage(each) is expected or is_over(world, each)
                 assert each.id in world.fresh | answered, "a start that was asked for is lost"
             assert not any(world.stage(each) in ALIVE for each in world.spec.init)
+            assert world.stands(), "they have no network"
+            if world.spec.sandbox is not None:
+                alive = [each.id for each in world.spec.containers if world.stage(each) in ALIVE]
+                assert all(world.within[each] == world.stood for each in alive), "one runs where a sandbox once stood"
             if running_or_paused is Desired.RUNNING and world.spec.auto_heal:
                 assert not any(seen.health is ILL and seen.stage is Stage.RUNNING for seen in world.there.values())
     for each in world.spec.containers if rest.failure is None else ():

@@ -8,6 +8,7 @@ from higgins.logic import placement
 from higgins.logic.placement import Ratios, Refused
 from higgins.model.capsule import CapsuleSpec, Resources
 from higgins.model.host import Host
+from higgins.model.ids import ContainerId
 from higgins.testing.builders import container, host, inventory, spec
 
 ONE = Ratios(cpu=1.0, memory=1.0, disk=1.0)
@@ -33,6 +34,7 @@ def refusal(hosts: list[Host], wanted: CapsuleSpec) -> Refused:
         (host(), spec(availability_zone="mars"), "in other availability zones", False),
         (host(), spec(runtime="kata"), "without that runtime", False),
         (host(), spec(host="other"), "not the host that was asked for", False),
+        (host(), spec(sandbox=ContainerId("s")), "whose runtime has no sandboxes for several containers", False),
         (host(), asking(cpu=5.0), "without enough cpu", False),
         (host(), asking(memory=9000), "without enough memory", False),
         (host(), asking(disk=101), "without enough disk", False),

@@ -13,7 +13,7 @@ import msgspec
 from higgins import errors
 from higgins.drivers import documents, lost, oci
 from higgins.drivers.engine import Engine, Parameters, lines
-from higgins.drivers.runtimes.docker import terms
+from higgins.drivers.runtimes.docker import pause, terms
 from higgins.drivers.runtimes.docker.archives import DockerArchives
 from higgins.drivers.runtimes.docker.commands import DockerCommands
 from higgins.drivers.runtimes.docker.logs import DockerLogs
@@ -101,21 +101,10 @@ class DockerRuntime:
 
     async def create(self, origin: Origin, container: Container) -> None:
         body = terms.container(origin, container, owner=self._owner, confinement=self._confinement)
-        for pause in (0.2, 0.5, 1.0, None):
-            try:
-                await self._engine.call("POST", "containers/create", {"name": name(container.id)}, body=body)
-                return
-            except aiodocker.DockerError as error:
-                if error.status != 409:
-                    raise await self._uncreated(error, container) from error
-                if await self._is_there(origin, container):
-                    return
-                if pause is None:
-                    raise errors.Unavailable(
-                        f"Docker keeps the name {name(container.id)} for a container that it is making or removing.",
-                        retry_after=5,
-                    ) from error
-            await asyncio.sleep(pause)
+        try:
+            await self._make(origin, container.id, body)
+        except aiodocker.DockerError as error:
+            raise await self._uncreated(error, container) from error
 
     async def start(self, container_id: ContainerId) -> None:
         async with self._starts:
@@ -136,6 +125,8 @@ class DockerRuntime:
                     ) from error
                 if error.status == 404 and terms.no_container(error):
                     raise errors.Conflict("The container cannot start: it is gone from Docker.") from error
+                if "non running container" in error.message:
+                    raise errors.Unavailable("The sandbox of the container does not run.", retry_after=1) from error
                 if error.status == 409:
                     raise errors.Conflict(f"The container cannot start now: {oci.brief(error.message)}") from error
                 raise await self._sorted(error, "start the container") from error
@@ -182,6 +173,21 @@ class DockerRuntime:
             labels=dict(label.partition("=")[::2] for label in told.labels or ()),
             containers=told.containers,
         )
+
+    # Sandboxes
+
+    async def create_sandbox(self, origin: Origin, sandbox: ContainerId) -> None:
+        body = terms.sandbox(origin, sandbox, image=pause.IMAGE, owner=self._owner)
+        try:
+            try:
+                await self._make(origin, sandbox, body)
+            except aiodocker.DockerError as error:
+                if not _no_image(error):
+                    raise
+                await self._import_pause()
+                await self._make(origin, sandbox, body)
+        except aiodocker.DockerError as error:
+            raise await self._sorted(error, "create the sandbox") from error
 
     # Pauses
 
@@ -296,18 +302,43 @@ class DockerRuntime:
         except errors.Conflict:
             return 0
 
-    async def _is_there(self, origin: Origin, container: Container) -> bool:
+    async def _make(self, origin: Origin, container_id: ContainerId, body: object) -> None:
+        """Succeeds if it is there. Raises the engine's own refusal of what it is asked to make."""
+        for rest in (0.2, 0.5, 1.0, None):
+            try:
+                await self._engine.call("POST", "containers/create", {"name": name(container_id)}, body=body)
+                return
+            except aiodocker.DockerError as error:
+                if error.status != 409:
+                    raise
+                if await self._is_there(origin, container_id):
+                    return
+                if rest is None:
+                    raise errors.Unavailable(
+                        f"Docker keeps the name {name(container_id)} for a container that it is making or removing.",
+                        retry_after=5,
+                    ) from error
+            await asyncio.sleep(rest)
+
+    async def _import_pause(self) -> None:
+        """The image of sandboxes, which no registry has to be asked for."""
+        told = await self._engine.read("info", documents.Told)
+        repository, _, tag = pause.IMAGE.partition(":")
+        parameters: Parameters = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": pause.ENTRYPOINT}
+        await self._engine.call("POST", "images/create", parameters, body=pause.archive(told.architecture))
+
+    async def _is_there(self, origin: Origin, container_id: ContainerId) -> bool:
         """Whether the name is taken by what was to be made; False where it will be free in a moment. Raises Conflict for somebody else's."""
-        found = await self._inspect(container.id)
+        found = await self._inspect(container_id)
         if found is None:
             return False
         labels = found.config.labels or {}
         if labels.get(terms.OWNER) != self._owner or labels.get(terms.CAPSULE) != origin.capsule_id:
             raise errors.Conflict(
-                f"Docker has a container named {name(container.id)} (id {found.id[:12]}) that was not made for this one: remove or rename it."
+                f"Docker has a container named {name(container_id)} (id {found.id[:12]}) that was not made for this one: remove or rename it."
             )
         if found.state.status == "removing":
-            await self._gone(container.id)
+            await self._gone(container_id)
             return False
         return True
 
@@ -340,12 +371,18 @@ class DockerRuntime:
             raise await self._sorted(error, f"{verb} the container") from error
 
     async def _uncreated(self, error: aiodocker.DockerError, container: Container) -> errors.Failure:
-        if error.status == 404 and "no such image" in error.message.lower():
+        if terms.no_container(error):
+            return errors.Unavailable("The sandbox of the container is gone; it has to be made again.", retry_after=1)
+        if _no_image(error):
             return errors.NotFound(f"Image {container.image} could not be found on this host.", code="image-not-found")
         return await self._sorted(error, "create the container")
 
     async def _sorted(self, error: aiodocker.DockerError, doing: str) -> errors.Failure:
         return await terms.sorted_by_remedy(self._engine, error, doing)
+
+
+def _no_image(error: aiodocker.DockerError) -> bool:
+    return bool(error.status == 404 and "no such image" in error.message.lower())
 
 
 def _disk(path: str) -> int:

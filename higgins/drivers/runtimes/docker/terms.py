@@ -50,25 +50,32 @@ def container(origin: Origin, wanted: Container, *, owner: str, confinement: Map
         "Entrypoint": _or_none(wanted.entrypoint),
         "Env": [f"{name}={value}" for name, value in (wanted.environment or {}).items()],
         "WorkingDir": wanted.workdir or "",
-        "Hostname": wanted.hostname or "",
+        # In a sandbox it is the sandbox's, and the engine refuses to be told another.
+        "Hostname": (wanted.hostname or "") if origin.sandbox is None else "",
         "Tty": wanted.tty,
         "OpenStdin": wanted.interactive,
         # Or nobody could ever tell it that its input is over.
         "StdinOnce": wanted.interactive and not wanted.tty,
         "Healthcheck": _healthcheck(wanted.healthcheck) if wanted.healthcheck else None,
         # Ours come last: nobody may pass a container off as another's.
-        "Labels": {
-            **(wanted.labels or {}),
-            OWNER: owner,
-            CAPSULE: origin.capsule_id,
-            CONTAINER: wanted.id,
-            EPOCH: str(origin.epoch),
-            RESTARTS: str(origin.restarts),
-            REBUILDS: str(origin.rebuilds),
-            PROJECT: origin.project_id,
-        },
-        "HostConfig": {**confinement, **_own_confinement(origin, wanted)},
+        "Labels": {**(wanted.labels or {}), **_labels(origin, wanted.id, owner)},
+        "HostConfig": {**confinement, **_own_confinement(origin, wanted), **_shared(origin)},
     }
+
+
+def sandbox(origin: Origin, sandbox: ContainerId, *, image: str, owner: str) -> object:
+    """What the engine is asked to make for containers to share; nothing of a tenant's ever runs in it."""
+    host: dict[str, object] = {
+        "IpcMode": "shareable",
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "ReadonlyRootfs": True,
+        "RestartPolicy": {"Name": "no"},
+        "LogConfig": {"Type": "none"},
+    }
+    if origin.handler is not None:
+        host["Runtime"] = origin.handler
+    return {"Image": image, "Labels": _labels(origin, sandbox, owner), "HostConfig": host}
 
 
 def limits(wanted: Resources) -> Mapping[str, int]:
@@ -130,6 +137,25 @@ async def sorted_by_remedy(engine: Engine, error: aiodocker.DockerError, doing: 
 def no_container(error: aiodocker.DockerError) -> bool:
     """Whether the engine refuses because there is no such container."""
     return "no such container" in error.message.lower()
+
+
+def _labels(origin: Origin, container_id: ContainerId, owner: str) -> Mapping[str, str]:
+    return {
+        OWNER: owner,
+        CAPSULE: origin.capsule_id,
+        CONTAINER: container_id,
+        EPOCH: str(origin.epoch),
+        RESTARTS: str(origin.restarts),
+        REBUILDS: str(origin.rebuilds),
+        PROJECT: origin.project_id,
+    }
+
+
+def _shared(origin: Origin) -> Mapping[str, object]:
+    if origin.sandbox is None:
+        return {}
+    there = f"container:{name(origin.sandbox)}"
+    return {"NetworkMode": there, "IpcMode": there}
 
 
 def _own_confinement(origin: Origin, wanted: Container) -> Mapping[str, object]:
