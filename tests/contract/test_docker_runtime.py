@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -83,16 +84,18 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
     ) -> None:
         await runtime.start(sandbox)
         shares = []
-        script = "readlink /proc/self/ns/net /proc/self/ns/ipc; hostname; nc -l -p 8080 127.0.0.1 & sleep 60"
+        script = "for ns in net ipc uts; do readlink /proc/self/ns/$ns; done; hostname; sleep 60"
         for _ in range(2):
             made = await make("sh", "-c", script, hostname="refused-in-a-sandbox", sandbox=sandbox)
             await runtime.start(made.id)
             async with asyncio.timeout(10):
-                while (said := await read(runtime, made)).count(b"\n") < 3:
+                while (said := await read(runtime, made)).count(b"\n") < 4:
                     await asyncio.sleep(0.02)
-            shares.append(said.splitlines()[:3])
-        assert shares[0] == shares[1]
-        assert b"refused" not in shares[0][2]
+            shares.append(said.splitlines())
+        (net, ipc, _, host), (other_net, other_ipc, _, other_host) = shares
+        assert (net, ipc, host) == (other_net, other_ipc, other_host)
+        assert host != b"refused-in-a-sandbox"
+        assert net != os.readlink("/proc/self/ns/net").encode()
 
     async def test_the_image_of_sandboxes_is_made_where_it_is_missing(
         self, runtime: DockerRuntime, docker_url: str
