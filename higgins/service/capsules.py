@@ -77,7 +77,7 @@ class Capsules:
             name=name,
             kind=Kind.CAPSULE,
             created_at=self._clock(),
-            spec=_named(spec, name or capsule_id),
+            spec=replace(_named(spec, name or capsule_id), sandbox=ContainerId(capsule_id)),
         )
         within = self._deadlines.create + self._deadlines.init * len(spec.init)
         return await self._creation.write_down(caller, request, wanted, within=within, again=again)
@@ -150,11 +150,11 @@ class Capsules:
 
 
 def _named(spec: CapsuleSpec, name: str) -> CapsuleSpec:
-    """With an id and a name for each container, all of them different, and what they share."""
+    """With an id and a name for each container, all of them different."""
     taken: set[str] = set()
     init = tuple(_identified(one, name, taken) for one in spec.init)
     containers = tuple(_identified(one, name, taken) for one in spec.containers)
-    return replace(spec, init=init, containers=containers, sandbox=True)
+    return replace(spec, init=init, containers=containers)
 
 
 def _identified(one: Container, capsule: str, taken: set[str]) -> Container:

@@ -37,8 +37,7 @@ MEMBERS = 3
 class Farm:
     """Capsules that somebody wants, some of which are given up again and again."""
 
-    def __init__(self, server: AllInOne, seed: int) -> None:
-        token = server.add("ada", "office", "admin").token()
+    def __init__(self, server: AllInOne, token: str, seed: int) -> None:
         self.api = Api(server.url, token, nouns="capsules")
         self.server = server
         self.chance = random.Random(f"farm {seed}")
@@ -154,7 +153,8 @@ async def test_capsules_of_a_service_that_is_killed_are_whole_or_gone(
 
     try:
         await asyncio.to_thread(server.start)
-        farm = await asyncio.to_thread(Farm, server, seed)
+        token = (await asyncio.to_thread(server.add, "ada", "office", "admin")).token()
+        farm = Farm(server, token, seed)
         try:
             await farm.during(kill_it_again_and_again)
             await farm.reckon()
@@ -181,7 +181,8 @@ async def test_capsules_that_lose_a_part_are_made_whole_again(
 
     try:
         await asyncio.to_thread(server.start)
-        farm = await asyncio.to_thread(Farm, server, seed)
+        token = (await asyncio.to_thread(server.add, "ada", "office", "admin")).token()
+        farm = Farm(server, token, seed)
         try:
             await farm.during(take_parts_away)
             await farm.reckon()
@@ -211,7 +212,8 @@ async def test_capsules_on_an_engine_that_is_killed_and_returns_run_again(
 
     try:
         await asyncio.to_thread(server.start)
-        farm = await asyncio.to_thread(Farm, server, seed)
+        token = (await asyncio.to_thread(server.add, "ada", "office", "admin")).token()
+        farm = Farm(server, token, seed)
         try:
             await farm.during(kill_the_engine, plots=2)
             await farm.reckon()
