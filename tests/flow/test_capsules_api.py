@@ -59,12 +59,6 @@ async def started(town: Town, uuid: str) -> None:
     await eventually(lambda: town.cloud.runtime.starts[ContainerId(uuid)] > 0)
 
 
-async def there(town: Town, ids: Sequence[str]) -> Sequence[str]:
-    """Those of these containers that the runtime has."""
-    found = await town.cloud.runtime.list()
-    return [one for one in ids if one in found]
-
-
 def states(capsule: Reply) -> Sequence[str]:
     """What its containers are, those that run first coming first."""
     return [each["status"] for each in (*capsule["init_containers"], *capsule["containers"])]
@@ -79,10 +73,11 @@ async def test_containers_run_side_by_side_once_the_first_ones_have_ended_one_af
     assert states(made) == ["Creating"] * 4
     ids = [each["uuid"] for each in (*made["init_containers"], *made["containers"])]
     for number in (0, 1):
+        # Nothing of what follows is even made. The sandbox has the capsule's id.
+        await town.cloud.until_there({made["uuid"], *ids[: number + 1]})
+        waiting = await until(town.one, "web", "Creating")
+        assert waiting["task_state"] == "container_creating"
         await started(town, ids[number])
-        # Nothing of what follows is even made.
-        assert await there(town, ids) == ids[: number + 1]
-        assert (await until(town.one, "web", "Creating"))["task_state"] == "container_creating"
         runtime.end(ids[number])
     running = await until(town.one, "web", "Running")
     assert states(running) == ["Stopped", "Stopped", "Running", "Running"]
@@ -134,8 +129,7 @@ async def test_with_never_the_failure_of_a_container_that_has_to_run_first_is_th
     assert failed["init_containers"][1]["name"] in failed["status_reason"]
     assert "exit code 1" in failed["status_reason"]
     assert states(failed) == ["Stopped", "Error", "Error", "Error"]
-    first, second, *rest = [each["uuid"] for each in (*failed["init_containers"], *failed["containers"])]
-    assert await there(town, [first, second, *rest]) == [first, second]
+    assert len(await town.cloud.runtime.list()) == 3, "the two that ran, and their sandbox"
 
 
 @pytest.mark.parametrize(
@@ -169,8 +163,8 @@ async def test_a_capsule_is_deleted_in_whatever_state_it_is_and_as_often_as_one_
             runtime.slow("create", 0.5)
             await make(town.one, template(one(), one()), "Creating")
         case "before it runs":
-            made = await make(town.one, template(initContainers=[one()]), None)
-            await started(town, made["init_containers"][0]["uuid"])
+            await make(town.one, template(initContainers=[one()]), None)
+            await eventually(lambda: runtime.count("start") == 2)
         case "Running":
             await make(town.one, template(one(), one(), initContainers=[one("true")]))
         case "Restarting":
@@ -193,7 +187,10 @@ async def test_each_container_has_ten_seconds_to_end_when_its_capsule_is_deleted
     shown = await make(town.one, template(one(), one()))
     assert (await town.one("DELETE", f"/capsules/{shown['uuid']}")).status == 204
     await until(town.one, "web", None)
-    assert town.cloud.runtime.count("stop") == 2
+    runtime = town.cloud.runtime
+    inside = [each["uuid"] for each in shown["containers"]]
+    assert {call.subject for call in runtime.seen if call.method == "stop"} == set(inside)
+    assert [call.subject for call in runtime.seen if call.method == "remove"] == [*inside, shown["uuid"]]
 
 
 async def test_a_capsule_is_placed_in_the_zone_that_its_template_names(town: Town) -> None:
