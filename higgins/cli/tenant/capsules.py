@@ -1,186 +1,275 @@
-"""`higgins capsule`: several containers that are made, kept and removed as one."""
+"""`higgins capsule`: several containers that are placed, kept and removed as one."""
 
-import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, NoReturn
 
 import click
-import yaml
 
 from higgins import errors
-from higgins.cli import trouble
+from higgins.cli import plain, table, trouble
 from higgins.cli.table import Cell
-from higgins.cli.tenant import examples, moments, names, output, session, status
+from higgins.cli.tenant import completion, examples, moments, names, output, pods, progress, session, state, waiting
+from higgins.cli.tenant import status as states
+from higgins.cli.tenant.pods import Weight
 from higgins.client.cloud import Cloud, Document, path
 
-TITLES = ("id", "name", "containers", "created", "status")
-_LONG = 60.0
-"""Seconds of one long request."""
-_names = click.argument("capsules", metavar="CAPSULE...", nargs=-1, required=True)
+_NOUN = "capsules"
+_TITLES = ("id", "name", "containers", "created", "status")
+_SPARE = ("created", "containers", "id")
+_UP = ("Running", "Stopped", "Restarting")
+"""Once it is one of these, all that had to be made has been."""
+_LOOKS = 1.0
+"""Seconds between two looks at how far it is."""
 
 
 @click.group()
 def capsule() -> None:
-    """Capsules: containers that share a host, one network and one fate, made from a template."""
+    """Capsules: several containers that are placed, kept and removed as one, and share one network and its addresses.
+
+    Once made, a capsule cannot be changed.
+    """
 
 
 @capsule.command(
-    "apply", epilog=examples.of("higgins capsule apply -f web.yaml", "higgins capsule apply -d -f - < web.json")
+    "apply",
+    epilog=examples.of(
+        "higgins capsule apply -f shop.yaml",
+        "kubectl get pod shop -o yaml | higgins capsule apply --ignore-unsupported -f -",
+    ),
 )
 @click.option(
-    "-f",
-    "--file",
-    "file",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    required=True,
-    help="The template, in YAML or JSON; - for standard input.",
-)
+    "-f", "--file", "files", type=click.Path(), multiple=True, required=True, metavar="FILE",
+    help="What to make, in YAML or JSON; - is standard input. May be repeated, and hold several documents.",
+)  # fmt: skip
 @click.option("-d", "--detach", is_flag=True, help="Do not wait until it runs.")
-def apply(file: str, *, detach: bool) -> None:
-    """Make a capsule from a template in Zun's form, and wait until all its containers run."""
-    template = _template(file)
+@click.option("--ignore-unsupported", is_flag=True, help="Go without what a capsule cannot be.")
+def apply(*, files: Sequence[str], detach: bool, ignore_unsupported: bool) -> None:
+    """Make capsules of templates as Zun has them (kind: capsule), and of Kubernetes Pods. Prints their ids when they run.
+
+    Of a Pod it takes containers and initContainers, with image, command, args, env, workingDir, imagePullPolicy, stdin, tty, ports and
+    resources; restartPolicy, labels and annotations. What else it says is told by its place, and refused where it would be missed.
+    """
+    templates = _templates(files, ignore_unsupported=ignore_unsupported)
     cloud = session.cloud()
-    if (name := _name(template)) and _there(cloud, name):
-        taken = errors.Conflict(f"there is a capsule {name} already, and capsules do not change")
-        taken.add_note(f"Remove it first: higgins capsule rm {name}")
-        raise taken
-    made = cloud.post("/capsules", None, {"template": template})
-    click.echo(made["name"] or made["uuid"])
-    if detach:
-        return
-    found = _until(cloud, made["uuid"], ("Running", "Stopped"))
-    if found is None:
-        raise errors.NotFound(f"{made['name'] or made['uuid']} was removed before it ran")
-    if found["status"] == "Error":
-        failed = errors.Conflict(f"{_called(found)}: {found['status_reason'] or 'it is in Error'}")
-        failed.add_note(
-            f"Look at it: higgins capsule show {_called(found)}   Remove it: higgins capsule rm {_called(found)}"
-        )
-        raise failed
-
-
-@capsule.command("ls", epilog=examples.of("higgins capsule ls", "higgins capsule ls -o name"))
-@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@output.option()
-def ls(output_as: str, *, all_projects: bool) -> None:
-    """List capsules, the newest first."""
-    cloud = session.cloud()
-    query: dict[str, Any] = {"sort_key": "created_at", "sort_dir": "desc"}
-    found = list(cloud.pages("/capsules", "capsules", query | ({"all_projects": True} if all_projects else {})))
-    now = cloud.now
-    output.many(output_as, found, TITLES, lambda one: _row(one, now), name=_called, spare=("created", "id"))
-
-
-@capsule.command("show", epilog=examples.of("higgins capsule show web", "higgins capsule show web -o json"))
-@click.argument("capsule", metavar="CAPSULE")
-@output.option()
-def show(capsule: str, output_as: str) -> None:
-    """Show a capsule and how each of its containers is; those that run before the others come first."""
-    cloud = session.cloud()
-    found = _found(cloud, capsule)
-    if output_as != "table":
-        output.one(output_as, found, name=_called(found))
-        return
-    said = {key: found[key] for key in ("uuid", "name", "status", "status_reason", "cpu", "memory", "labels")}
-    output.fields(said)
-    click.echo()
-    inside = [*((one, "first") for one in found["init_containers"]), *((one, "") for one in found["containers"])]
-    now = cloud.now
-    output.many(
-        "table",
-        [{**one, "runs": runs} for one, runs in inside],
-        ("name", "image", "runs", "status"),
-        lambda one: (one["name"], one["image"], one["runs"], status.cell(one, now)),
-    )
-
-
-@capsule.command("rm", epilog=examples.of("higgins capsule rm web"))
-@_names
-def rm(capsules: Sequence[str]) -> None:
-    """Stop all containers of capsules and remove them."""
-    cloud = session.cloud()
-    failed = False
-    for given in capsules:
+    _free(cloud, [name for each in templates if (name := _name(each))])
+    made, failed = [], False
+    for template in templates:
         try:
-            uuid = _found(cloud, given)["uuid"]
-            cloud.delete(path("capsules", uuid))
-            if (left := _until(cloud, uuid, ("Deleted",))) is not None:
-                raise errors.Conflict(f"{given}: {left['status_reason'] or 'it is in Error'}")
-            click.echo(given)
+            made.append(_made(cloud, template))
         except errors.Failure as failure:
             trouble.tell(failure)
             failed = True
+    for place, one in enumerate(made):
+        try:
+            if not detach:
+                _awaited(cloud, one)
+            click.echo(one["uuid"])
+        except errors.Failure as failure:
+            trouble.tell(failure)
+            failed = True
+        except KeyboardInterrupt:
+            _forget(cloud, made[place:])
     if failed:
         sys.exit(1)
 
 
-def _template(file: str) -> Mapping[str, Any]:
-    """What stands in the file. Raises Invalid."""
-    try:
-        with click.open_file(file) as opened:
-            found = yaml.safe_load(opened)
-        json.dumps(found)
-    except OSError as error:
-        raise errors.Invalid(f"{file} cannot be read: {error.strerror}") from error
-    except TypeError as error:
-        raise errors.Invalid(
-            f"{file} has something in it that JSON has not, such as a date: put it into quotes"
-        ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise errors.Invalid(f"{file} is neither YAML nor JSON: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise errors.Invalid(f"{file} holds no template: it has keys such as kind, metadata and spec")
+@capsule.command("ls", epilog=examples.of("higgins capsule ls", "higgins capsule ls -o json"))
+@click.option("-q", "--quiet", is_flag=True, help="Only ids.")
+@click.option("--no-trunc", is_flag=True, help="Shorten nothing.")
+@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
+@output.option()
+def ls(*, quiet: bool, no_trunc: bool, all_projects: bool, output_as: str) -> None:
+    """List capsules, the newest first, whether or not they run."""
+    cloud = session.cloud()
+    query = {"sort_key": "created_at", "sort_dir": "desc", "all_projects": all_projects or None}
+    found = list(cloud.pages(path(_NOUN), _NOUN, query))
+    if quiet:
+        for one in found:
+            click.echo(one["uuid"] if no_trunc else names.short(one))
+        return
+    now = cloud.now
+
+    def row(one: Document) -> Sequence[Cell]:
+        return (
+            one["uuid"] if no_trunc else names.short(one),
+            one["name"] or "",
+            _ready(one),
+            moments.ago(now - (moments.read(one["created_at"]) or now)),
+            states.cell(_as_one(one), now),
+        )
+
+    output.many(output_as, found, _TITLES, row, name=_called, whole=no_trunc, first=("status",), spare=_SPARE)
+
+
+@capsule.command("show", epilog=examples.of("higgins capsule show shop", "higgins capsule show -o yaml shop"))
+@output.option()
+@click.argument("capsule", shell_complete=completion.capsules)
+def show(capsule: str, *, output_as: str) -> None:
+    """Show a capsule and its containers."""
+    cloud = session.cloud()
+    found = names.act(cloud, capsule, lambda name: cloud.get(path(_NOUN, name)), _NOUN)
+    if output_as != "table":
+        output.one(output_as, found, name=_called(found))
+        return
+    output.fields({key: value for key, value in found.items() if key not in ("links", "containers", "init_containers")})
+    click.echo()
+    now = cloud.now
+    rows = [
+        (_own(found, one), kind, one["image"], states.cell(one, now))
+        for kind, ones in (("init", found["init_containers"]), ("", found["containers"]))
+        for one in ones
+    ]
+    table.show(("container", "kind", "image", "status"), rows)
+
+
+@capsule.command("rm", epilog=examples.of("higgins capsule rm shop"))
+@click.argument("capsules", metavar="CAPSULE...", nargs=-1, required=True, shell_complete=completion.capsules)
+def rm(capsules: Sequence[str]) -> None:
+    """Remove capsules, those too that run: their containers have ten seconds to end."""
+    cloud = session.cloud()
+
+    def ask(name: str) -> str:
+        cloud.delete(path(_NOUN, name))
+        return name
+
+    def settle(name: str) -> None:
+        found = waiting.until(cloud, name, ("Deleted",), noun=_NOUN)
+        if found is not None:
+            raise _failure(found)
+
+    state.each(capsules, lambda given: names.act(cloud, given, ask, _NOUN), settle)
+
+
+def _templates(files: Sequence[str], *, ignore_unsupported: bool) -> Sequence[Mapping[str, Any]]:
+    """All that is to be made. Raises Invalid, with every place that is wrong or not offered, before anything is."""
+    # Reading YAML takes as long as the rest of a command.
+    manifests = import_module("higgins.cli.tenant.manifests")
+    found, against, weights = [], [], set()
+    for each in (manifest for file in files for manifest in manifests.read(file)):
+        translation = pods.translated(each.document)
+        for remark in translation.remarks:
+            said = f"{each.place}: {remark.place}: {remark.words}"
+            if remark.weight is Weight.WRONG or (remark.weight is Weight.REFUSED and not ignore_unsupported):
+                against.append(said)
+                weights.add(remark.weight)
+            else:
+                click.echo(plain.line(said), err=True)
+        found.append(translation.template)
+    if against:
+        raise _refusal(against, weights)
     return found
+
+
+def _refusal(against: Sequence[str], weights: Collection[Weight]) -> errors.Invalid:
+    failure = errors.Invalid("nothing was made, because of:")
+    for each in against:
+        failure.add_note(f"  {each}")
+    if Weight.WRONG in weights:
+        failure.add_note("Correct what is wrong.")
+    if Weight.REFUSED in weights:
+        failure.add_note("Take out what is not offered, or go without it: higgins capsule apply --ignore-unsupported")
+    return failure
+
+
+def _free(cloud: Cloud, wanted: Sequence[str]) -> None:
+    """Whether nothing is called so yet. Raises Conflict, before anything is made."""
+    known = [one["name"] for one in names.every(cloud, _NOUN)] if wanted else []
+    for place, name in enumerate(wanted):
+        if name in wanted[:place]:
+            raise errors.Invalid(f"two of the capsules are called {name}; give each a metadata.name of its own")
+        if name in known:
+            failure = errors.Conflict(f"there is a capsule {name} already, and a capsule cannot be changed")
+            failure.add_note(f"Remove it first: higgins capsule rm {name}   Or give this one another metadata.name.")
+            raise failure
+
+
+def _made(cloud: Cloud, template: Mapping[str, Any]) -> Document:
+    made: Document = cloud.post(path(_NOUN), None, {"template": template})
+    return made
+
+
+def _awaited(cloud: Cloud, made: Document) -> None:
+    """Until it runs, with what it waits for in sight."""
+    with progress.Line(_called(made)) as line:
+        found = waiting.until(cloud, made["uuid"], _UP, watch=lambda one: _tell(line, one), every=_LOOKS, noun=_NOUN)
+    if found is None:
+        raise errors.Conflict(f"{_called(made)} was removed while it was waited for")
+    if found["status"] == "Error":
+        raise _failure(found)
+
+
+def _tell(line: progress.Line, found: Document) -> None:
+    """Which of its containers it waits for, and why."""
+    fetching = next((one for one in _all(found) if one.get("progress")), None)
+    first = next((one for one in found["init_containers"] if one["status"] != "Stopped"), None)
+    reason = str(found.get("status_reason") or "")
+    if fetching is not None:
+        line.fetching(fetching)
+    elif reason:
+        line.fetching(found) if progress.SINCE in reason else line.trouble(reason)
+    elif first is not None:
+        line.tell(f"init container {_own(found, first)}: {first['status']}")
+    else:
+        line.tell(f"{_ready(found)} containers run")
+
+
+def _failure(found: Document) -> errors.Failure:
+    """What became of it instead, and how those ended that ran before the others."""
+    name = _called(found)
+    failure = errors.Conflict(f"{name}: {str(found.get('status_reason') or 'it is in Error').removesuffix('.')}")
+    for one in found["init_containers"]:
+        if one.get("exit_code"):
+            failure.add_note(f"  init container {_own(found, one)} ended with exit code {one['exit_code']}")
+    failure.add_note(f"Look at it: higgins capsule show {name}   Remove it: higgins capsule rm {name}")
+    return failure
+
+
+def _forget(cloud: Cloud, left: Sequence[Document]) -> NoReturn:
+    """Whoever interrupts does not want them any more: they are removed."""
+    for one in left:
+        cloud.delete(path(_NOUN, one["uuid"]))
+    click.echo(f"\nInterrupted: {', '.join(plain.line(_called(one)) for one in left)} removed.", err=True)
+    sys.exit(trouble.INTERRUPTED)
+
+
+def _as_one(found: Document) -> Document:
+    """A capsule in the words of a container: it runs since its last one does, and ended with the last one."""
+    ones = found["containers"]
+    codes = [one.get("exit_code") for one in ones]
+    return {
+        **found,
+        "started_at": max((one.get("started_at") or "" for one in ones), default=None) or None,
+        "finished_at": max((one.get("finished_at") or "" for one in ones), default=None) or None,
+        "exit_code": next((code for code in codes if code), codes[0] if codes else None),
+        "progress": next((one["progress"] for one in _all(found) if one.get("progress")), None),
+    }
+
+
+def _all(found: Document) -> Sequence[Document]:
+    """Its containers, in the order in which they begin."""
+    return [*found["init_containers"], *found["containers"]]
+
+
+def _ready(found: Document) -> str:
+    """How many of its containers run."""
+    return f"{sum(one['status'] == 'Running' for one in found['containers'])} of {len(found['containers'])}"
 
 
 def _name(template: Mapping[str, Any]) -> str | None:
-    metadata = template.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return name if isinstance(name, str) and name else None
-
-
-def _there(cloud: Cloud, name: str) -> bool:
-    try:
-        cloud.get(path("capsules", name))
-    except errors.NotFound:
-        return False
-    except errors.Conflict:
-        return True
-    return True
-
-
-def _found(cloud: Cloud, given: str) -> Document:
-    """By name, by id, or by the beginning of an id. Raises NotFound with names that are near."""
-    try:
-        found: Document = cloud.get(path("capsules", given))
-    except errors.NotFound:
-        known = list(cloud.pages("/capsules", "capsules", {}))
-        if (one := names.beginning(given, known)) is not None:
-            return one
-        raise names.near(given, [_called(one) for one in known], "higgins capsule ls") from None
-    return found
-
-
-def _until(cloud: Cloud, uuid: str, goals: Collection[str]) -> Document | None:
-    """The capsule as soon as its status is one of these, or Error; None once it is gone."""
-    query = {"wait": ",".join(goals), "timeout": int(_LONG)}
-    while True:
-        try:
-            found: Document = cloud.get(path("capsules", uuid), query, patience=_LONG + 30)
-        except errors.NotFound:
+    match template:
+        case {"metadata": {"name": str(name)}}:
+            return name
+        case _:
             return None
-        if found["status"] in (*goals, "Error"):
-            return found
 
 
-def _row(one: Document, now: float) -> Sequence[Cell]:
-    up = sum(each["status"] == "Running" for each in one["containers"])
-    created = moments.read(one["created_at"]) or now
-    reason = f": {one['status_reason']}" if one["status_reason"] else ""
-    told = f"{one['status']}{reason}"
-    return names.short(one), one["name"] or "", f"{up}/{len(one['containers'])} up", moments.ago(now - created), told
+def _called(found: Document) -> str:
+    """Its name; its id where it has none."""
+    return str(found["name"] or found["uuid"])
 
 
-def _called(one: Mapping[str, Any]) -> str:
-    return str(one["name"] or one["uuid"])
+def _own(found: Document, one: Document) -> str:
+    """The name of a container within its capsule."""
+    return str(one["name"]).removeprefix(f"capsule-{_called(found)}-")

@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from higgins import errors
 from higgins.cli.tenant import examples, session
-from higgins.client.cloud import Document
+from higgins.client.cloud import Document, path
 
 PATIENCE = 1.0
 """Seconds that somebody who presses the tab key waits."""
@@ -38,11 +38,18 @@ def images(_: click.Context, __: click.Parameter, incomplete: str) -> list[Compl
     return _items(incomplete, lambda one: (str(one["image"]), ""))
 
 
-def _items(incomplete: str, show: Callable[[Document], tuple[str, str]]) -> list[CompletionItem]:
+def capsules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of capsules that begin so, and ids of those without."""
+    return _items(incomplete, lambda one: (str(one["name"] or one["uuid"]), str(one["status"])), "capsules")
+
+
+def _items(
+    incomplete: str, show: Callable[[Document], tuple[str, str]], noun: str = "containers"
+) -> list[CompletionItem]:
     """Nothing, and no complaint, where there is nobody to ask."""
     try:
-        page = session.cloud().get("/containers", {"sort_key": "created_at", "sort_dir": "desc"}, patience=PATIENCE)
+        page = session.cloud().get(path(noun), {"sort_key": "created_at", "sort_dir": "desc"}, patience=PATIENCE)
     except errors.Failure:
         return []
-    shown = dict.fromkeys(map(show, page["containers"]))
+    shown = dict.fromkeys(map(show, page[noun]))
     return [CompletionItem(name, help=about) for name, about in shown if name.startswith(incomplete)]

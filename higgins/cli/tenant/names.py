@@ -1,4 +1,4 @@
-"""From what people type to a container: its name, its id, or the beginning of its id."""
+"""From what people type to a container, or a capsule: its name, its id, or the beginning of its id."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from higgins import errors
 from higgins.cli import meant
-from higgins.client.cloud import Cloud, Document
+from higgins.client.cloud import Cloud, Document, path
 
 Result = TypeVar("Result")
 
@@ -20,7 +20,8 @@ _REMEDIES = {
     "Paused": ["Let it go on: higgins unpause {}"],
     "Error": ["Its story: higgins history {}"],
 }
-_NAMESAKES = "Multiple containers exist with same name"
+_NAMESAKES = re.compile(r"Multiple \S+ exist with same name")
+_LISTINGS = {"containers": "higgins ps -a", "capsules": "higgins capsule ls"}
 _BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
 
 
@@ -29,7 +30,7 @@ def short(one: Document) -> str:
     return str(one["uuid"])[:SHORT]
 
 
-def act(cloud: Cloud, given: str, ask: Callable[[str], Result]) -> Result:
+def act(cloud: Cloud, given: str, ask: Callable[[str], Result], noun: str = "containers") -> Result:
     """Ask for something of the container that is meant: by the word as it was given, and if nobody is called so by the id that begins with it.
 
     Raises NotFound, with names that are near, and Conflict if it could be several.
@@ -37,15 +38,17 @@ def act(cloud: Cloud, given: str, ask: Callable[[str], Result]) -> Result:
     try:
         return _asked(given, given, ask)
     except errors.NotFound as missing:
-        known = every(cloud)
+        known = every(cloud, noun)
         found = beginning(given, known)
         if found is None:
-            raise _unknown(given, [str(one["name"]) for one in known], missing) from missing
+            raise _unknown(
+                given, [str(one["name"]) for one in known if one["name"]], missing, _LISTINGS[noun]
+            ) from missing
         return _asked(given, str(found["uuid"]), ask)
     except errors.Conflict as refusal:
-        if not refusal.message.startswith(_NAMESAKES):
+        if not _NAMESAKES.match(refusal.message):
             raise
-        raise _several(given, [one for one in every(cloud) if one["name"] == given], "give an id") from refusal
+        raise _several(given, [one for one in every(cloud, noun) if one["name"] == given], "give an id") from refusal
 
 
 def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:
@@ -68,9 +71,9 @@ def refusals(given: str) -> Iterator[None]:
         raise failure from refusal
 
 
-def every(cloud: Cloud) -> Sequence[Document]:
-    """All containers of the project."""
-    return list(cloud.pages("/containers", "containers", {}))
+def every(cloud: Cloud, noun: str = "containers") -> Sequence[Document]:
+    """All containers of the project, or all capsules."""
+    return list(cloud.pages(path(noun), noun, {}))
 
 
 def beginning(given: str, among: Sequence[Document]) -> Document | None:
@@ -86,7 +89,7 @@ def beginning(given: str, among: Sequence[Document]) -> Document | None:
 def _several(given: str, found: Sequence[Document], remedy: str) -> errors.Conflict:
     failure = errors.Conflict(f"{given} could be each of {len(found)}: {remedy}")
     for one in found[:20]:
-        failure.add_note(f"  {one['uuid']}  {one.get('name', '')}  {one.get('status', '')}".rstrip())
+        failure.add_note(f"  {one['uuid']}  {one.get('name') or ''}  {one.get('status', '')}".rstrip())
     return failure
 
 
@@ -95,9 +98,7 @@ def near(given: str, names: Sequence[str], listing: str) -> errors.NotFound:
     return _unknown(given, names, errors.NotFound(""), listing)
 
 
-def _unknown(
-    given: str, names: Sequence[str], missing: errors.NotFound, listing: str = "higgins ps -a"
-) -> errors.NotFound:
+def _unknown(given: str, names: Sequence[str], missing: errors.NotFound, listing: str) -> errors.NotFound:
     failure = errors.NotFound(missing.message or f"there is no {given}")
     failure.add_note(meant.question(given, names) or f"`{listing}` lists all that there are.")
     return failure

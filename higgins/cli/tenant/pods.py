@@ -95,8 +95,28 @@ _QUOTES = "it must be text; put it in quotes"
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 
 
-def translated(pod: Mapping[str, Any]) -> Translation:
-    """The template that comes nearest to it. Everything else that it says has a remark."""
+def translated(document: Mapping[str, Any]) -> Translation:
+    """The template that comes nearest to a Pod; everything else that it says has a remark. A template is passed on as it is."""
+    match document.get("kind"), document.get("apiVersion"):
+        case "capsule" | "Capsule", _:
+            return Translation(template=document, remarks=())
+        case "Pod", "v1":
+            return _pod(document)
+        case "Pod", version:
+            return _nothing("apiVersion", f"{version!r} is not taken; a Pod has v1")
+        case None, _:
+            return _nothing("kind", "it is missing; it is Pod, or capsule for a template as Zun has it")
+        case kind, _:
+            return _nothing(
+                "kind", f"{kind!r} is not taken; write what it would start as a Pod (v1), or a template (kind: capsule)"
+            )
+
+
+def _nothing(place: str, words: str) -> Translation:
+    return Translation(template={}, remarks=(Remark(place=place, words=words, weight=Weight.WRONG),))
+
+
+def _pod(pod: Mapping[str, Any]) -> Translation:
     remarks: list[Remark] = []
     top = _Part("", pod, remarks)
     top.leaves(("apiVersion", "kind", "metadata", "spec"), _POD)

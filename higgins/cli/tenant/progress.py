@@ -16,7 +16,8 @@ _OFTEN = 0.1
 _BAR = 24
 _SPARE = 3
 """Columns left free, for a `^C` that is typed there."""
-_SINCE = " could not be fetched, since "
+SINCE = " could not be fetched, since "
+"""What stands before the reason why an image is not there yet."""
 
 
 class Line:
@@ -54,21 +55,24 @@ class Line:
         told = found.get("progress")
         if not told:
             # Trouble that may pass is what somebody who waits wants to know; of which image is known.
-            trouble = str(found.get("reason") or found.get("status_reason") or "").rpartition(_SINCE)[2]
-            if trouble and not self._on:
-                self._complain(trouble)
-            self.tell(f"trying again: {trouble}" if trouble else str(found.get("status_detail") or ""))
+            trouble = str(found.get("reason") or found.get("status_reason") or "").rpartition(SINCE)[2]
+            if trouble:
+                self.trouble(f"trying again: {trouble}")
+            else:
+                self.tell(str(found.get("status_detail") or ""))
         elif told.get("size"):
             amount = f"{sizes.decimal(told['done'])} of {sizes.decimal(told['size'])}"
             self.tell(f"{amount}, {told['layers_done']} of {told['layers']} layers", told["done"] / told["size"])
         else:
             self.tell(f"{told['layers_done']} of {told['layers']} layers")
 
-    def _complain(self, trouble: str) -> None:
+    def trouble(self, words: str) -> None:
         """Whoever waits in vain has to know what for, wherever it is read."""
-        if trouble != self._told:
-            self._told = trouble
-            sys.stderr.write(f"{self._what}: trying again: {plain.line(trouble)}\n")
+        if self._on:
+            self.tell(words)
+        elif words != self._told:
+            self._told = words
+            sys.stderr.write(f"{self._what}: {plain.line(words)}\n")
 
 
 def _bar(part: float) -> str:

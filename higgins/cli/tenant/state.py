@@ -111,7 +111,7 @@ def rm(containers: Sequence[str], *, force: bool) -> None:
             _removed(cloud, name)
         return name
 
-    _each(containers, lambda given: names.act(cloud, given, remove), lambda name: _gone(cloud, name))
+    each(containers, lambda given: names.act(cloud, given, remove), lambda name: _gone(cloud, name))
 
 
 @click.command(cls=trouble.Relaying, epilog=examples.of("higgins wait job && echo well done"))
@@ -163,7 +163,7 @@ def _change(
         if goals is not None:
             _settled(cloud, name, goals)
 
-    _each(containers, lambda given: names.act(cloud, given, ask), settle)
+    each(containers, lambda given: names.act(cloud, given, ask), settle)
 
 
 def asked(
@@ -209,7 +209,7 @@ def _forced(cloud: Cloud, name: str) -> None:
     cloud.delete(path("containers", name), {"stop": True})
 
 
-def _each(containers: Sequence[str], ask: Callable[[str], str], then: Callable[[str], None]) -> None:
+def each(containers: Sequence[str], ask: Callable[[str], str], then: Callable[[str], None]) -> None:
     """All are asked before any is waited for. One that fails does not keep the others; the exit status tells.
 
     `ask` returns the name by which the API found it.

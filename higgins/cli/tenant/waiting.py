@@ -1,4 +1,4 @@
-"""Waiting until a container is where it should be."""
+"""Waiting until a container, or a capsule, is where it should be."""
 
 import time
 from collections.abc import Callable, Collection
@@ -19,6 +19,7 @@ def until(
     *,
     watch: Callable[[Document], None] | None = None,
     every: float = LONG,
+    noun: str = "containers",
 ) -> Document | None:
     """The container as soon as its status is one of these, or Error with nothing more to come; None if it is gone.
 
@@ -28,11 +29,11 @@ def until(
         began = time.monotonic()
         query = {"wait": ",".join(goals), "timeout": max(1, int(every))}
         try:
-            found: Document = cloud.get(path("containers", uuid), query, patience=every + 30)
+            found: Document = cloud.get(path(noun, uuid), query, patience=every + 30)
         except errors.NotFound:
             return None
         # What is still shown while something else is under way has not come about: it is about to end.
-        if found["status"] in (*goals, "Error") and not found["task_state"]:
+        if found["status"] in (*goals, "Error") and not found.get("task_state"):
             return found
         if watch is not None:
             watch(found)
