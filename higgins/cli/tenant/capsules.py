@@ -1,7 +1,7 @@
 """`higgins capsule`: several containers that are placed, kept and removed as one."""
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ from higgins.cli import plain, table, trouble
 from higgins.cli.table import Cell
 from higgins.cli.tenant import completion, examples, moments, names, output, pods, progress, session, state, waiting
 from higgins.cli.tenant import status as states
-from higgins.cli.tenant.pods import Weight
+from higgins.cli.tenant.pods import Remark, Weight
 from higgins.client.cloud import Cloud, Document, path
 
 _NOUN = "capsules"
@@ -146,31 +146,41 @@ def _templates(files: Sequence[str], *, ignore_unsupported: bool) -> Sequence[Ma
     """All that is to be made. Raises Invalid, with every place that is wrong or not offered, before anything is."""
     # Reading YAML takes as long as the rest of a command.
     manifests = import_module("higgins.cli.tenant.manifests")
-    found, against, weights = [], [], set()
+    found: list[Mapping[str, Any]] = []
+    noted: list[tuple[str, Remark]] = []
+    against: list[tuple[str, Remark]] = []
     for each in (manifest for file in files for manifest in manifests.read(file)):
         translation = pods.translated(each.document)
-        for remark in translation.remarks:
-            said = f"{each.place}: {remark.place}: {remark.words}"
-            if remark.weight is Weight.WRONG or (remark.weight is Weight.REFUSED and not ignore_unsupported):
-                against.append(said)
-                weights.add(remark.weight)
-            else:
-                click.echo(plain.line(said), err=True)
         found.append(translation.template)
+        for remark in translation.remarks:
+            heeded = remark.weight is Weight.WRONG or (remark.weight is Weight.REFUSED and not ignore_unsupported)
+            (against if heeded else noted).append((each.place, remark))
     if against:
-        raise _refusal(against, weights)
+        raise _refusal(against)
+    _note(noted)
     return found
 
 
-def _refusal(against: Sequence[str], weights: Collection[Weight]) -> errors.Invalid:
+def _refusal(against: Sequence[tuple[str, Remark]]) -> errors.Invalid:
     failure = errors.Invalid("nothing was made, because of:")
-    for each in against:
-        failure.add_note(f"  {each}")
+    for manifest, remark in against:
+        failure.add_note(f"  {manifest}: {remark.place}: {remark.words}")
+    weights = {remark.weight for _, remark in against}
     if Weight.WRONG in weights:
         failure.add_note("Correct what is wrong.")
     if Weight.REFUSED in weights:
         failure.add_note("Take out what is not offered, or go without it: higgins capsule apply --ignore-unsupported")
     return failure
+
+
+def _note(noted: Sequence[tuple[str, Remark]]) -> None:
+    """What holds for several places in the same words takes one line."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for manifest, remark in noted:
+        left = "left aside, " if remark.weight is Weight.REFUSED else ""
+        places.setdefault((manifest, f"{left}{remark.words}"), []).append(remark.place)
+    for (manifest, words), each in places.items():
+        click.echo(plain.line(f"{manifest}: {', '.join(each)}: {words}"), err=True)
 
 
 def _free(cloud: Cloud, wanted: Sequence[str]) -> None:
@@ -186,7 +196,12 @@ def _free(cloud: Cloud, wanted: Sequence[str]) -> None:
 
 
 def _made(cloud: Cloud, template: Mapping[str, Any]) -> Document:
-    made: Document = cloud.post(path(_NOUN), None, {"template": template})
+    try:
+        made: Document = cloud.post(path(_NOUN), None, {"template": template})
+    except errors.Forbidden as refusal:
+        if "image_pull_policy" in refusal.message:
+            refusal.add_note("Or take imagePullPolicy out: images are fetched as the operator has set it, then.")
+        raise
     return made
 
 
@@ -217,10 +232,10 @@ def _tell(line: progress.Line, found: Document) -> None:
 
 def _failure(found: Document) -> errors.Failure:
     """What became of it instead, and how those ended that ran before the others."""
-    name = _called(found)
-    failure = errors.Conflict(f"{name}: {str(found.get('status_reason') or 'it is in Error').removesuffix('.')}")
+    name, reason = _called(found), str(found.get("status_reason") or "it is in Error")
+    failure = errors.Conflict(f"{name}: {reason.removesuffix('.')}")
     for one in found["init_containers"]:
-        if one.get("exit_code"):
+        if one.get("exit_code") and one["name"] not in reason:
             failure.add_note(f"  init container {_own(found, one)} ended with exit code {one['exit_code']}")
     failure.add_note(f"Look at it: higgins capsule show {name}   Remove it: higgins capsule rm {name}")
     return failure

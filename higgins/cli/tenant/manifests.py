@@ -12,7 +12,7 @@ import yaml
 
 from higgins import errors
 
-_MOST = 100_000
+_MOST = 20_000
 """Values in a file. A few lines of YAML that repeat each other can stand for more than fits into memory."""
 
 

@@ -244,7 +244,9 @@ def _container(one: _Part) -> Mapping[str, Any]:
     one.needs("image")
     if "command" in one:
         one.remark(
-            "command", "given to the entrypoint of the image, if it has one; Kubernetes would replace it", Weight.NOTED
+            "command",
+            "follows the entrypoint of the image, if it has one; in Kubernetes it would replace it",
+            Weight.NOTED,
         )
     variables = _variables(one.parts("env"))
     return _said(
