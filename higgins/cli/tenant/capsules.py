@@ -54,23 +54,26 @@ def apply(*, files: Sequence[str], detach: bool, ignore_unsupported: bool) -> No
     templates = _templates(files, ignore_unsupported=ignore_unsupported)
     cloud = session.cloud()
     _free(cloud, [name for each in templates if (name := _name(each))])
-    made, failed = [], False
-    for template in templates:
-        try:
-            made.append(_made(cloud, template))
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-    for place, one in enumerate(made):
-        try:
-            if not detach:
-                _awaited(cloud, one)
-            click.echo(one["uuid"])
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-        except KeyboardInterrupt:
-            _forget(cloud, made[place:])
+    left: list[Document] = []
+    failed = False
+    try:
+        for template in templates:
+            try:
+                left.append(_made(cloud, template))
+            except errors.Failure as failure:
+                trouble.tell(failure)
+                failed = True
+        while left:
+            try:
+                if not detach:
+                    _awaited(cloud, left[0])
+                click.echo(left[0]["uuid"])
+            except errors.Failure as failure:
+                trouble.tell(failure)
+                failed = True
+            left.pop(0)
+    except KeyboardInterrupt:
+        _forget(cloud, left)
     if failed:
         sys.exit(1)
 
@@ -245,7 +248,8 @@ def _forget(cloud: Cloud, left: Sequence[Document]) -> NoReturn:
     """Whoever interrupts does not want them any more: they are removed."""
     for one in left:
         cloud.delete(path(_NOUN, one["uuid"]))
-    click.echo(f"\nInterrupted: {', '.join(plain.line(_called(one)) for one in left)} removed.", err=True)
+    gone = ", ".join(plain.line(_called(one)) for one in left) or "nothing"
+    click.echo(f"\nInterrupted: {gone} {'are' if len(left) > 1 else 'is'} removed.", err=True)
     sys.exit(trouble.INTERRUPTED)
 
 
