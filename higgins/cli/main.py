@@ -42,7 +42,6 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "capsule": (_T + "capsules:capsule", "Several containers as one: apply, ls, show, rm."),
         "events": (_T + "events:events", "Watch what happens."),
         "quota": (_T + "quota:quota", "How much a project may have, and has: show, set, unset."),
-        "capsule": (_T + "capsules:capsule", "Several containers as one: apply, list, show, remove."),
     },
     "Images": {
         "images": (_T + "images:images", "List images."),

@@ -9,7 +9,7 @@ import click
 
 from higgins import errors
 from higgins.cli import plain, table, trouble
-from higgins.cli.table import Cell
+from higgins.cli.table import Cell, Coloured
 from higgins.cli.tenant import completion, examples, moments, names, output, pods, progress, session, state, waiting
 from higgins.cli.tenant import status as states
 from higgins.cli.tenant.pods import Remark, Weight
@@ -100,7 +100,7 @@ def ls(*, quiet: bool, no_trunc: bool, all_projects: bool, output_as: str) -> No
             one["name"] or "",
             _ready(one),
             moments.ago(now - (moments.read(one["created_at"]) or now)),
-            states.cell(_as_one(one), now),
+            _state(one, now),
         )
 
     output.many(output_as, found, _TITLES, row, name=_called, whole=no_trunc, first=("status",), spare=_SPARE)
@@ -251,6 +251,12 @@ def _forget(cloud: Cloud, left: Sequence[Document]) -> NoReturn:
     gone = ", ".join(plain.line(_called(one)) for one in left) or "nothing"
     click.echo(f"\nInterrupted: {gone} {'are' if len(left) > 1 else 'is'} removed.", err=True)
     sys.exit(trouble.INTERRUPTED)
+
+
+def _state(found: Document, now: float) -> Cell:
+    if found["status"] == "Creating" and found.get("status_reason"):
+        return Coloured(f"Creating: {found['status_reason']}", "yellow")
+    return states.cell(_as_one(found), now)
 
 
 def _as_one(found: Document) -> Document:

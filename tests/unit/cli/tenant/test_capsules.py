@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from higgins.cli.main import higgins
 from tests.unit.client.stub import Asked, Given, serving
 
 WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
+OTHER = "e41888e7-e596-5bc4-a286-4b15dff62dbf"
 TEMPLATE = "kind: capsule\nmetadata: {name: shop}\nspec:\n  containers:\n  - image: busybox\n"
 
 
@@ -70,6 +72,9 @@ class Table:
 
     def _one(self, method: str, given: str) -> Given:
         one = next((each for each in self.found if given in (each["uuid"], each["name"])), None)
+        if [each["name"] for each in self.found].count(given) > 1:
+            detail = "Multiple capsules exist with same name. Please use the capsule uuid instead."
+            return Given(409, {"errors": [{"detail": detail}]})
         if one is None:
             return Given(404, {"errors": [{"detail": f"Capsule {given} could not be found."}]})
         if method == "DELETE":
@@ -105,21 +110,30 @@ def test_a_template_is_applied_and_waited_for_whether_it_is_yaml_or_json(
     file = tmp_path / "shop.yaml"
     file.write_text(text)
     ran = run("apply", "-f", str(file))
-    assert (ran.exit_code, ran.output) == (0, "shop\n"), ran
+    assert (ran.exit_code, ran.output) == (0, f"{WEB}\n"), ran
     ((_, body),) = table.asked
     assert body["template"]["metadata"] == {"name": "shop"}
 
 
 def test_a_template_may_come_from_a_pipe_and_need_not_be_waited_for(table: Table) -> None:
     table.next = shown("shop", "Error", "no")
-    assert run("apply", "-d", "-f", "-", said=TEMPLATE).output == "shop\n"
+    assert run("apply", "-d", "-f", "-", said=TEMPLATE).output == f"{WEB}\n"
 
 
 def test_a_capsule_that_does_not_come_about_is_a_failure_with_its_reason(table: Table) -> None:
     table.next = shown("shop", "Error", "the image is not there")
     ran = run("apply", "-f", "-", said=TEMPLATE)
-    assert isinstance(ran.exception, errors.Conflict)
-    assert "the image is not there" in ran.exception.message
+    assert ran.exit_code == 1
+    assert "higgins: shop: the image is not there\n" in ran.stderr and "higgins capsule rm shop" in ran.stderr
+
+
+def test_how_those_ended_that_run_first_is_told_unless_the_reason_does(table: Table) -> None:
+    table.next = shown("shop", "Error", "it took too long")
+    table.next["init_containers"] = [{**container("capsule-shop-setup", "Stopped"), "exit_code": 3}]
+    said = run("apply", "-f", "-", said=TEMPLATE).stderr
+    assert "  init container setup ended with exit code 3\n" in said
+    table.found, table.next["status_reason"] = [], "capsule-shop-setup ended with exit code 3."
+    assert run("apply", "-f", "-", said=TEMPLATE).stderr.count("exit code 3") == 1
 
 
 def test_a_name_that_is_taken_makes_no_second_capsule(table: Table) -> None:
@@ -142,17 +156,42 @@ def test_a_file_that_is_not_there_is_named(table: Table) -> None:
 
 def test_a_list_shows_how_many_containers_run(table: Table) -> None:
     assert run("ls", "-o", "name").output == "web\n"
-    assert "1/2 up" in run("ls").output
+    assert "1 of 2" in run("ls").output
 
 
 def test_a_capsule_is_shown_with_its_containers(table: Table) -> None:
     said = run("show", "web").output
-    assert all(name in said for name in ("capsule-web-a", "capsule-web-b", "capsule-web-c", "first"))
+    assert re.findall(r"^([abc]) +(init)?", said, re.MULTILINE) == [("c", "init"), ("a", ""), ("b", "")]
     assert json.loads(run("show", "-o", "json", "76f2").output)["uuid"] == WEB
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "more", "words"),
+    [
+        ("Running", None, {"started_at": "2026-11-21 12:00:00"}, "Up "),
+        ("Stopped", "It ended.", {"finished_at": "2026-11-21 12:00:00", "exit_code": 3}, "Exited (3) "),
+        ("Creating", "It is being waited for.", {}, "Creating: It is being waited for."),
+        ("Creating", None, {"progress": {"layers": 4, "layers_done": 1, "size": None}}, "Creating: 1 of 4 layers"),
+        ("Error", "The image is not there.", {}, "Error: The image is not there."),
+        ("Unknown", None, {}, "Unknown"),
+    ],
+)
+def test_a_list_tells_the_state_in_the_words_of_containers(
+    table: Table, status: str, reason: str | None, more: dict[str, Any], words: str
+) -> None:
+    table.found = [{**shown("web", status, reason), "containers": [{**container("capsule-web-a"), **more}]}]
+    assert words in run("ls").output
+
+
+def test_a_name_that_several_have_is_answered_with_their_ids(table: Table) -> None:
+    table.found = [shown("web"), {**shown("web"), "uuid": OTHER}]
+    ran = run("show", "web")
+    assert isinstance(ran.exception, errors.Conflict)
+    assert all(uuid in " ".join(ran.exception.__notes__) for uuid in (WEB, OTHER))
 
 
 def test_capsules_are_removed_and_one_that_there_is_not_is_told(table: Table) -> None:
     ran = run("rm", "wep", "web")
     assert ran.exit_code == 1
     assert "web\n" in ran.output
-    assert table.asked == [("DELETE", WEB)]
+    assert table.asked == [("DELETE", "web")]
