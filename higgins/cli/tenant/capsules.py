@@ -26,7 +26,7 @@ _LOOKS = 1.0
 
 @click.group()
 def capsule() -> None:
-    """Capsules: several containers that are placed, kept and removed as one, and share one network and its addresses.
+    """Capsules: several containers that are placed, kept and removed as one.
 
     Once made, a capsule cannot be changed.
     """
