@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from higgins.model.capsule import CapsuleSpec, Resources
 from higgins.model.host import Host
@@ -12,8 +13,42 @@ _BEST = 3
 """Choosing at random among so many keeps replicas that decide at the same time from colliding."""
 
 
-_BROKEN = "without a working runtime (`higgins host list` tells the operator why)"
-_AWAY = ("not connected", _BROKEN)
+class Rule(StrEnum):
+    """What a host has to be, to take a capsule; asked in this order. Clients know these names."""
+
+    HOST = "host"
+    """The one that was asked for."""
+    ENABLED = "enabled"
+    CONNECTED = "connected"
+    WORKING = "working"
+    """Its runtime answers."""
+    AVAILABILITY_ZONE = "availability_zone"
+    RUNTIME = "runtime"
+    SANDBOXES = "sandboxes"
+    """Its runtime has some, for several containers."""
+    CPU = "cpu"
+    MEMORY = "memory"
+    DISK = "disk"
+
+    @property
+    def broken(self) -> str:
+        """What hosts are that break it, worded to follow their number."""
+        return _BROKEN[self]
+
+
+_BROKEN: Mapping[Rule, str] = {
+    Rule.HOST: "not the host that was asked for",
+    Rule.ENABLED: "disabled",
+    Rule.CONNECTED: "not connected",
+    Rule.WORKING: "without a working runtime (`higgins host list` tells the operator why)",
+    Rule.AVAILABILITY_ZONE: "in other availability zones",
+    Rule.RUNTIME: "without that runtime",
+    Rule.SANDBOXES: "whose runtime has no sandboxes for several containers",
+    Rule.CPU: "without enough cpu",
+    Rule.MEMORY: "without enough memory",
+    Rule.DISK: "without enough disk",
+}
+_AWAY = (Rule.CONNECTED, Rule.WORKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,33 +62,36 @@ class Ratios:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """No host will do; how many were refused for which reason."""
+    """No host will do; how many break which rule first."""
 
-    reasons: Mapping[str, int]
-    temporary: bool
-    """A host that would do, as far as can be told, is only away."""
+    rules: Mapping[Rule, int]
+
+    @property
+    def temporary(self) -> bool:
+        """Whether a host that would do, as far as can be told, is only away."""
+        return not self.rules or any(rule in self.rules for rule in _AWAY)
 
     def sentence(self) -> str:
         """For the user: without names of hosts."""
-        if not self.reasons:
+        if not self.rules:
             return "There are not enough hosts available: no host has joined."
-        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(self.reasons.items()))
-        return f"There are not enough hosts available: {counts}."
+        counts = sorted((rule.broken, count) for rule, count in self.rules.items())
+        return f"There are not enough hosts available: {', '.join(f'{count} {reason}' for reason, count in counts)}."
 
 
 def choose(hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, draw: float) -> HostId | Refused:
     """A host with room for the capsule, preferring those with more free memory. `draw`, from 0 up to 1, decides among the best."""
     claim = spec.claim()
-    reasons: Counter[str] = Counter()
+    broken: Counter[Rule] = Counter()
     fitting: list[Host] = []
     for host in hosts:
-        refusal = _refusal(host, spec, claim, ratios)
-        if refusal is None:
+        rule = first_broken(host, spec, claim, ratios)
+        if rule is None:
             fitting.append(host)
         else:
-            reasons[refusal] += 1
+            broken[rule] += 1
     if not fitting:
-        return Refused(reasons=dict(reasons), temporary=not hosts or any(reason in reasons for reason in _AWAY))
+        return Refused(rules=dict(broken))
     best = sorted(fitting, key=_free_memory, reverse=True)[:_BEST]
     return best[int(draw * len(best))].id
 
@@ -68,27 +106,27 @@ def room(host: Host, ratios: Ratios) -> Resources:
     )
 
 
-def _refusal(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios) -> str | None:
-    """A rule that the host breaks, worded to follow a number of hosts."""
+def first_broken(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios) -> Rule | None:
+    """The first rule that the host breaks; None: it takes what is asked for. `claim` counts, whatever the spec's containers need."""
     if spec.host is not None and host.name != spec.host:
-        return "not the host that was asked for"
+        return Rule.HOST
     if not host.enabled:
-        return "disabled"
+        return Rule.ENABLED
     if host.down or host.inventory is None:
-        return "not connected"
+        return Rule.CONNECTED
     if host.inventory.trouble is not None:
-        return _BROKEN
+        return Rule.WORKING
     if spec.availability_zone is not None and host.availability_zone != spec.availability_zone:
-        return "in other availability zones"
+        return Rule.AVAILABILITY_ZONE
     if spec.runtime is not None and spec.runtime not in host.inventory.handlers:
-        return "without that runtime"
+        return Rule.RUNTIME
     if spec.sandbox is not None and "sandboxes" not in host.inventory.capabilities:
-        return "whose runtime has no sandboxes for several containers"
+        return Rule.SANDBOXES
     limit = room(host, ratios)
-    for name in ("cpu", "memory", "disk"):
-        asked = getattr(claim, name)
-        if asked and getattr(host.allocated, name) + asked > getattr(limit, name):
-            return f"without enough {name}"
+    for rule in (Rule.CPU, Rule.MEMORY, Rule.DISK):
+        asked = getattr(claim, rule)
+        if asked and getattr(host.allocated, rule) + asked > getattr(limit, rule):
+            return rule
     return None
 
 
