@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from higgins.logic import statusword
+from higgins.logic.forecast import Forecast
 from higgins.logic.statusword import Status
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired, Kind
 from higgins.model.identity import Caller
@@ -67,20 +68,13 @@ class Capsules:
         Raises Forbidden for what policy keeps from the caller or, code `over-quota`, the quota from its project, and for an image from where none
         may come; Conflict for a name that is taken where names are unique. `again`: the same request, with the same id, may have been here before.
         """
-        self._lookup.allow(caller, "capsule:create")
-        if any(one.pull is not None for one in spec.all()):
-            self._lookup.allow(caller, "container:create:image_pull_policy")
-        wanted = Capsule(
-            id=capsule_id,
-            project_id=caller.project_id,
-            user_id=caller.user_id,
-            name=name,
-            kind=Kind.CAPSULE,
-            created_at=self._clock(),
-            spec=replace(_named(spec, name or capsule_id), sandbox=ContainerId(capsule_id)),
-        )
+        wanted = self._wanted(caller, capsule_id, spec, name)
         within = self._deadlines.create + self._deadlines.init * len(spec.init)
         return await self._creation.write_down(caller, request, wanted, within=within, again=again)
+
+    async def foretell(self, caller: Caller, capsule_id: CapsuleId, spec: CapsuleSpec, *, name: str = "") -> Forecast:
+        """What would become of it if it were created now: raises what that would raise, and changes nothing."""
+        return await self._creation.foretell(self._wanted(caller, capsule_id, spec, name))
 
     async def list(self, caller: Caller, query: Query) -> Part[Capsule]:
         """The caller's capsules; NotFound for an unknown marker. Those of all projects, and sorting by host, need a rule of their own."""
@@ -147,6 +141,21 @@ class Capsules:
             return wanted
 
         self._hints.changed(await self._database.write(work))
+
+    def _wanted(self, caller: Caller, capsule_id: CapsuleId, spec: CapsuleSpec, name: str) -> Capsule:
+        """What the caller may ask for."""
+        self._lookup.allow(caller, "capsule:create")
+        if any(one.pull is not None for one in spec.all()):
+            self._lookup.allow(caller, "container:create:image_pull_policy")
+        return Capsule(
+            id=capsule_id,
+            project_id=caller.project_id,
+            user_id=caller.user_id,
+            name=name,
+            kind=Kind.CAPSULE,
+            created_at=self._clock(),
+            spec=replace(_named(spec, name or capsule_id), sandbox=ContainerId(capsule_id)),
+        )
 
 
 def _named(spec: CapsuleSpec, name: str) -> CapsuleSpec:

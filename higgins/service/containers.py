@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from higgins import errors
 from higgins.logic import access, allowed, placement, statusword
+from higgins.logic.forecast import Forecast
 from higgins.logic.sealed import Seal, Sealed
 from higgins.logic.statusword import Status
 from higgins.model.action import Action, Outcome
@@ -84,18 +85,12 @@ class Containers:
         have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
         NotFound for an unknown host, Conflict for a name that is taken where names are unique.
         """
-        self._check_create(caller, spec)
-        (asked,) = spec.containers
-        wanted = Capsule(
-            id=CapsuleId(asked.id),
-            project_id=caller.project_id,
-            user_id=caller.user_id,
-            name=asked.name,
-            kind=Kind.CONTAINER,
-            created_at=self._clock(),
-            spec=spec,
-        )
+        wanted = self._wanted(caller, spec)
         return await self._creation.write_down(caller, request, wanted, within=self._deadlines.create, again=again)
+
+    async def foretell(self, caller: Caller, spec: CapsuleSpec) -> Forecast:
+        """What would become of it if it were created now: raises what that would raise, and changes nothing."""
+        return await self._creation.foretell(self._wanted(caller, spec))
 
     async def list(
         self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None
@@ -365,6 +360,20 @@ class Containers:
     def _renamed(self, db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
         self._creation.check_name(db, capsule.project_id, name, besides=capsule.id)
         return capsules.write_name(db, capsule, name, now)
+
+    def _wanted(self, caller: Caller, spec: CapsuleSpec) -> Capsule:
+        """What the caller may ask for."""
+        self._check_create(caller, spec)
+        (asked,) = spec.containers
+        return Capsule(
+            id=CapsuleId(asked.id),
+            project_id=caller.project_id,
+            user_id=caller.user_id,
+            name=asked.name,
+            kind=Kind.CONTAINER,
+            created_at=self._clock(),
+            spec=spec,
+        )
 
     def _check_create(self, caller: Caller, spec: CapsuleSpec) -> None:
         (container,) = spec.containers

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
+from higgins.logic import forecast
+from higgins.logic.forecast import Forecast
 from higgins.logic.placement import Ratios
+from higgins.logic.quota import counted
 from higgins.model.action import Action
-from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPolicy
+from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPolicy, Resources
 from higgins.model.event import Filter
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
@@ -15,7 +18,7 @@ from higgins.model.quota import Limits
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.registries import Sources
-from higgins.store import actions, capsules, events, hosts, registries
+from higgins.store import actions, capsules, events, hosts, quotas, registries
 from higgins.store.database import Connection, Database
 
 _GREEK = (
@@ -40,6 +43,8 @@ class Customs:
     """How much more than it has a host may be asked for."""
     limits: Limits = field(default_factory=Limits)
     """How much a project may have for which nothing else was said."""
+    least: Resources = field(default_factory=Resources)
+    """How little can be asked for."""
 
 
 class Creation:
@@ -70,11 +75,7 @@ class Creation:
         def work(db: Connection) -> Capsule:
             if again and (made := _made_before(db, capsule, request)):
                 return made
-            if spec.host is not None and hosts.named(db, spec.host) is None:
-                raise errors.NotFound(
-                    f"The requested host {spec.host} could not be found.", code="requested-host-not-found"
-                )
-            self.check_name(db, caller.project_id, capsule.name, besides=None)
+            self._check_place_and_name(db, capsule)
             nameless = capsule.kind is Kind.CONTAINER and not capsule.name
             created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
             capsules.insert(db, created, now + within, within=self._customs.limits)
@@ -86,6 +87,17 @@ class Creation:
         created = await self._database.write(work)
         self._hints.changed(created)
         return created
+
+    async def foretell(self, asked: Capsule) -> Forecast:
+        """What would become of it. Writes nothing, and raises what `write_down` would raise now."""
+
+        def work(db: Connection) -> Forecast:
+            self._check_place_and_name(db, asked)
+            quotas.check(db, asked.project_id, counted(asked), self._customs.limits)
+            self.check_sources(db, asked.spec)
+            return forecast.of(hosts.every(db), asked.spec, self._customs.ratios, least=self._customs.least)
+
+        return await self._database.read(work)
 
     def check_sources(self, db: Connection, spec: CapsuleSpec) -> None:
         """Raises Forbidden for an image from where none may come."""
@@ -99,6 +111,12 @@ class Creation:
             raise errors.Conflict(
                 f"A container with name {name.lower()} already exists.", code="container-already-exists"
             )
+
+    def _check_place_and_name(self, db: Connection, asked: Capsule) -> None:
+        host = asked.spec.host
+        if host is not None and hosts.named(db, host) is None:
+            raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
+        self.check_name(db, asked.project_id, asked.name, besides=None)
 
     def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
         return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)

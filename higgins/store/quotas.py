@@ -72,7 +72,14 @@ def count(db: Connection, project: ProjectId, more: Usage, within: Limits | None
     # Nothing of this project has been counted before, or there is too much.
     if _begun(db, quotas, project_id=project) and db.execute(statement, values).rowcount == 1:
         return
-    raise errors.Forbidden(decisions.refusal(of(db, project, within or Limits()), more), code="over-quota")
+    raise _over(of(db, project, within or Limits()), more)
+
+
+def check(db: Connection, project: ProjectId, more: Usage, within: Limits) -> None:
+    """Raises what `count` would raise, and counts nothing."""
+    quota = of(db, project, within)
+    if decisions.exceeded(quota, more):
+        raise _over(quota, more)
 
 
 def of(db: Connection, project: ProjectId, configured: Limits) -> Quota:
@@ -102,6 +109,10 @@ def write_class(db: Connection, name: str, overrides: Overrides) -> None:
 def forget(db: Connection, project: ProjectId) -> None:
     """The project has no limits of its own any more."""
     db.execute(quotas.update().where(quotas.c.project_id == project).values(dict.fromkeys(_NAMES)))
+
+
+def _over(quota: Quota, more: Usage) -> errors.Forbidden:
+    return errors.Forbidden(decisions.refusal(quota, more), code="over-quota")
 
 
 def _begun(db: Connection, table: sa.Table, **key: str) -> bool:

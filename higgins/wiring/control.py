@@ -220,6 +220,11 @@ def _customs(settings: Settings, limits: Deadlines, sources: Sources) -> Customs
         unique_names=settings.containers.unique_container_name_scope,
         sources=sources,
         limits=_limits(settings),
+        least=Resources(
+            cpu=settings.containers.minimum_cpu,
+            memory=settings.containers.minimum_memory,
+            disk=settings.containers.minimum_disk,
+        ),
     )
 
 
