@@ -24,7 +24,7 @@ class Change:
     field: Rule
     """Each of these is named as the rule that it has to do with. Amounts are those of all containers of a capsule together."""
     before: str | float
-    after: str | float | None
+    after: float | None
     """None: not to be asked for at all."""
 
 
@@ -41,6 +41,11 @@ class Forecast:
     """How many others break which rule first."""
     change: Change | None
     """The smallest after which a host would take it; None where none is needed, and where no single one helps."""
+
+    @property
+    def hosts(self) -> int:
+        """How many were looked at."""
+        return self.fitting + sum(self.refused.values())
 
     @property
     def refusal(self) -> Refused | None:

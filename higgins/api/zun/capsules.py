@@ -15,7 +15,7 @@ from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.template import CapsuleTemplate
 from higgins.api.zun.values import said
-from higgins.api.zun.verbs import EMPTY, Answer, Ask, Door, patience
+from higgins.api.zun.verbs import EMPTY, Answer, Ask, Door, foretold, patience
 from higgins.api.zun.views import Link
 from higgins.logic import statusword
 from higgins.model import capsule as model
@@ -36,6 +36,9 @@ class CreateCapsule(Struct, forbid_unknown_fields=True, kw_only=True):
         CapsuleTemplate | str,
         said("What it is: an object, or the same as text, in JSON or in at most 32 KiB of YAML without aliases."),
     ]
+    dry_run: Annotated[values.Truth | None, said("Whether to say only what would happen. May stand in the query.")] = (
+        None
+    )
 
 
 class ListCapsules(Paging, kw_only=True):
@@ -65,7 +68,9 @@ class DeleteCapsule(Struct, kw_only=True):
     all_projects: Annotated[values.AnyTruth | None, said("Look in all projects. Admins only.")] = None
 
 
-CREATE: Form[CreateCapsule] = Form(params=CreateCapsule, query=(), placed=("template",), texts=("template",))
+CREATE: Form[CreateCapsule] = Form(
+    params=CreateCapsule, since={"dry_run": OURS}, query=("dry_run",), placed=("template",), texts=("template",)
+)
 LIST: Form[ListCapsules] = Form(params=ListCapsules, strict=False)
 SHOW: Form[ShowCapsule] = Form(params=ShowCapsule, strict=False, since={"wait": OURS, "timeout": OURS})
 DELETE: Form[DeleteCapsule] = Form(params=DeleteCapsule, strict=False)
@@ -226,9 +231,10 @@ async def create(door: Door, ask: Ask[CreateCapsule]) -> Answer:
             raise errors.Invalid(
                 "Invalid input for field 'template'. It must be an object.", code="schema-validation-error"
             )
-    made = await door.services.capsules.create(
-        ask.caller, ask.request, CapsuleId(made_by(ask.request)), spec, name=name, again=ask.again
-    )
+    capsule_id = CapsuleId(made_by(ask.request))
+    if ask.params.dry_run:
+        return foretold(door, ask, await door.services.capsules.foretell(ask.caller, capsule_id, spec, name=name))
+    made = await door.services.capsules.create(ask.caller, ask.request, capsule_id, spec, name=name, again=ask.again)
     return Answer(_encode(_shown(door, ask, made)), {"Location": f"{ask.address}/v1/capsules/{made.id}"})
 
 

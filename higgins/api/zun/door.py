@@ -12,7 +12,7 @@ from aiohttp import web
 
 from higgins import errors
 from higgins.api import requestid
-from higgins.api.zun import envelope, microversion, openapi, parameters, repeats, routes, streams, values
+from higgins.api.zun import dryrun, envelope, microversion, openapi, parameters, repeats, routes, streams, values
 from higgins.api.zun.faces import Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
@@ -146,6 +146,9 @@ class _Front:
         # What takes files is not held whole, and does no harm when it is done twice.
         if version is None or found.route.takes is not None or not repeats.asked(request, version):
             return await self._do(request, found, version, caller)
+        # Of what does not happen there is nothing to be remembered: the same key is still good for the thing itself.
+        if await self._is_dry(request, found.route):
+            return await self._do(request, found, version, caller)
         return await repeats.once(
             self._door.services.repeats,
             request,
@@ -154,6 +157,12 @@ class _Front:
             lambda again: self._do(request, found, version, caller, again=again),
             partial(self._refused, request),
         )
+
+    async def _is_dry(self, request: web.Request, route: Route) -> bool:
+        try:
+            return route.dry and bool(self._read(values.Truth, await parameters.one(request, route, dryrun.NAME)))
+        except (errors.Invalid, ValueError):
+            return False  # Nothing was said of it, or nothing that is understood.
 
     async def _do(
         self, request: web.Request, found: Found, version: Version | None, caller: Caller, *, again: bool = False
@@ -180,9 +189,10 @@ class _Front:
                 held=held,
             )
             match await route.verb(self._door, ask):
-                case Answer(body=content, headers=headers, content_type=content_type):
+                case Answer(body=content, headers=headers, content_type=content_type, status=status):
                     kind = content_type if content else None
-                    return web.Response(status=route.ok, body=content or None, headers=headers, content_type=kind)
+                    status = status or route.ok
+                    return web.Response(status=status, body=content or None, headers=headers, content_type=kind)
                 case Stream() as answer:
                     return await streams.respond(request, answer, route.ok, microversion.headers(spoken), self._leaving)
                 case Socket(serve=serve):

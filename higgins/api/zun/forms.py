@@ -77,6 +77,9 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
 
     image: Annotated[Image, said("What it is made of: [REGISTRY/]NAME[:TAG][@DIGEST]. Without tag and digest: latest.")]
     run: Annotated[values.Truth | None, said("Whether it is started, too. May stand in the query.")] = None
+    dry_run: Annotated[values.Truth | None, said("Whether to say only what would happen. May stand in the query.")] = (
+        None
+    )
     name: Annotated[
         Name | None, said("Its name in the project; several may have the same. Without one it gets one.")
     ] = None
@@ -303,8 +306,8 @@ def _tty_follows_interactive(version: Version, params: CreateContainer) -> Creat
 NOTHING = Form(params=Nothing, strict=False)
 CREATE = Form(
     params=CreateContainer,
-    since={"host": Version(1, 39), "entrypoint": Version(1, 40)},
-    query=("run",),
+    since={"host": Version(1, 39), "entrypoint": Version(1, 40), "dry_run": OURS},
+    query=("run", "dry_run"),
     gates=(
         Gate("auto_remove", Version(1, 3), lambda c: c.auto_remove is not None),
         Gate("runtime", Version(1, 5), lambda c: c.runtime is not None),

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from higgins import __version__
-from higgins.api.zun import envelope, microversion, parameters, repeats, values
+from higgins.api.zun import dryrun, envelope, microversion, parameters, repeats, values
 from higgins.api.zun.routes import ROUTES, Route
 
 Describe = Callable[[Any], dict[str, Any]]
@@ -18,7 +18,7 @@ def document(bounds: values.Bounds) -> bytes:
     """The document, as JSON."""
     asked = [route.form.params for route in ROUTES]
     given = [route.gives for route in ROUTES if route.gives is not None]
-    kinds = [*asked, *given, envelope.Refusals, envelope.Unauthorized]
+    kinds = [*asked, *given, dryrun.DryRun, envelope.Refusals, envelope.Unauthorized]
     schemas, components = msgspec.json.schema_components(
         kinds, schema_hook=values.describer(bounds), ref_template="#/components/schemas/{name}"
     )
@@ -140,6 +140,7 @@ def _operation(route: Route, describe: Describe, components: Mapping[str, Any]) 
         "parameters": _parameters(route, components),
         "responses": {
             str(route.ok): _success(route, describe),
+            **({"200": _rehearsal(describe)} if route.dry else {}),
             **{str(int(status)): {"$ref": f"#/components/responses/{int(status)}"} for status in _refusals(route)},
         },
         "security": [] if route.public else [{"token": []}],
@@ -194,9 +195,7 @@ def _refusal(status: HTTPStatus, told: str, describe: Describe) -> dict[str, Any
 
 
 def _success(route: Route, describe: Describe) -> dict[str, Any]:
-    headers = ["X-Openstack-Request-Id"]
-    if route.versioned:
-        headers += [microversion.HEADER, "OpenStack-API-Minimum-Version", "OpenStack-API-Maximum-Version"]
+    headers = ["X-Openstack-Request-Id", *(_SPOKEN if route.versioned else ())]
     if route.method == "POST":
         headers.append(repeats.REPLAYED)
     if route.json_only:
@@ -218,6 +217,15 @@ def _success(route: Route, describe: Describe) -> dict[str, Any]:
     return {"description": "Success.", "headers": _headers(*headers), "content": content}
 
 
+def _rehearsal(describe: Describe) -> dict[str, Any]:
+    return {
+        "description": "To a dry run: what would happen.",
+        "headers": _headers("X-Openstack-Request-Id", *_SPOKEN),
+        "content": {parameters.JSON: {"schema": describe(dryrun.DryRun)}},
+    }
+
+
+_SPOKEN = (microversion.HEADER, "OpenStack-API-Minimum-Version", "OpenStack-API-Maximum-Version")
 _TAR = "application/x-tar"
 
 

@@ -35,6 +35,14 @@ async def given(
     return query, body
 
 
+async def one(request: web.Request, route: Route, name: str) -> Any:
+    """What is said of a single parameter, for whoever has to know before all of them are read; None: nothing."""
+    opaque = route.form.opaque
+    query = _pairs(request.rel_url.raw_query_string, opaque)
+    body = await _body(request, opaque, None) if request.body_exists else {}
+    return body.get(name, query.get(name))
+
+
 async def pieces(request: web.Request, within: float) -> AsyncGenerator[bytes, None]:
     """The body as it comes. Raises Invalid if it breaks off, or if nothing comes for so many seconds."""
     try:

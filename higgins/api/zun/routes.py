@@ -9,6 +9,7 @@ from higgins.api.zun import (
     capsules,
     console,
     discovery,
+    dryrun,
     events,
     forms,
     hosts,
@@ -51,6 +52,11 @@ class Route:
     """The content type of an answer that is no JSON: what else can be asked for, from 1.41 on, or all that there is."""
     takes: str | None = None
     """The content type of a body that, from 1.41 on, may be raw bytes of any length."""
+
+    @property
+    def dry(self) -> bool:
+        """Whether one can ask what would happen, and nothing does: the answer is then a 200 of its own."""
+        return dryrun.NAME in self.form.names
 
     @property
     def action(self) -> bool:

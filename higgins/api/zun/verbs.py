@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cache, partial
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from higgins.api.zun import discovery, forms, translate, views
+from higgins.api.zun import discovery, dryrun, forms, translate, views
 from higgins.api.zun.faces import Face, Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
+from higgins.logic.forecast import Forecast
 from higgins.logic.sealed import Seal
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
@@ -104,6 +106,8 @@ class Answer:
     body: bytes = b"null"
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    status: int | None = None
+    """None: that of the route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,8 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     named = ask.params.registry
     registry = None if named is None else (await door.services.registries.find(ask.caller, named)).id
     spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults, registry)
+    if ask.params.dry_run:
+        return foretold(door, ask, await door.services.containers.foretell(ask.caller, spec))
     capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again)
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
@@ -277,6 +283,13 @@ async def action(door: Door, ask: Ask[Any]) -> Answer:
         ask.caller, "container:action:events", project_id=found.project_id, user_id=found.user_id
     )
     return Answer(_encode(views.action(found, ask.version, telling=telling)))
+
+
+def foretold(door: Door, ask: Ask[Any], forecast: Forecast) -> Answer:
+    """The answer to a dry run; how many hosts there are is for those who may list them."""
+    caller = ask.caller
+    counts = door.policy.allows(caller, "host:get_all", project_id=caller.project_id, user_id=caller.user_id)
+    return Answer(_encode(dryrun.view(forecast, counts=counts)), status=HTTPStatus.OK)
 
 
 def _view(door: Door, ask: Ask[Any], capsule: Capsule, *, fresh: bool = False) -> views.Container:
