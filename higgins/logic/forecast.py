@@ -12,7 +12,7 @@ from higgins.model.host import Host
 
 _WISHES = (Rule.HOST, Rule.AVAILABILITY_ZONE, Rule.RUNTIME)
 _WISH = 0.5
-"""Whoever gives a wish up gives up as much as with half of an amount: less of something is proposed first, but not next to nothing of it."""
+"""Giving up a wish weighs as much as giving up half of an amount: less of something is proposed first, but not next to nothing of it."""
 _STEPS: Mapping[Rule, int] = {Rule.CPU: 1000, Rule.MEMORY: 1, Rule.DISK: 1}
 """Into how many parts a unit of each amount is divided."""
 
@@ -71,16 +71,16 @@ def smallest_change(hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *,
     """The one that gives up the smallest share of what is asked for, so that a host takes the rest; the same for the same hosts."""
     claim = spec.claim()
     weighed: list[tuple[float, Change]] = []
-    for wish in _WISHES:
-        named = getattr(spec, wish)
-        without = _with(spec, wish, None)
-        if named is not None and any(first_broken(host, without, claim, ratios) is None for host in hosts):
-            weighed.append((_WISH, Change(field=wish, before=named, after=None)))
     for amount in _STEPS:
         asked = getattr(claim, amount)
         most = max((_most(host, spec, claim, amount, ratios) for host in hosts), default=0)
         if asked and most and most >= getattr(least, amount):
             weighed.append(((asked - most) / asked, Change(field=amount, before=asked, after=most)))
+    for wish in _WISHES:
+        named = getattr(spec, wish)
+        without = _with(spec, wish, None)
+        if named is not None and any(first_broken(host, without, claim, ratios) is None for host in hosts):
+            weighed.append((_WISH, Change(field=wish, before=named, after=None)))
     return min(weighed, key=lambda each: each[0])[1] if weighed else None
 
 

@@ -1,6 +1,7 @@
 """The answer to a dry run: what would become of a container or a capsule that is not made."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated
 
 from msgspec import Struct
@@ -82,7 +83,7 @@ def view(foretold: Forecast, *, counts: bool) -> DryRun:
         refused=_broken(foretold.refused) if telling else [],
         temporary=refusal is not None and refusal.temporary,
         reason=None if refusal is None else refusal.sentence(),
-        change=change and ProposedChange(field=change.field, before=change.before, after=change.after),
+        change=None if change is None else ProposedChange(**asdict(change)),
     )
 
 
