@@ -14,6 +14,7 @@ from higgins import errors
 from higgins.cli import trouble
 from higgins.cli.tenant import (
     completion,
+    dryrun,
     enter,
     examples,
     habits,
@@ -66,6 +67,7 @@ _OPTIONS = (
     click.option("--zone", "availability_zone", help="In which availability zone it runs."),
     click.option("--host", help="On which host it runs; for operators."),
     click.option("--hint", "hints", multiple=True, metavar="NAME=VALUE", help="A word to the scheduler."),
+    *dryrun.OPTIONS,
     click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
     habits.refused("-p", "--publish", why=_no_networks),
     habits.refused("-P", "--publish-all", why=_no_networks),
@@ -94,7 +96,10 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 def create(**asked: Any) -> None:
     """Make a container, and do not start it. Prints its id."""
     with trouble.usage():
+        dryrun.check(asked)
         wanted = body(asked)
+    if asked["dry_run"]:
+        dryrun.end(session.cloud(), wanted, asked["output_as"], run=False)
     cloud = session.cloud()
     made = _made(cloud, wanted, asked["cidfile"], run=False)
     _awaited(cloud, made, ("Created",))
@@ -108,6 +113,7 @@ def create(**asked: Any) -> None:
         "higgins run --rm busybox echo hello",
         "higgins run -it --rm busybox sh",
         "higgins run -d --name web -m 256m --cpus 0.5 busybox sleep 600",
+        "higgins run --dry-run -m 64g busybox",
     ),
 )
 @click.option("-d", "--detach", is_flag=True, help="Do not stay with it: print its id when it runs.")
@@ -121,7 +127,10 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
     """
     with trouble.usage():
         manner = Manner(stdin=asked["interactive"], tty=asked["tty"], detach_keys=terminal.keys(detach_keys))
+        dryrun.check(asked)
         wanted = body(asked)
+    if asked["dry_run"]:
+        dryrun.end(session.cloud(), wanted, asked["output_as"], run=True)
     if detach:
         cloud = session.cloud()
         made = _made(cloud, wanted, asked["cidfile"], run=True)

@@ -48,6 +48,7 @@ class Table:
             {"uuid": JOB, "repo": "busybox", "tag": "latest", "host": "here", "state": "present"},
         ]
         self.verbs: list[tuple[str, str]] = []
+        self.foretold: dict[str, Any] = {}
 
     def __call__(self, asked: Asked) -> Given:
         path, _, _ = asked.target.partition("?")
@@ -58,6 +59,8 @@ class Table:
                 return Given(200, {"containers": self.found, "next": None})
             case "GET", ["v1", "images"]:
                 return Given(200, {"images": self.images, "next": None})
+            case "POST", ["v1", "containers"] if "dry_run=true" in asked.target:
+                return Given(200, self.foretold)
             case method, ["v1", "containers", given, *rest]:
                 return self._one(method, given, rest)
             case _:
@@ -346,6 +349,57 @@ def test_the_file_for_an_id_is_there_before_the_container_and_goes_if_there_is_n
     assert "File exists" in run("create", "--cidfile", str(file), "busybox").stderr
     assert not [asked for asked in server.asked[before:] if asked.method == "POST" and "containers" in asked.target]
     assert file.read_text() == "another's"
+
+
+@pytest.mark.parametrize("command", ["run", "create"])
+@pytest.mark.parametrize(
+    ("foretold", "said"),
+    [
+        (
+            {"fits": True, "claim": {"cpu": 0.5, "memory": 64, "disk": 2}, "runtime": "runsc"},
+            "It fits.\nIt asks for 0.5 cores, 64 MiB of memory, 2 GiB of disk, the runtime runsc.\n",
+        ),
+        (
+            {"fits": True, "hosts": 3, "fitting": 2},
+            "It fits: 2 of 3 hosts would take it.\nIt asks for nothing that a host could be short of.\n",
+        ),
+        (
+            {"reason": "None\x1b[2J.", "change": {"field": "memory", "from": 9000, "to": 7680}},
+            "It does not fit.\n...\nNone\\x1b[2J.\nIt would fit with --memory 7680m, not --memory 9000m.\n",
+        ),
+        (
+            {"reason": "None.", "change": {"field": "availability_zone", "from": "mars", "to": None}},
+            "It does not fit.\n...\nNone.\nIt would fit without --zone mars.\n",
+        ),
+        (
+            {"reason": "None."},
+            "It does not fit.\n...\nNone.\nThere is no single thing that could be changed so that it fits.\n",
+        ),
+        ({"reason": "None.", "temporary": True}, "It does not fit now, but perhaps in a moment.\n...\nNone.\n"),
+    ],
+)
+def test_a_dry_run_is_told_in_words_and_by_its_exit_status(server, table, command, foretold, said):
+    empty: dict[str, Any] = {
+        "hosts": None,
+        "fitting": None,
+        "refused": [],
+        "temporary": False,
+        "reason": None,
+        "change": None,
+    }
+    claim = {"cpu": 0, "memory": 0, "disk": 0}
+    table.foretold = {"fits": False, "claim": claim, "runtime": None, "availability_zone": None, **empty, **foretold}
+    done = run(command, "--dry-run", "busybox")
+    assert done.stdout == said.replace("...", "It asks for nothing that a host could be short of.")
+    assert done.exit_code == (0 if table.foretold["fits"] else 1)
+    shown = run(command, "--dry-run", "-o", "json", "busybox")
+    assert (json.loads(shown.stdout), shown.exit_code) == (table.foretold, done.exit_code)
+    assert yaml.safe_load(run(command, "--dry-run", "-o", "yaml", "busybox").stdout) == table.foretold
+
+
+def test_how_an_answer_is_shown_is_for_dry_runs_only(server):
+    assert run("run", "-o", "json", "busybox").exit_code == 125
+    assert not [asked for asked in server.asked if asked.method == "POST" and "containers" in asked.target]
 
 
 def test_a_shell_completes_commands_and_names_of_containers(server, monkeypatch):
