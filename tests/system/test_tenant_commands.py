@@ -76,6 +76,17 @@ def test_what_goes_wrong_before_ends_with_125(tenant: Tenant, words: list[str]) 
     assert tenant.fails(*words, status=125).startswith("higgins: ")
 
 
+def test_a_dry_run_says_whether_it_would_fit_and_what_would_have_to_change_and_makes_nothing(tenant: Tenant) -> None:
+    before = tenant.types("ps", "-aq")
+    assert tenant.types("run", "--dry-run", "-m", "64m", IMAGE).startswith("It fits.\n")
+    elsewhere = tenant.tries("create", "--dry-run", "--zone", "mars", IMAGE)
+    assert elsewhere.status == 1
+    assert elsewhere.said.endswith(": 1 in other availability zones.\nIt would fit without --zone mars.\n")
+    told = json.loads(tenant.tries("run", "--dry-run", "-o", "json", "--zone", "mars", IMAGE).said)
+    assert told["change"] == {"field": "availability_zone", "from": "mars", "to": None}
+    assert tenant.types("ps", "-aq") == before
+
+
 def test_what_is_piped_in_comes_out_byte_for_byte(tenant: Tenant, web: str) -> None:
     content = os.urandom(1_000_000) + b"\0\xff\x11\n"
     assert tenant.tries("run", "-i", "--rm", IMAGE, "cat", said=content).out == content
