@@ -122,6 +122,19 @@ NULL_AT_FIRST = (
     *("addresses", "restart_policy", "security_groups", "healthcheck"),
 )
 NEW_CONTAINER = CONTAINER.nullable(*NULL_AT_FIRST)
+DRY_RUN = fields(
+    fits=TRUTH,
+    claim=fields(cpu=NUMBER, memory=WHOLE, disk=WHOLE),
+    runtime=Maybe(TEXT),
+    availability_zone=Maybe(TEXT),
+    hosts=Maybe(WHOLE),
+    fitting=Maybe(WHOLE),
+    refused=ListOf(fields(rule=TEXT, hosts=WHOLE, reason=TEXT)),
+    temporary=TRUTH,
+    reason=Maybe(TEXT),
+    change=Maybe(Fields({"field": TEXT, "from": ANY, "to": Maybe(NUMBER)})),
+)
+"""What somebody is told who asks only what would happen, from 1.41 on."""
 """In the answer to its creation what was not given is null; from the first read on it is empty."""
 CONTAINERS = fields(containers=ListOf(LISTED_CONTAINER), next=Maybe(URL))
 """Without links."""

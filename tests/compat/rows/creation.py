@@ -11,12 +11,24 @@ from tests.compat.differences import (
     NO_NULL,
     NOT_YET,
     NULL,
+    OURS,
     UNCHECKED_HEALTH,
     UNPRIVILEGED,
 )
 from tests.compat.ground import NOWHERE
-from tests.compat.shapes import NEW_CONTAINER
-from tests.compat.table import ADMIN, FORBIDDEN, GATED, INVALID, MEMBER, TOO_NEW, UNKNOWN_PROPERTY, Parameter, Row
+from tests.compat.shapes import DRY_RUN, NEW_CONTAINER
+from tests.compat.table import (
+    ADMIN,
+    FORBIDDEN,
+    GATED,
+    INVALID,
+    MEMBER,
+    NEWEST,
+    TOO_NEW,
+    UNKNOWN_PROPERTY,
+    Parameter,
+    Row,
+)
 
 _IMAGE = {"image": "{image_name}", "availability_zone": NOWHERE}
 CREATE = Row("POST", "/containers", 202, gives=NEW_CONTAINER, body=_IMAGE)
@@ -317,5 +329,18 @@ ROWS: tuple[Row | Parameter, ...] = (
         for value in ("t", "y", "maybe", "2")
     ),
     _with({"run": True}, 202),
+    # From 1.41 on one can ask only what would happen, of which Zun knows nothing.
+    Row(
+        *("POST", "/containers", 200),
+        gives=DRY_RUN,
+        query={"dry_run": "true"},
+        body=_IMAGE,
+        shows={"fits": False},
+        label="dry_run",
+        since=NEWEST,
+        otherwise=UNKNOWN_PROPERTY,
+        zun=OURS,
+    ),
+    Parameter(of=CREATE, name="dry_run", since=NEWEST, good=[False, None], bad=["perhaps", 2, []], zun=OURS),
     Row("POST", "/containers", 400, query={"walk": "true"}, body=_IMAGE, names="walk"),
 )
