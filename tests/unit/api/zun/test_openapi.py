@@ -129,7 +129,9 @@ def test_every_status_of_an_answer_is_said_and_what_its_headers_are():
     assert set(create) == {"200", "202", "400", "401", "403", "404", "406", "409", "413", "415", "500", "503"}
     assert {"Location", "X-Openstack-Request-Id", "OpenStack-API-Version"} <= set(create["202"]["headers"])
     assert "Location" not in create["200"]["headers"]
-    assert answers("post", "/v1/capsules") == answers("post", "/v1/containers") != answers("post", "/v1/containers", "202")
+    assert (
+        answers("post", "/v1/capsules") == answers("post", "/v1/containers") != answers("post", "/v1/containers", "202")
+    )
     assert set(operation("get", "/")["responses"]) == {"200", "500"}
     assert "415" not in operation("post", "/v1/containers/{container}/stop")["responses"]
 
