@@ -41,7 +41,10 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     async with cloud(
         tmp_path, hosted=False, patience=0.0, unique_names="project", limits=Limits(memory=51200)
     ) as running:
-        near = [host(name=f"{SECRET}-{number}", inventory=inventory(capacity=ROOMY)) for number in (1, 2)]
+        near = [
+            host(name=f"{SECRET}-{number}", inventory=inventory(capacity=ROOMY, capabilities=("sandboxes",)))
+            for number in (1, 2)
+        ]
         far = host(
             name=f"{SECRET}-3",
             availability_zone="mars",
