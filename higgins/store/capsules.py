@@ -415,7 +415,9 @@ def _count(db: Connection, before: Capsule, now: Capsule, within: Limits | None 
 
 
 def _overtaken(capsule: Capsule) -> errors.Conflict:
-    return errors.Conflict(f"{capsule.name or capsule.id} has been changed by somebody else meanwhile; look at it and try again.")
+    return errors.Conflict(
+        f"{capsule.name or capsule.id} has been changed by somebody else meanwhile; look at it and try again."
+    )
 
 
 def _facts(capsule: Capsule) -> dict[str, Any]:
