@@ -130,3 +130,18 @@ def test_higgins_does_everything_to_a_capsule(member: Login, tmp_path: Path) -> 
     assert tenant.types("capsule", "ls", "-o", "name") == ""
     wrong = tenant.fails("capsule", "apply", "-f", "-", said=b"{kind: capsule, metadata: {}, spec: {containers: [{}]}}")
     assert "template.spec.containers[0].image" in wrong
+
+
+def test_containers_of_a_capsule_reach_each_other_on_localhost_and_share_a_host_name(library: client.Client) -> None:
+    serves = "hostname > /tmp/index.html; exec httpd -f -p 127.0.0.1:8080 -h /tmp"
+    asks = 'until [ "$(wget -qO- http://127.0.0.1:8080/index.html)" = "$(hostname)" ]; do sleep 0.1; done'
+    containers = [{"image": IMAGE, "command": ["sh", "-c", script]} for script in (serves, asks)]
+    made = library.capsules.create(
+        template=template("together", containers=containers, initContainers=[], restartPolicy="OnFailure")
+    )
+
+    def both() -> list[str]:
+        return [one["status"] for one in library.capsules.get(made.uuid).containers]
+
+    until(lambda: both() == ["Running", "Stopped"], "the second container to have found the first")
+    assert "exit code 0" in library.capsules.get(made.uuid).status_reason
