@@ -335,7 +335,8 @@ class Containers:
                 )
                 if assignment != capsule.assignment:
                     capsule = capsules.write_assignment(db, capsule, assignment)
-            if not actions.known(db, capsule.id, request):
+            # A name is none of the host's business, and takes no action.
+            if replace(wish, name=None) != Wish() and not actions.known(db, capsule.id, request):
                 actions.insert(db, _recorded(caller, request, capsule, verb, now))
             if wish.name is not None and wish.name != capsule.name:
                 capsule = self._renamed(db, capsule, wish.name, now)

@@ -88,6 +88,13 @@ async def test_an_update_to_what_is_so_already_is_on_record_as_done(here: Cloud)
     assert second.verb == "create"
 
 
+async def test_another_name_takes_no_action(here: Cloud) -> None:
+    made = await here.run(limits=SMALL)
+    await until_seen(here, made, Stage.RUNNING)
+    assert (await here.containers.update(ME, request(), made.id, Wish(name="shop"))).name == "shop"
+    assert [one.verb for one in await here.containers.actions(ME, made.id)] == ["create"]
+
+
 async def test_an_update_to_what_is_being_made_so_ends_together_with_it(here: Cloud) -> None:
     made = await here.run(limits=SMALL)
     await until_seen(here, made, Stage.RUNNING)
