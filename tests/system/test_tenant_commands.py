@@ -273,7 +273,7 @@ def test_logs_from_both_ends(tenant: Tenant, web: str) -> None:
     tenant.types("run", "-d", "--name", "ends", IMAGE, "sh", "-c", "echo first; sleep 1; echo last")
     # Followed to its end, by itself.
     assert tenant.types("logs", "-f", "ends") == "first\nlast\n"
-    tenant.types("rm", "ends")
+    tenant.types("rm", "-f", "ends")
 
 
 def test_what_it_uses_and_what_runs_in_it(tenant: Tenant, web: str) -> None:
