@@ -356,7 +356,8 @@ class Healing(Deed):
             return bool(
                 there
                 and there[0]["Id"] != self.before["Id"]
-                and there[0]["State"]["Health"]["Status"] == "healthy"
+                # The engine says nothing of health before it has begun a run.
+                and there[0]["State"].get("Health", {}).get("Status") == "healthy"
                 and shown["status"] == "Running"
                 and health.get("status") == "healthy"
             )

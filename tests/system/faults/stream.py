@@ -111,11 +111,13 @@ class Api:
             raise CutOff(repr(error)) from error
 
     async def surely(self, method: str, path: str = "", **query: str) -> Answer:
-        """The answer, however long nobody answers. For what may be asked any number of times."""
+        """The answer, as soon as somebody gives one. For what may be asked any number of times."""
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 return await self.call(method, path, **query)
-            except CutOff:
+            except CutOff as error:
+                assert time.monotonic() < deadline, f"{method} {self.url}{path} is not answered: {error}"
                 await asyncio.sleep(0.1)
 
 
