@@ -4,6 +4,7 @@ One encoding serves the store and the link, so that a new field is added in the 
 one that the model does not know is ignored: both sides of an upgrade read each other.
 """
 
+import threading
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +15,9 @@ Value = TypeVar("Value")
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+# What msgspec finds out about a dataclass it keeps with the class before it knows all of it; a second thread that comes upon that takes the whole
+# process down.
+_making = threading.Lock()
 
 
 def encode(value: Any) -> bytes:
@@ -23,9 +27,7 @@ def encode(value: Any) -> bytes:
 
 def decode(document: bytes | str, kind: type[Value]) -> Value:
     """The value that a document holds. Raises Broken if it does not hold one of that kind."""
-    decoder = _decoders.get(kind)
-    if decoder is None:
-        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    decoder = _decoders.get(kind) or _made(kind)
     try:
         value: Value = decoder.decode(document)
     except msgspec.MsgspecError as error:
@@ -33,3 +35,10 @@ def decode(document: bytes | str, kind: type[Value]) -> Value:
             f"a stored or received {getattr(kind, '__name__', kind)} cannot be read: {error}"
         ) from error
     return value
+
+
+def _made(kind: Any) -> msgspec.json.Decoder[Any]:
+    with _making:
+        if kind not in _decoders:
+            _decoders[kind] = msgspec.json.Decoder(kind)
+        return _decoders[kind]
