@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from higgins.model.action import Step
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, UserId
+from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, UserId, VolumeId
+from higgins.model.volume import Attachment, Mount
 
 
 class Kind(StrEnum):
@@ -155,6 +156,7 @@ class Container:
     """None: what the image says."""
     ports: tuple[ContainerPort, ...] = ()
     """On top of those that the image says."""
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +226,11 @@ class CapsuleSpec:
         yield from self.init
         yield from self.containers
 
+    def volumes(self) -> Iterator[VolumeId]:
+        """Those that are mounted somewhere in it, each once."""
+        mounts = (mount for container in self.all() for mount in container.mounts)
+        yield from dict.fromkeys(mount.volume for mount in mounts if mount.volume is not None)
+
     def ids(self) -> Iterator[ContainerId]:
         """All that a runtime may have of it; the sandbox comes last."""
         yield from (container.id for container in self.all())
@@ -287,6 +294,7 @@ class Assignment:
     """What is booked on that host."""
     provision: Provision = Provision.NONE
     ports: tuple[Port, ...] = ()
+    volumes: tuple[Attachment, ...] = ()
     given_up: GivenUp | None = None
     host_lost: bool = False
     """The host has fallen silent; what its containers do is unknown."""

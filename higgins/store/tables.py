@@ -239,3 +239,40 @@ repeats = sa.Table(
     sa.Column("body", sa.Text),
     sa.Index(None, "created_at"),
 )
+
+volumes = sa.Table(
+    "volumes",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255)),  # Nothing: made along with a container; of those a project may have many.
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("host_id", sa.String(36)),
+    sa.Column("auto_remove", sa.Boolean, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("project_id", "name"),
+    sa.Index(None, "project_id", "number"),
+    sa.Index(None, "host_id"),
+    sqlite_autoincrement=True,
+)
+
+# Which volumes a capsule's containers mount: those cannot be deleted.
+volume_uses = sa.Table(
+    "volume_uses",
+    metadata,
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("volume_id", sa.String(36), sa.ForeignKey("volumes.id"), primary_key=True),
+    sa.Index(None, "volume_id"),
+)
+
+# What lies in the files that are mounted into containers, when those are made.
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("content", sa.LargeBinary(2**24 - 1), nullable=False),
+    sa.Index(None, "capsule_id"),
+)
