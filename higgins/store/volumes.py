@@ -25,7 +25,7 @@ _USERS = (
     .scalar_subquery()
     .label("users")
 )
-_READ = sa.select(*volumes.c, _USERS)
+_READ: sa.Select[Any] = sa.select(*volumes.c, _USERS)
 
 
 def insert(db: Connection, volume: Volume) -> None:

@@ -1,0 +1,1 @@
+"""What mounts volumes on a host."""

@@ -1,0 +1,94 @@
+"""Volumes in a directory of the host: plain directories, and file systems in files where a size is to be kept to."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from higgins import errors
+from higgins.drivers.volumes import loops
+from higgins.model.ids import VolumeId
+from higgins.model.volume import Attachment
+
+_IMAGE = "image"
+_MOUNTED = "mounted"
+_DATA = "data"
+"""Below what is mounted: a file system of its own begins with a directory that programs stumble over."""
+
+
+class LocalVolumes:
+    """Every volume is a directory named by its id, below one that only root enters. What is to be kept to a size has a file in it with a file system
+    as large as that, which is mounted while somebody uses it.
+
+    Without `limits` sizes are not kept to. A volume stays what it was made as.
+    """
+
+    def __init__(self, directory: Path, *, limits: bool) -> None:
+        self._directory = directory
+        self._limits = limits
+        self._locks: dict[VolumeId, asyncio.Lock] = {}
+
+    async def capabilities(self) -> Collection[str]:
+        return ("volumes", "volume_limits") if self._limits else ("volumes",)
+
+    async def list(self) -> Collection[VolumeId]:
+        try:
+            return [VolumeId(each) for each in await asyncio.to_thread(os.listdir, self._directory)]
+        except FileNotFoundError:
+            return []
+
+    async def mount(self, attachment: Attachment) -> str:
+        async with self._locked(attachment.volume_id) as home:
+            try:
+                return str(await self._mounted(home, attachment.size))
+            except OSError as error:
+                raise errors.Unavailable(f"The volume cannot be mounted: {error.strerror}.") from error
+
+    async def unmount(self, volume_id: VolumeId) -> None:
+        async with self._locked(volume_id) as home:
+            await loops.unmount(home / _MOUNTED)
+
+    async def remove(self, volume_id: VolumeId) -> None:
+        async with self._locked(volume_id) as home:
+            await loops.unmount(home / _MOUNTED)
+            try:
+                await asyncio.to_thread(shutil.rmtree, home)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise errors.Unavailable(f"The volume cannot be removed: {error.strerror}.") from error
+
+    async def _mounted(self, home: Path, size: int) -> Path:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(exist_ok=True)
+        image, place = home / _IMAGE, home / _MOUNTED
+        if not image.exists() and size and self._limits and not place.exists():
+            await loops.make(image, size)
+        place.mkdir(exist_ok=True)
+        if image.exists() and not place.is_mount():
+            await loops.mount(image, place)
+        data = place / _DATA
+        if not data.exists():
+            data.mkdir()
+            # Whoever the image's user is may write; nobody but the volume's own containers comes here.
+            data.chmod(0o777)
+        return data
+
+    def _locked(self, volume_id: VolumeId) -> "_Locked":
+        return _Locked(self._locks.setdefault(volume_id, asyncio.Lock()), self._directory / volume_id)
+
+
+class _Locked:
+    """One thing at a time is done to a volume."""
+
+    def __init__(self, lock: asyncio.Lock, home: Path) -> None:
+        self._lock = lock
+        self._home = home
+
+    async def __aenter__(self) -> Path:
+        await self._lock.acquire()
+        return self._home
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
