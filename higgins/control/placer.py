@@ -13,7 +13,7 @@ from higgins.model.capsule import Assignment, Capsule, GivenUp, Provision
 from higgins.model.host import Host
 from higgins.model.ids import HostId
 from higgins.service.hints import Hints
-from higgins.store import actions, capsules, hosts
+from higgins.store import actions, capsules, hosts, volumes
 from higgins.store.database import Connection, Database
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class Placer:
         by_id = {host.id: host for host in hosts.every(db)}
         done: list[Capsule] = []
         for capsule in waiting:
-            match placement.choose(tuple(by_id.values()), capsule.spec, self._custom.ratios, draw=random.random()):
+            homes = volumes.homes(db, capsule.spec.volumes())
+            there = tuple(by_id.values())
+            match placement.choose(there, capsule.spec, self._custom.ratios, draw=random.random(), homes=homes):
                 case Refused(temporary=True) if (
                     now < (capsule.updated_at or capsule.created_at) + self._custom.patience
                 ):
@@ -78,12 +80,17 @@ class Placer:
         claim = capsule.spec.claim()
         if not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
             return None
-        needs = Provision.WANTED if capsule.spec.networks else Provision.NONE
+        bound = volumes.bind(db, capsule.spec.volumes(), host.id)
+        if bound is None:
+            hosts.release(db, host.id, claim)
+            return None
+        needs = Provision.WANTED if capsule.spec.networks or [*capsule.spec.volumes()] else Provision.NONE
         epoch = capsule.assignment.epoch + 1
         assignment = Assignment(host_id=HostId(host.id), epoch=epoch, claim=claim, provision=needs)
         try:
             placed = capsules.write_assignment(db, capsule, assignment)
         except errors.Conflict:
+            volumes.unbind(db, bound)
             hosts.release(db, host.id, claim)
             return None
         actions.tell(db, capsule.id, capsule.spec.generation, [_scheduled(capsule, now, None)])

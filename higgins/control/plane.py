@@ -16,7 +16,9 @@ from higgins.control.placer import Custom, Placer
 from higgins.control.provisioner import Provisioner
 from higgins.control.pruner import Keeping, Pruner
 from higgins.control.reaper import Reaper
+from higgins.control.volumes import LocalVolumes
 from higgins.protocols.network import NetworkProvider
+from higgins.protocols.volume import VolumeProvider
 from higgins.service.hints import Hints
 from higgins.store.database import Database
 
@@ -41,18 +43,20 @@ async def run(
     rhythm: Rhythm | None = None,
     *,
     networks: NetworkProvider | None = None,
+    volumes: VolumeProvider | None = None,
     keeping: Keeping | None = None,
     fetcher: Fetcher | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Run all loops until cancelled. Without `networks` there is nothing to provide, and without `fetcher` nothing to fetch."""
+    """Run all loops until cancelled. Without `networks` there are none to attach to, without `volumes` those that the hosts have themselves, and
+    without `fetcher` nothing to fetch."""
     rhythm = rhythm or Rhythm()
     placer = Placer(database, hints, placing or Custom(), clock)
     watch = HostWatch(database, hints, rhythm.lease, clock)
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
     pruner = Pruner(database, keeping or Keeping(), clock)
-    provisioner = Provisioner(database, hints, networks, rhythm.retry, clock) if networks is not None else None
+    provisioner = Provisioner(database, hints, networks, volumes or LocalVolumes(database), rhythm.retry, clock)
     loop = partial(patrol, foreseen=(errors.Failure,))
     async with asyncio.TaskGroup() as group:
         group.create_task(loop("placer", placer.visit, hints.placer, rhythm.patrol))
@@ -63,5 +67,4 @@ async def run(
         group.create_task(loop("pruner", pruner.visit, Bell(), rhythm.prune))
         if fetcher is not None:
             group.create_task(fetcher.run(rhythm.patrol))
-        if provisioner is not None:
-            group.create_task(loop("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))
+        group.create_task(loop("provisioner", provisioner.visit, hints.provisioner, rhythm.patrol))

@@ -11,6 +11,7 @@ from higgins.control.unassign import unassign
 from higgins.model.action import Outcome
 from higgins.model.capsule import Assignment, Capsule, Desired, GivenUp, Provision
 from higgins.protocols.network import NetworkProvider
+from higgins.protocols.volume import VolumeProvider
 from higgins.service.hints import Hints
 from higgins.store import actions, capsules
 from higgins.store.database import Connection, Database
@@ -30,12 +31,19 @@ class Provisioner:
     """
 
     def __init__(
-        self, database: Database, hints: Hints, networks: NetworkProvider, retry: float, clock: Callable[[], float]
+        self,
+        database: Database,
+        hints: Hints,
+        networks: NetworkProvider | None,
+        volumes: VolumeProvider,
+        retry: float,
+        clock: Callable[[], float],
     ) -> None:
-        """After a failure the provider is asked again in `retry` seconds."""
+        """After a failure the provider is asked again in `retry` seconds. Without `networks` nobody can ask for any."""
         self._database = database
         self._hints = hints
         self._networks = networks
+        self._volumes = volumes
         self._retry = retry
         self._clock = clock
         self._owner = str(uuid.uuid4())
@@ -68,15 +76,18 @@ class Provisioner:
         """The assignment as it is once the provider has done its part, or why it never will."""
         assignment = capsule.assignment
         if assignment.host_id is None or capsule.spec.desired is Desired.DELETED:
-            await self._networks.release(capsule.id)
-            return replace(assignment, provision=Provision.RELEASED, ports=())
+            if self._networks is not None:
+                await self._networks.release(capsule.id)
+            await self._volumes.release(capsule.id)
+            return replace(assignment, provision=Provision.RELEASED, ports=(), volumes=())
         try:
-            ports = await self._networks.allot(capsule)
+            ports = await self._networks.allot(capsule) if self._networks is not None else ()
+            attached = await self._volumes.attach(capsule)
         except errors.Failure as failure:
             if not failure.permanent:
                 raise
             return GivenUp(generation=capsule.spec.generation, reason=failure.message)
-        return replace(assignment, provision=Provision.HELD, ports=ports)
+        return replace(assignment, provision=Provision.HELD, ports=ports, volumes=attached)
 
     def _write(self, db: Connection, capsule: Capsule, after: Assignment | GivenUp) -> Capsule:
         if isinstance(after, Assignment):

@@ -11,7 +11,13 @@ def unassign(db: Connection, capsule: Capsule, given_up: GivenUp | None, *, leas
     Raises Conflict if the assignment is not the one that was read any more.
     """
     before = capsule.assignment
-    free = Assignment(epoch=before.epoch, given_up=given_up, provision=before.provision, ports=before.ports)
+    free = Assignment(
+        epoch=before.epoch,
+        given_up=given_up,
+        provision=before.provision,
+        ports=before.ports,
+        volumes=before.volumes,
+    )
     freed = capsules.write_assignment(db, capsule, free, status=CapsuleStatus(), close=True, lease=lease)
     if before.host_id is not None:
         hosts.release(db, before.host_id, before.claim)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from higgins.logic.placement import Ratios, Refused, Rule, first_broken, room
+from higgins.logic.placement import Homes, Ratios, Refused, Rule, first_broken, room
 from higgins.model.capsule import CapsuleSpec, Resources
 from higgins.model.host import Host
 
@@ -53,46 +53,50 @@ class Forecast:
         return None if self.fitting else Refused(rules=self.refused)
 
 
-def of(hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, least: Resources) -> Forecast:
-    """`least` is the smallest amount of each that can be asked for."""
+def of(
+    hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, least: Resources, homes: Homes = frozenset()
+) -> Forecast:
+    """`least` is the smallest amount of each that can be asked for, `homes` are the hosts on which its volumes lie."""
     claim = spec.claim()
-    broken = [first_broken(host, spec, claim, ratios) for host in hosts]
+    broken = [first_broken(host, spec, claim, ratios, homes) for host in hosts]
     return Forecast(
         claim=claim,
         runtime=spec.runtime,
         availability_zone=spec.availability_zone,
         fitting=broken.count(None),
         refused=dict(Counter(rule for rule in broken if rule is not None)),
-        change=None if None in broken else smallest_change(hosts, spec, ratios, least=least),
+        change=None if None in broken else smallest_change(hosts, spec, ratios, least=least, homes=homes),
     )
 
 
-def smallest_change(hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, least: Resources) -> Change | None:
+def smallest_change(
+    hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, least: Resources, homes: Homes = frozenset()
+) -> Change | None:
     """The one that gives up the smallest share of what is asked for, so that a host takes the rest; the same for the same hosts."""
     claim = spec.claim()
     weighed: list[tuple[float, Change]] = []
     for amount in _STEPS:
         asked = getattr(claim, amount)
-        most = max((_most(host, spec, claim, amount, ratios) for host in hosts), default=0)
+        most = max((_most(host, spec, claim, amount, ratios, homes) for host in hosts), default=0)
         if asked and most and most >= getattr(least, amount):
             weighed.append(((asked - most) / asked, Change(field=amount, before=asked, after=most)))
     for wish in _WISHES:
         named = getattr(spec, wish)
         without = _with(spec, wish, None)
-        if named is not None and any(first_broken(host, without, claim, ratios) is None for host in hosts):
+        if named is not None and any(first_broken(host, without, claim, ratios, homes) is None for host in hosts):
             weighed.append((_WISH, Change(field=wish, before=named, after=None)))
     return min(weighed, key=lambda each: each[0])[1] if weighed else None
 
 
-def _most(host: Host, spec: CapsuleSpec, claim: Resources, amount: Rule, ratios: Ratios) -> float:
+def _most(host: Host, spec: CapsuleSpec, claim: Resources, amount: Rule, ratios: Ratios, homes: Homes) -> float:
     """As much as this host takes with everything else as asked; 0 if something else is in the way."""
-    if first_broken(host, spec, _with(claim, amount, 0), ratios) is not None:
+    if first_broken(host, spec, _with(claim, amount, 0), ratios, homes) is not None:
         return 0
     parts = _STEPS[amount]
     free = getattr(room(host, ratios), amount) - getattr(host.allocated, amount)
     count = max(0, math.ceil(free * parts))
     # The rule has the last word on sums of fractions.
-    while count and first_broken(host, spec, _with(claim, amount, _unit(count, parts)), ratios) is not None:
+    while count and first_broken(host, spec, _with(claim, amount, _unit(count, parts)), ratios, homes) is not None:
         count -= 1
     return _unit(count, parts)
 

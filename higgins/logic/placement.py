@@ -26,6 +26,8 @@ class Rule(StrEnum):
     RUNTIME = "runtime"
     SANDBOXES = "sandboxes"
     """Its runtime has some, for several containers."""
+    VOLUMES = "volumes"
+    """It can mount some, and those that are asked for do not lie on another."""
     CPU = "cpu"
     MEMORY = "memory"
     DISK = "disk"
@@ -44,10 +46,13 @@ _BROKEN: Mapping[Rule, str] = {
     Rule.AVAILABILITY_ZONE: "in other availability zones",
     Rule.RUNTIME: "without that runtime",
     Rule.SANDBOXES: "whose runtime has no sandboxes for several containers",
+    Rule.VOLUMES: "on which its volumes do not lie, or that cannot mount any",
     Rule.CPU: "without enough cpu",
     Rule.MEMORY: "without enough memory",
     Rule.DISK: "without enough disk",
 }
+Homes = frozenset[HostId]
+"""Where the volumes of a capsule lie; what nobody has used yet lies nowhere."""
 _AWAY = (Rule.CONNECTED, Rule.WORKING)
 
 
@@ -79,13 +84,16 @@ class Refused:
         return f"There are not enough hosts available: {', '.join(f'{count} {reason}' for reason, count in counts)}."
 
 
-def choose(hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, draw: float) -> HostId | Refused:
-    """A host with room for the capsule, preferring those with more free memory. `draw`, from 0 up to 1, decides among the best."""
+def choose(
+    hosts: Sequence[Host], spec: CapsuleSpec, ratios: Ratios, *, draw: float, homes: Homes = frozenset()
+) -> HostId | Refused:
+    """A host with room for the capsule, preferring those with more free memory. `draw`, from 0 up to 1, decides among the best; `homes` are the hosts
+    on which its volumes lie."""
     claim = spec.claim()
     broken: Counter[Rule] = Counter()
     fitting: list[Host] = []
     for host in hosts:
-        rule = first_broken(host, spec, claim, ratios)
+        rule = first_broken(host, spec, claim, ratios, homes)
         if rule is None:
             fitting.append(host)
         else:
@@ -106,7 +114,9 @@ def room(host: Host, ratios: Ratios) -> Resources:
     )
 
 
-def first_broken(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios) -> Rule | None:
+def first_broken(
+    host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios, homes: Homes = frozenset()
+) -> Rule | None:
     """The first rule that the host breaks; None: it takes what is asked for. `claim` counts, whatever the spec's containers need."""
     if spec.host is not None and host.name != spec.host:
         return Rule.HOST
@@ -122,12 +132,18 @@ def first_broken(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios
         return Rule.RUNTIME
     if spec.sandbox is not None and "sandboxes" not in host.inventory.capabilities:
         return Rule.SANDBOXES
+    if homes - {host.id} or (_mounts(spec) and "volumes" not in host.inventory.capabilities):
+        return Rule.VOLUMES
     limit = room(host, ratios)
     for rule in (Rule.CPU, Rule.MEMORY, Rule.DISK):
         asked = getattr(claim, rule)
         if asked and getattr(host.allocated, rule) + asked > getattr(limit, rule):
             return rule
     return None
+
+
+def _mounts(spec: CapsuleSpec) -> bool:
+    return any(container.mounts for container in spec.all())
 
 
 def _free_memory(host: Host) -> int:

@@ -19,6 +19,19 @@ HERE = os.geteuid() == 0 and os.path.exists("/dev/loop-control")
 needs_loops = pytest.mark.skipif(not HERE, reason="file systems in files need root and loop devices")
 
 
+def write(directory: str, text: str, name: str = "kept") -> None:
+    Path(directory, name).write_text(text)
+
+
+def read(directory: str, name: str = "kept") -> str:
+    return Path(directory, name).read_text()
+
+
+def fill(directory: str, size: int) -> None:
+    with Path(directory, "large").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
 @pytest.fixture
 async def plain(tmp_path: Path) -> LocalVolumes:
     return LocalVolumes(tmp_path / "volumes", limits=False)
@@ -58,17 +71,17 @@ async def test_only_root_comes_to_the_directory_of_volumes(plain: LocalVolumes, 
 
 async def test_what_is_written_stays_when_nobody_uses_it(plain: LocalVolumes) -> None:
     one = attachment(0)
-    Path(await plain.mount(one), "kept").write_text("word")
+    write(await plain.mount(one), "word")
     await plain.unmount(one.volume_id)
-    assert Path(await plain.mount(one), "kept").read_text() == "word"
+    assert read(await plain.mount(one)) == "word"
 
 
 @needs_loops
 async def test_a_file_system_is_as_large_as_was_asked_and_not_larger(limited: LocalVolumes) -> None:
     there = await limited.mount(attachment(1))
     assert 0.9 * 2**30 < os.statvfs(there).f_blocks * os.statvfs(there).f_frsize <= 2**30
-    with Path(there, "large").open("wb") as file, pytest.raises(OSError, match="No space left"):
-        os.posix_fallocate(file.fileno(), 0, 2**30)
+    with pytest.raises(OSError, match="No space left"):
+        fill(there, 2**30)
 
 
 @needs_loops
@@ -76,21 +89,21 @@ async def test_a_file_system_that_a_reboot_has_unmounted_is_mounted_again_with_w
     limited: LocalVolumes, tmp_path: Path
 ) -> None:
     one = attachment(1)
-    Path(await limited.mount(one), "kept").write_text("word")
+    write(await limited.mount(one), "word")
     await loops.unmount(tmp_path / "volumes" / one.volume_id / "mounted")
     again = LocalVolumes(tmp_path / "volumes", limits=True)
-    assert Path(await again.mount(one), "kept").read_text() == "word"
+    assert read(await again.mount(one)) == "word"
 
 
 @needs_loops
 async def test_a_volume_stays_what_it_was_made_as(limited: LocalVolumes, plain: LocalVolumes, tmp_path: Path) -> None:
     sized, unsized = attachment(1), attachment(0)
-    Path(await limited.mount(sized), "kept").write_text("on a file system")
-    Path(await plain.mount(unsized), "kept").write_text("in a directory")
+    write(await limited.mount(sized), "on a file system")
+    write(await plain.mount(unsized), "in a directory")
     await limited.unmount(sized.volume_id)
-    assert Path(await plain.mount(sized), "kept").read_text() == "on a file system"
+    assert read(await plain.mount(sized)) == "on a file system"
     larger = Attachment(volume_id=unsized.volume_id, size=1)
-    assert Path(await limited.mount(larger), "kept").read_text() == "in a directory"
+    assert read(await limited.mount(larger)) == "in a directory"
 
 
 @needs_loops
@@ -115,10 +128,9 @@ async def test_wherever_mounting_is_left_it_can_be_done_again(limited: LocalVolu
                 await limited.mount(one)
         except TimeoutError:
             continue
-    Path(await limited.mount(one), "here").write_text("word")
+    write(await limited.mount(one), "word")
     await limited.remove(one.volume_id)
-    mounts = Path("/proc/self/mounts").read_text()
-    assert str(tmp_path) not in mounts
+    assert str(tmp_path) not in read("/proc/self", "mounts")
     assert not [*(tmp_path / "volumes").iterdir()]
 
 

@@ -34,9 +34,10 @@ class LocalVolumes:
 
     async def list(self) -> Collection[VolumeId]:
         try:
-            return [VolumeId(each) for each in await asyncio.to_thread(os.listdir, self._directory)]
+            names = await asyncio.to_thread(os.listdir, self._directory)
         except FileNotFoundError:
             return []
+        return [VolumeId(name) for name in names if not name.startswith(".")]
 
     async def mount(self, attachment: Attachment) -> str:
         async with self._locked(attachment.volume_id) as home:
@@ -60,23 +61,37 @@ class LocalVolumes:
                 raise errors.Unavailable(f"The volume cannot be removed: {error.strerror}.") from error
 
     async def _mounted(self, home: Path, size: int) -> Path:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.mkdir(exist_ok=True)
         image, place = home / _IMAGE, home / _MOUNTED
-        if not image.exists() and size and self._limits and not place.exists():
+        if _is_new(home) and size and self._limits:
             await loops.make(image, size)
-        place.mkdir(exist_ok=True)
-        if image.exists() and not place.is_mount():
+        if _in_file(image, place):
             await loops.mount(image, place)
-        data = place / _DATA
-        if not data.exists():
-            data.mkdir()
-            # Whoever the image's user is may write; nobody but the volume's own containers comes here.
-            data.chmod(0o777)
-        return data
+        return _data(place)
 
     def _locked(self, volume_id: VolumeId) -> "_Locked":
         return _Locked(self._locks.setdefault(volume_id, asyncio.Lock()), self._directory / volume_id)
+
+
+def _is_new(home: Path) -> bool:
+    """Makes sure of its own directory."""
+    home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
+    return not any((home / name).exists() for name in (_IMAGE, _MOUNTED))
+
+
+def _in_file(image: Path, place: Path) -> bool:
+    """Whether there is a file system in a file that has to be mounted."""
+    place.mkdir(exist_ok=True)
+    return image.exists() and not place.is_mount()
+
+
+def _data(place: Path) -> Path:
+    data = place / _DATA
+    if not data.exists():
+        data.mkdir()
+        # Whoever the image's user is may write; nobody but the volume's own containers comes here.
+        data.chmod(0o777)
+    return data
 
 
 class _Locked:

@@ -18,10 +18,8 @@ async def possible(directory: Path) -> bool:
     """Whether file systems in files can be had below this directory: found out by having one."""
     if os.geteuid() != 0:
         return False
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".try-", dir=directory) as trial:
-        image, place = Path(trial, "image"), Path(trial, "mounted")
-        place.mkdir()
+    with _trial(directory) as trial:
+        image, place = Path(trial, "image"), Path(trial)
         try:
             await _made(image, _LEAST)
             await mount(image, place)
@@ -43,8 +41,13 @@ async def mount(image: Path, place: Path) -> None:
 
 async def unmount(place: Path) -> None:
     """Succeeds if nothing is mounted there."""
-    while place.is_mount():
+    while os.path.ismount(place):  # noqa: ASYNC240 - the kernel knows
         await _run("umount", str(place))
+
+
+def _trial(directory: Path) -> "tempfile.TemporaryDirectory[str]":
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=".try-", dir=directory)
 
 
 async def _made(image: Path, size: int) -> None:
