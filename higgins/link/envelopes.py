@@ -18,6 +18,7 @@ _CONTROL: Mapping[str, type[messages.ControlMessage]] = {
     "changed": messages.Changed,
     "withdrawn": messages.Withdrawn,
     "acknowledged": messages.Acknowledged,
+    "gone": messages.Gone,
 }
 REQUESTS: Mapping[str, type[live.LiveRequest]] = {
     "read_logs": live.ReadLogs,

@@ -44,20 +44,22 @@ class HostEnvelope(_message.Message):
     def __init__(self, hello: _Optional[bytes] = ..., heartbeat: _Optional[bytes] = ..., report: _Optional[bytes] = ...) -> None: ...
 
 class ControlEnvelope(_message.Message):
-    __slots__ = ("welcome", "whole", "changed", "withdrawn", "acknowledged", "open_call")
+    __slots__ = ("welcome", "whole", "changed", "withdrawn", "acknowledged", "open_call", "gone")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     WHOLE_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     OPEN_CALL_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
     welcome: bytes
     whole: bytes
     changed: bytes
     withdrawn: bytes
     acknowledged: bytes
     open_call: OpenCall
-    def __init__(self, welcome: _Optional[bytes] = ..., whole: _Optional[bytes] = ..., changed: _Optional[bytes] = ..., withdrawn: _Optional[bytes] = ..., acknowledged: _Optional[bytes] = ..., open_call: _Optional[_Union[OpenCall, _Mapping]] = ...) -> None: ...
+    gone: bytes
+    def __init__(self, welcome: _Optional[bytes] = ..., whole: _Optional[bytes] = ..., changed: _Optional[bytes] = ..., withdrawn: _Optional[bytes] = ..., acknowledged: _Optional[bytes] = ..., open_call: _Optional[_Union[OpenCall, _Mapping]] = ..., gone: _Optional[bytes] = ...) -> None: ...
 
 class OpenCall(_message.Message):
     __slots__ = ("call_id", "read_logs", "execute", "kill", "enter", "attach", "resize", "list_processes", "read_usage", "get_archive", "put_archive", "commit", "pull_image", "remove_image", "search_images", "launch")

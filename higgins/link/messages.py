@@ -11,9 +11,10 @@ from typing import Protocol, TypeVar
 
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus
 from higgins.model.host import Inventory
-from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId
+from higgins.model.ids import CapsuleId, FileId, HostId, ProjectId, RegistryId, VolumeId
 from higgins.model.live import LiveRequest
 from higgins.model.registry import Login
+from higgins.model.volume import Attachment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,9 @@ class Work:
     """As stored last: where an agent that has just started carries on."""
     logins: Mapping[RegistryId, Login] = field(default_factory=dict)
     """The registries that its containers name."""
+    volumes: tuple[Attachment, ...] = ()
+    files: Mapping[FileId, bytes] = field(default_factory=dict, repr=False)
+    """What lies at first in the files that its containers mount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,8 @@ class Heartbeat:
 
     known: str
     inventory: Inventory
+    idle: tuple[VolumeId, ...] = ()
+    """The volumes that lie here and that nothing assigned uses: of those that exist no more the host is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +117,14 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """Volumes that have no place on the host any more, and never will have again: it removes what is left of them. So it does no harm when this comes
+    late, or twice."""
+
+    volumes: tuple[VolumeId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
     """Somebody waits for the answer to a live call: open a stream for it. Lost with the session; the caller is told."""
 
@@ -118,7 +132,7 @@ class OpenCall:
     request: LiveRequest
 
 
-ControlMessage = Welcome | Whole | Changed | Withdrawn | Acknowledged | OpenCall
+ControlMessage = Welcome | Whole | Changed | Withdrawn | Acknowledged | Gone | OpenCall
 
 
 def roll(work: Iterable[Work]) -> str:

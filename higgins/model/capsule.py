@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from higgins.model.action import Step
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, UserId, VolumeId
+from higgins.model.ids import CapsuleId, ContainerId, FileId, HostId, ProjectId, RegistryId, UserId, VolumeId
 from higgins.model.volume import Attachment, Mount
 
 
@@ -230,6 +230,11 @@ class CapsuleSpec:
         """Those that are mounted somewhere in it, each once."""
         mounts = (mount for container in self.all() for mount in container.mounts)
         yield from dict.fromkeys(mount.volume for mount in mounts if mount.volume is not None)
+
+    def files(self) -> Iterator[FileId]:
+        """Those whose content is mounted somewhere in it."""
+        mounts = (mount for container in self.all() for mount in container.mounts)
+        yield from (mount.file for mount in mounts if mount.file is not None)
 
     def ids(self) -> Iterator[ContainerId]:
         """All that a runtime may have of it; the sandbox comes last."""

@@ -84,6 +84,9 @@ class Storage:
     """What lies in its files at first."""
 
 
+NOTHING = Storage()
+
+
 def destination(path: str) -> str:
     """The path as it is kept: without what says nothing. Raises Invalid for one that nothing can be mounted at."""
     if not path.startswith("/"):

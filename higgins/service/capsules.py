@@ -12,6 +12,7 @@ from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired, Kind
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ContainerId, RequestId
 from higgins.model.query import Part, Query
+from higgins.model.volume import NOTHING, Storage
 from higgins.service import waiting
 from higgins.service.creation import Creation, Customs, drawn, opened
 from higgins.service.hints import Hints
@@ -62,6 +63,7 @@ class Capsules:
         *,
         name: str = "",
         again: bool = False,
+        storage: Storage = NOTHING,
     ) -> Capsule:
         """Write down that these containers are wanted, running. They get their ids and full names here; the names that they have are kept in those.
 
@@ -70,11 +72,13 @@ class Capsules:
         """
         wanted = self._wanted(caller, capsule_id, spec, name)
         within = self._deadlines.create + self._deadlines.init * len(spec.init)
-        return await self._creation.write_down(caller, request, wanted, within=within, again=again)
+        return await self._creation.write_down(caller, request, wanted, within=within, again=again, storage=storage)
 
-    async def foretell(self, caller: Caller, capsule_id: CapsuleId, spec: CapsuleSpec, *, name: str = "") -> Forecast:
+    async def foretell(
+        self, caller: Caller, capsule_id: CapsuleId, spec: CapsuleSpec, *, name: str = "", storage: Storage = NOTHING
+    ) -> Forecast:
         """What would become of it if it were created now: raises what that would raise, and changes nothing."""
-        return await self._creation.foretell(self._wanted(caller, capsule_id, spec, name))
+        return await self._creation.foretell(self._wanted(caller, capsule_id, spec, name), storage)
 
     async def list(self, caller: Caller, query: Query) -> Part[Capsule]:
         """The caller's capsules; NotFound for an unknown marker. Those of all projects, and sorting by host, need a rule of their own."""

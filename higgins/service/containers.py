@@ -24,6 +24,7 @@ from higgins.model.host import Host
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, RequestId
 from higgins.model.query import Part, Query
+from higgins.model.volume import NOTHING, Storage
 from higgins.service import waiting
 from higgins.service.creation import Creation, Customs, opened
 from higgins.service.hints import Hints
@@ -78,19 +79,29 @@ class Containers:
         self._deadlines = self._customs.deadlines
         self._clock = clock
 
-    async def create(self, caller: Caller, request: RequestId, spec: CapsuleSpec, *, again: bool = False) -> Capsule:
+    async def create(
+        self,
+        caller: Caller,
+        request: RequestId,
+        spec: CapsuleSpec,
+        *,
+        again: bool = False,
+        storage: Storage = NOTHING,
+    ) -> Capsule:
         """Write down that one container is wanted, created or running; Forbidden, code `over-quota`, if its project may not have so much.
 
         Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `again` says that the same request, with the same id, may
         have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
-        NotFound for an unknown host, Conflict for a name that is taken where names are unique.
+        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that no host has together.
         """
         wanted = self._wanted(caller, spec)
-        return await self._creation.write_down(caller, request, wanted, within=self._deadlines.create, again=again)
+        return await self._creation.write_down(
+            caller, request, wanted, within=self._deadlines.create, again=again, storage=storage
+        )
 
-    async def foretell(self, caller: Caller, spec: CapsuleSpec) -> Forecast:
+    async def foretell(self, caller: Caller, spec: CapsuleSpec, *, storage: Storage = NOTHING) -> Forecast:
         """What would become of it if it were created now: raises what that would raise, and changes nothing."""
-        return await self._creation.foretell(self._wanted(caller, spec))
+        return await self._creation.foretell(self._wanted(caller, spec), storage)
 
     async def list(
         self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None

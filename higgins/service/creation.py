@@ -13,12 +13,13 @@ from higgins.model.action import Action
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPolicy, Resources
 from higgins.model.event import Filter
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
+from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId, RequestId
 from higgins.model.quota import Limits
+from higgins.model.volume import Storage, Volume
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.registries import Sources
-from higgins.store import actions, capsules, events, hosts, quotas, registries
+from higgins.store import actions, capsules, events, hosts, quotas, registries, volumes
 from higgins.store.database import Connection, Database
 
 _GREEK = (
@@ -57,12 +58,12 @@ class Creation:
         self._clock = clock
 
     async def write_down(
-        self, caller: Caller, request: RequestId, asked: Capsule, *, within: float, again: bool
+        self, caller: Caller, request: RequestId, asked: Capsule, *, within: float, again: bool, storage: Storage
     ) -> Capsule:
         """What is asked for is to be there in so many seconds. A container without a name gets one; a capsule need not have any.
 
         `again` says that the same request, with the same id, may have been here before; then Conflict if what it made is gone since. Raises
-        NotFound for an unknown host, Conflict for a name that is taken where names are unique, Forbidden for an image from where none may come,
+        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that lie apart, Forbidden for an image from where none may come,
         and, with the code `over-quota`, if the project may not have so much.
         """
         now, spec = asked.created_at, asked.spec
@@ -80,6 +81,8 @@ class Creation:
             created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
             capsules.insert(db, created, now + within, within=self._customs.limits)
             registries.use(db, created.id, _named_by(created.spec))
+            self._check_volumes(db, created, storage)
+            _store(db, created, storage)
             self.check_sources(db, created.spec)
             actions.insert(db, opened(caller, request, created, "create", now))
             return created
@@ -88,14 +91,16 @@ class Creation:
         self._hints.changed(created)
         return created
 
-    async def foretell(self, asked: Capsule) -> Forecast:
+    async def foretell(self, asked: Capsule, storage: Storage) -> Forecast:
         """What would become of it. Writes nothing, and raises what `write_down` would raise now."""
 
         def work(db: Connection) -> Forecast:
             self._check_place_and_name(db, asked)
             quotas.check(db, asked.project_id, counted(asked), self._customs.limits)
             self.check_sources(db, asked.spec)
-            return forecast.of(hosts.every(db), asked.spec, self._customs.ratios, least=self._customs.least)
+            homes = self._check_volumes(db, asked, storage)
+            least, ratios = self._customs.least, self._customs.ratios
+            return forecast.of(hosts.every(db), asked.spec, ratios, least=least, homes=homes)
 
         return await self._database.read(work)
 
@@ -117,6 +122,18 @@ class Creation:
         if host is not None and hosts.named(db, host) is None:
             raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
         self.check_name(db, asked.project_id, asked.name, besides=None)
+
+    def _check_volumes(self, db: Connection, asked: Capsule, storage: Storage) -> frozenset[HostId]:
+        """The hosts on which its volumes lie: one at most. Raises NotFound for a volume that its project does not have, Conflict for several that no
+        host has together."""
+        wanted = set(asked.spec.volumes()) - {one.id for one in storage.volumes}
+        found = [one for one in volumes.every(db, wanted) if one.project_id == asked.project_id]
+        for volume_id in wanted - {one.id for one in found}:
+            raise volumes.missing(volume_id)
+        homes = frozenset(one.host_id for one in found if one.host_id is not None)
+        if len(homes) > 1:
+            raise errors.Conflict("The volumes lie on different hosts; no host can mount all of them.")
+        return homes
 
     def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
         return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)
@@ -151,6 +168,24 @@ def opened(caller: Caller, request: RequestId, capsule: Capsule, verb: str, now:
         generation=capsule.spec.generation,
         started_at=now,
     )
+
+
+def _store(db: Connection, capsule: Capsule, storage: Storage) -> None:
+    """What its mounts need, made along with it, and that it uses it."""
+    for one in storage.volumes:
+        volumes.insert(
+            db,
+            Volume(
+                id=one.id,
+                project_id=capsule.project_id,
+                user_id=capsule.user_id,
+                size=one.size,
+                auto_remove=one.auto_remove,
+                created_at=capsule.created_at,
+            ),
+        )
+    volumes.use(db, capsule.id, capsule.project_id, capsule.spec.volumes())
+    volumes.write_files(db, capsule.id, storage.files)
 
 
 def _named_by(spec: CapsuleSpec) -> Sequence[RegistryId]:

@@ -9,13 +9,13 @@ from higgins.link.messages import Finding, Hello, Work
 from higgins.model.action import Outcome
 from higgins.model.capsule import Capsule, ContainerStatus, Desired, Stage
 from higgins.model.host import Host, Inventory
-from higgins.model.ids import CapsuleId, HostId, RegistryId
+from higgins.model.ids import CapsuleId, FileId, HostId, RegistryId, VolumeId
 from higgins.model.registry import Login
 from higgins.service import forgetting, retraction
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.registries import Registries
-from higgins.store import actions, capsules, hosts
+from higgins.store import actions, capsules, hosts, volumes
 from higgins.store.database import Connection, Database
 
 
@@ -100,13 +100,25 @@ class Hosts:
             self._hints.placer.ring()
         return current
 
-    async def work(self, host_id: HostId, among: Sequence[CapsuleId] | None = None) -> Sequence[Work]:
-        """What is assigned to a host, or what of these capsules is."""
-        found = await self._database.read(lambda db: capsules.on_host(db, host_id, among))
+    async def work(
+        self, host_id: HostId, among: Sequence[CapsuleId] | None = None, *, bare: bool = False
+    ) -> Sequence[Work]:
+        """What is assigned to a host, or what of these capsules is; `bare`: without what lies in their files, which may be much."""
+
+        def read(db: Connection) -> tuple[Sequence[Capsule], Mapping[FileId, bytes]]:
+            found = capsules.on_host(db, host_id, among)
+            filled = () if bare else [capsule.id for capsule in found if [*capsule.spec.files()]]
+            return found, volumes.contents(db, filled)
+
+        found, contents = await self._database.read(read)
         # Every host gets the credentials that its own containers need, and only those.
         named = {one.registry for capsule in found for one in capsule.spec.all() if one.registry is not None}
         logins = await self._registries.logins(named) if self._registries is not None else {}
-        return [_work(capsule, logins) for capsule in found]
+        return [_work(capsule, logins, contents) for capsule in found]
+
+    async def gone_volumes(self, host_id: HostId, idle: Sequence[VolumeId]) -> Sequence[VolumeId]:
+        """Those of these that have no place on the host any more."""
+        return await self._database.read(lambda db: volumes.gone(db, host_id, idle)) if idle else ()
 
     async def report(self, host_id: HostId, session: int, findings: Sequence[Finding]) -> None:
         """Store what a host found out. What is older than what is stored, or from an assignment that is gone, changes nothing."""
@@ -208,19 +220,22 @@ class Hosts:
         return host
 
     async def remove(self, name: str) -> None:
-        """Forget a host; its certificate is worth nothing from then on. Raises Conflict while containers are assigned to it."""
+        """Forget a host; its certificate is worth nothing from then on. Raises Conflict while containers are assigned to it, or
+        volumes lie on it."""
 
         def work(db: Connection) -> None:
             host = _named(db, name)
             count = hosts.occupants(db, host.id)
             if count:
                 raise errors.Conflict(f"{count} containers are assigned to the host {name}; delete them first.")
+            if lying := volumes.lying(db, host.id):
+                raise errors.Conflict(f"{lying} volumes lie on the host {name}, and would be lost; delete them first.")
             hosts.remove(db, host.id)
 
         await self._database.write(work)
 
 
-def _work(capsule: Capsule, logins: Mapping[RegistryId, Login]) -> Work:
+def _work(capsule: Capsule, logins: Mapping[RegistryId, Login], contents: Mapping[FileId, bytes]) -> Work:
     named = {one.registry for one in capsule.spec.all()}
     return Work(
         capsule_id=capsule.id,
@@ -229,6 +244,8 @@ def _work(capsule: Capsule, logins: Mapping[RegistryId, Login]) -> Work:
         spec=capsule.spec,
         status=capsule.status,
         logins={registry_id: login for registry_id, login in logins.items() if registry_id in named},
+        volumes=capsule.assignment.volumes,
+        files={file_id: contents[file_id] for file_id in capsule.spec.files() if file_id in contents},
     )
 
 

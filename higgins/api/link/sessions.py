@@ -10,6 +10,7 @@ from higgins.link.messages import (
     Acknowledged,
     Changed,
     ControlChannel,
+    Gone,
     Heartbeat,
     Hello,
     Report,
@@ -70,10 +71,12 @@ class Session:
                 case Report(findings=findings):
                     await self._hosts.report(host_id, session, findings)
                     await self._channel.send(Acknowledged(sequences=tuple(finding.sequence for finding in findings)))
-                case Heartbeat(known=known, inventory=inventory):
+                case Heartbeat(known=known, inventory=inventory, idle=idle):
                     if not await self._hosts.heard(host_id, session, inventory):
                         return  # The host has opened another session.
-                    if known != roll(await self._hosts.work(host_id)):
+                    if gone := await self._hosts.gone_volumes(host_id, idle):
+                        await self._channel.send(Gone(volumes=tuple(gone)))
+                    if known != roll(await self._hosts.work(host_id, bare=True)):
                         self._whole_wanted = True
                         listener.bell.ring()
                 case Hello():
