@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from higgins import errors
 from higgins.agent.holds import Holds
+from higgins.agent.mounts import Mounts
 from higgins.agent.orders import order
 from higgins.agent.reporter import Reporter
 from higgins.agent.shelf import Shelf
@@ -20,6 +21,7 @@ from higgins.link.messages import (
     Acknowledged,
     Changed,
     ControlMessage,
+    Gone,
     Heartbeat,
     Hello,
     HostChannel,
@@ -32,7 +34,7 @@ from higgins.link.messages import (
 from higgins.logic.convergence import Outage
 from higgins.model.capsule import Desired
 from higgins.model.host import Inventory
-from higgins.model.ids import CapsuleId, ContainerId, HostId
+from higgins.model.ids import CapsuleId, ContainerId, HostId, VolumeId
 from higgins.protocols.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class Agent:
         custom: Custom | None = None,
         *,
         holds: Holds | None = None,
+        mounts: Mounts | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         custom = custom or Custom()
@@ -91,12 +94,14 @@ class Agent:
         self._jumps = Jumps(clock)
         self._shelf = shelf
         self._reporter = Reporter(retry=custom.retry)
+        self._mounts = mounts or Mounts()
         self._place = Workplace(
             runtime=runtime,
             shelf=shelf,
             reporter=self._reporter,
             clock=clock,
             holds=holds or Holds(),
+            mounts=self._mounts,
         )
         self._workers: dict[CapsuleId, tuple[Worker, asyncio.Task[None]]] = {}
         self._spoken: dict[CapsuleId, int] = {}
@@ -176,7 +181,8 @@ class Agent:
             await self._take_stock()
             # Until the whole assignment has come, this agent knows nothing, which is not the same as that nothing is assigned to it.
             known = roll(worker.work for worker, _ in self._workers.values()) if self._complete else ""
-            await channel.send(Heartbeat(known=known, inventory=self._inventory))
+            idle = await self._mounts.idle(self._used_volumes()) if self._complete else ()
+            await channel.send(Heartbeat(known=known, inventory=self._inventory, idle=tuple(idle)))
 
     def _hear(self, message: ControlMessage) -> None:
         match message:
@@ -196,6 +202,8 @@ class Agent:
                     self._withdraw(number, capsule_id)
             case Acknowledged(sequences=sequences):
                 self._reporter.acknowledged(sequences)
+            case Gone(volumes=volumes):
+                self._group.create_task(self._mounts.remove(volumes, self._used_volumes))
 
     def _assign(self, number: int, work: Work) -> None:
         if not self._is_news(number, work.capsule_id):
@@ -223,6 +231,9 @@ class Agent:
             self._owners.pop(container_id, None)
         self._reporter.forget(capsule_id)
         self._sweep.ring()
+        if worker.work.volumes:
+            # Some of them may have gone with it.
+            self._news.ring()
 
     def _is_news(self, number: int, capsule_id: CapsuleId) -> bool:
         if number <= self._spoken.get(capsule_id, 0):
@@ -290,6 +301,9 @@ class Agent:
                 except errors.Failure:
                     continue  # Its worker says so.
 
+    def _used_volumes(self) -> Collection[VolumeId]:
+        return {one.volume_id for worker, _ in self._workers.values() for one in worker.work.volumes}
+
     def _mind_the_clock(self) -> None:
         """The times of what runs cannot be compared any more with those of an outage before a jump."""
         if self._jumps.since() and self._outage is not None and self._outage.ended is not None:
@@ -301,7 +315,9 @@ class Agent:
         trouble: str | None = None
         try:
             async with asyncio.timeout(self._custom.stock):
-                self._inventory = await self._runtime.inventory()
+                told = await self._runtime.inventory()
+                capabilities = (*told.capabilities, *await self._mounts.capabilities())
+                self._inventory = replace(told, capabilities=capabilities)
         except errors.Failure as failure:
             trouble = failure.message
         except TimeoutError:
@@ -340,4 +356,6 @@ class Agent:
                 again = _LONGEST_PAUSE
         for worker, _ in list(self._workers.values()):
             worker.compare(there)
+        # Last: what is mounted in a container that has just been removed can be unmounted now.
+        await self._mounts.sweep(lambda: self._workers, self._used_volumes)
         return again

@@ -10,6 +10,7 @@ from typing import Any
 
 from higgins import errors
 from higgins.agent.holds import Holds
+from higgins.agent.mounts import Mounts
 from higgins.agent.orders import Supply, order
 from higgins.agent.reporter import Reporter
 from higgins.agent.shelf import Shelf
@@ -70,6 +71,7 @@ class Workplace:
     """The time of day; whatever waits goes by `steady`."""
     steady: Callable[[], float] = time.monotonic
     holds: Holds = field(default_factory=Holds)
+    mounts: Mounts = field(default_factory=Mounts)
     patrol: float = 600.0
     """Seconds after which a worker looks at its capsule though nothing was heard."""
 
@@ -264,6 +266,9 @@ class Worker:
         with self._story.telling(type(step).__name__.lower()):
             match step:
                 case Start(container_id=container_id):
+                    for container in work.spec.all():
+                        if container.id == container_id:
+                            await self._place.mounts.ready(work, container)
                     await runtime.start(container_id)
                 case Stop(container_id=container_id, timeout=timeout):
                     # Whoever wants it gone at once need not wait until the time that somebody else gave it is over.
@@ -303,7 +308,8 @@ class Worker:
         wanted = order(container, work.project_id, work.logins)
         with self._story.telling("create"):
             try:
-                await self._place.runtime.create(_origin(work), replace(container, image=wanted.image))
+                bound = await self._place.mounts.ready(work, container)
+                await self._place.runtime.create(_origin(work), replace(container, image=wanted.image), bound)
             except errors.NotFound as missing:
                 if missing.name != "image-not-found":
                     raise

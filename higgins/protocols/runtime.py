@@ -33,6 +33,15 @@ class Origin:
     """Whose network, IPC namespace and host name the container shares; None: it has its own."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A directory or a file of the host that is to be seen inside a container. The only ones that ever are."""
+
+    source: str
+    destination: str
+    read_only: bool = False
+
+
 @runtime_checkable
 class Runtime(Protocol):
     """A place where containers run."""
@@ -48,8 +57,9 @@ class Runtime(Protocol):
         """
         ...
 
-    async def create(self, origin: Origin, container: Container) -> None:
-        """Make it, not started. Succeeds if it is there already. Raises NotFound with code `image-not-found` without its image."""
+    async def create(self, origin: Origin, container: Container, bound: Sequence[Bound] = ()) -> None:
+        """Make it, not started, with what is bound into it besides the container's own tmpfs. Succeeds if it is there already. Raises NotFound with code
+        `image-not-found` without its image."""
         ...
 
     async def start(self, container_id: ContainerId) -> None:

@@ -63,7 +63,8 @@ class Creation:
         """What is asked for is to be there in so many seconds. A container without a name gets one; a capsule need not have any.
 
         `again` says that the same request, with the same id, may have been here before; then Conflict if what it made is gone since. Raises
-        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that lie apart, Forbidden for an image from where none may come,
+        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that lie apart, Forbidden for an
+        image from where none may come,
         and, with the code `over-quota`, if the project may not have so much.
         """
         now, spec = asked.created_at, asked.spec

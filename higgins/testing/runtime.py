@@ -13,7 +13,7 @@ from higgins.model.capsule import Condition, Container, Health, Observation, Res
 from higgins.model.host import Inventory
 from higgins.model.ids import ContainerId, ExecId
 from higgins.model.live import ExecResult, ImageFacts, PathStat, Piece, Processes, Usage
-from higgins.protocols.runtime import CAPABILITIES, Origin, Talk
+from higgins.protocols.runtime import CAPABILITIES, Bound, Origin, Talk
 from higgins.testing.files import Files
 from higgins.testing.images import FakeImages
 from higgins.testing.mischief import Mischief
@@ -98,6 +98,8 @@ class FakeRuntime(Mischief):
         self._behaviours: dict[tuple[str, ...], Behaviour] = {}
         self.starts: Counter[ContainerId] = Counter()
         """How often each container really was started."""
+        self.bound: dict[ContainerId, Sequence[Bound]] = {}
+        """What each container that was made sees of the host."""
         self.signals: list[tuple[ContainerId, str]] = []
         """The signals that were delivered."""
         self.entered: dict[tuple[ContainerId, ExecId], Program] = {}
@@ -168,7 +170,7 @@ class FakeRuntime(Mischief):
         self._watchers.append(changes)
         return self._told(changes)
 
-    async def create(self, origin: Origin, container: Container) -> None:
+    async def create(self, origin: Origin, container: Container, bound: Sequence[Bound] = ()) -> None:
         async with self.call("create", container.id):
             there = self._kept.get(container.id)
             if there is not None:
@@ -189,6 +191,7 @@ class FakeRuntime(Mischief):
                         f"Image {container.image} could not be found on this host.", code="image-not-found"
                     )
                 image = found
+            self.bound[container.id] = bound
             self._kept[container.id] = _Kept(
                 origin, container, _made(origin, container, image), self._program(container)
             )

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from higgins import errors
 from higgins.agent.agent import Agent, Identity
+from higgins.agent.contents import Contents
 from higgins.agent.holds import Holds
 from higgins.agent.live import LiveAnswers
+from higgins.agent.mounts import Mounts
 from higgins.agent.shelf import Custom as Collection
 from higgins.agent.shelf import Shelf
 from higgins.drivers.images.docker import DockerImages
 from higgins.drivers.runtimes.docker import DockerRuntime
+from higgins.drivers.volumes import local
 from higgins.link import client, credentials, enrolment
 from higgins.link.credentials import Credentials
 from higgins.link.messages import HostChannel
@@ -78,7 +81,18 @@ async def _work(
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers, near=near)
 
-        await Agent(me, connect, runtime, shelf, holds=holds).run()
+        await Agent(me, connect, runtime, shelf, holds=holds, mounts=await _mounts(settings)).run()
+
+
+async def _mounts(settings: Settings) -> Mounts:
+    """None where the engine is on another machine: it could not see what is mounted here."""
+    if not settings.docker.api_url.startswith("unix:"):
+        return Mounts()
+    directory = settings.state_dir / "agent"
+    limits = await local.possible(directory / "volumes")
+    if not limits:
+        log.info("sizes of volumes are not kept to: this needs root, loop devices and mkfs.ext4")
+    return Mounts(local.LocalVolumes(directory / "volumes", limits=limits), Contents(directory / "files"))
 
 
 def _collection(settings: Settings) -> Collection:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from higgins import errors
-from higgins.drivers.volumes import loops
-from higgins.drivers.volumes.local import LocalVolumes
+from higgins.drivers.volumes.local import LocalVolumes, loops
 from higgins.model.ids import VolumeId
 from higgins.model.volume import Attachment
 from higgins.testing.volume_contract import MountContract, attachment

@@ -25,7 +25,7 @@ from higgins.model.capsule import Container, Observation, Resources, Stage
 from higgins.model.host import Inventory
 from higgins.model.ids import ContainerId
 from higgins.model.live import ImageFacts
-from higgins.protocols.runtime import CAPABILITIES, Origin
+from higgins.protocols.runtime import CAPABILITIES, Bound, Origin
 
 GIB = 1024**3
 
@@ -99,8 +99,8 @@ class DockerRuntime:
         # From this moment on, not from when the engine was reached: what happens in between is told too.
         return self._events(since=time.time())
 
-    async def create(self, origin: Origin, container: Container) -> None:
-        body = terms.container(origin, container, owner=self._owner, confinement=self._confinement)
+    async def create(self, origin: Origin, container: Container, bound: Sequence[Bound] = ()) -> None:
+        body = terms.container(origin, container, owner=self._owner, confinement=self._confinement, bound=bound)
         try:
             await self._make(origin, container.id, body)
         except aiodocker.DockerError as error:

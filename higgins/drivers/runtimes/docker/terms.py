@@ -1,6 +1,6 @@
 """A container in the terms of a Docker Engine, and an engine's container in ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aiodocker
 
@@ -10,7 +10,8 @@ from higgins.drivers.engine import Engine
 from higgins.logic.reference import Reference
 from higgins.model.capsule import Container, Healthcheck, Observation, Resources, Stage
 from higgins.model.ids import CapsuleId, ContainerId
-from higgins.protocols.runtime import Origin
+from higgins.model.volume import Mount, MountKind
+from higgins.protocols.runtime import Bound, Origin
 
 MIB = 1024**2
 _SECOND = 10**9
@@ -41,7 +42,14 @@ def name(container_id: ContainerId) -> str:
     return f"higgins-{container_id}"
 
 
-def container(origin: Origin, wanted: Container, *, owner: str, confinement: Mapping[str, object]) -> object:
+def container(
+    origin: Origin,
+    wanted: Container,
+    *,
+    owner: str,
+    confinement: Mapping[str, object],
+    bound: Sequence[Bound] = (),
+) -> object:
     """What the engine is asked to make; `confinement` is the same for all containers."""
     return {
         # Never as it was written: the engine would also take it for the beginning of an image's id, whoever's that is.
@@ -59,7 +67,7 @@ def container(origin: Origin, wanted: Container, *, owner: str, confinement: Map
         "Healthcheck": _healthcheck(wanted.healthcheck) if wanted.healthcheck else None,
         # Ours come last: nobody may pass a container off as another's.
         "Labels": {**(wanted.labels or {}), **_labels(origin, wanted.id, owner)},
-        "HostConfig": {**confinement, **_own_confinement(origin, wanted), **_shared(origin)},
+        "HostConfig": {**confinement, **_own_confinement(origin, wanted), **_shared(origin), **_mounts(wanted, bound)},
     }
 
 
@@ -156,6 +164,23 @@ def _shared(origin: Origin) -> Mapping[str, object]:
         return {}
     there = f"container:{name(origin.sandbox)}"
     return {"NetworkMode": there, "IpcMode": there}
+
+
+def _mounts(wanted: Container, bound: Sequence[Bound]) -> Mapping[str, object]:
+    return {
+        # The engine makes no directory on the host for what is missing there, as it would for what it calls binds.
+        "Mounts": [
+            {"Type": "bind", "Source": one.source, "Target": one.destination, "ReadOnly": one.read_only}
+            for one in bound
+        ],
+        "Tmpfs": {mount.destination: _tmpfs(mount) for mount in wanted.mounts if mount.kind is MountKind.TMPFS},
+    }
+
+
+def _tmpfs(mount: Mount) -> str:
+    return ",".join(
+        ["mode=1777", *([f"size={mount.size}m"] if mount.size else []), *(["ro"] if mount.read_only else [])]
+    )
 
 
 def _own_confinement(origin: Origin, wanted: Container) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from higgins import errors
-from higgins.drivers.volumes import loops
+from higgins.drivers.volumes.local import loops
 from higgins.model.ids import VolumeId
 from higgins.model.volume import Attachment
 
