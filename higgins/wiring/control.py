@@ -44,6 +44,7 @@ from higgins.service.registries import Registries, Sources
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
 from higgins.service.turnstile import Turnstile
+from higgins.service.volumes import Volumes
 from higgins.settings import Settings
 from higgins.store import schema, version
 from higgins.store.database import Database
@@ -113,6 +114,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
                 turnstile=turnstile,
             ),
             registries=registries,
+            volumes=Volumes(database, policy),
             images=images,
             quotas=Quotas(database, policy, _limits(settings)),
         ),

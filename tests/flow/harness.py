@@ -12,8 +12,10 @@ from typing import Any
 
 from higgins import errors
 from higgins.agent.agent import Agent, Custom, Identity
+from higgins.agent.contents import Contents
 from higgins.agent.holds import Holds
 from higgins.agent.live import LiveAnswers
+from higgins.agent.mounts import Mounts
 from higgins.agent.shelf import Shelf
 from higgins.aio.beside import Start, beside
 from higgins.api.link.sessions import Session, greeting
@@ -50,11 +52,13 @@ from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.volumes import Volumes
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
 from higgins.store.tables import metadata
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
+from higgins.testing.volumes import FakeMount
 from higgins.testing.wire import Adversary, Wire
 
 log = logging.getLogger(__name__)
@@ -226,6 +230,7 @@ class Cloud:
     calls: Directory
     link: Link
     limits: Limits
+    mount: FakeMount
     control: Part
     agent: Part
 
@@ -342,12 +347,14 @@ async def cloud(
     unique_names: str = "",
     limits: Limits | None = None,
     networks: NetworkProvider | None = None,
+    mount: FakeMount | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Cloud]:
     """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there."""
     images = images or FakeImages(present=("busybox",))
     runtime = runtime or FakeRuntime(images=images, clock=time.time)
     link = link or Link()
+    mount = mount or FakeMount()
     database = database or Database(f"sqlite:///{directory}/higgins.sqlite")
     database.open()
     metadata.create_all(database.engine)
@@ -386,7 +393,8 @@ async def cloud(
         identity, holds, shelf = Identity(host_id=HOST, name="here"), Holds(), Shelf(images)
         async with live_host(socket, LiveAnswers(runtime, images, shelf, holds)):
             custom = agent or Custom(sweep=0.5, retry=0.2, silence=1.0)
-            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds).run()
+            mounts = Mounts(mount, Contents(directory / "files"))
+            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds, mounts=mounts).run()
 
     live, socket = Directory(), directory / "link.sock"
     consoles = Consoles(database, clock=clock)
@@ -407,6 +415,7 @@ async def cloud(
                 calls=live,
                 link=link,
                 limits=limits,
+                mount=mount,
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
             )
@@ -434,6 +443,7 @@ def services(there: Cloud) -> Services:
         repeats=Repeats(there.database),
         live=there.live,
         registries=there.registries,
+        volumes=Volumes(there.database, policy),
         images=library(there),
         quotas=Quotas(there.database, policy, there.limits),
     )

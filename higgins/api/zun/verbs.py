@@ -30,6 +30,7 @@ from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
+from higgins.service.volumes import Volumes
 
 P = TypeVar("P")
 
@@ -44,6 +45,7 @@ class Services:
     events: Events
     live: LiveVerbs
     registries: Registries
+    volumes: Volumes
     images: Images
     quotas: Quotas
     repeats: Repeats
