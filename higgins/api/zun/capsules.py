@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from higgins import errors
-from higgins.api.zun import lists, template, translate, values, views
+from higgins.api.zun import lists, mounts, template, translate, values, views
 from higgins.api.zun.form import Form
 from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS, Version
@@ -226,15 +226,21 @@ async def create(door: Door, ask: Ask[CreateCapsule]) -> Answer:
     """Make a capsule and start its containers."""
     match ask.params.template:
         case CapsuleTemplate() as asked:
-            spec, name = template.spec(asked, "template"), asked.metadata.name or ""
+            named, storage = await mounts.of_template(
+                asked.spec.volumes or (), "template.spec.volumes", door.services.volumes, ask.caller, ask.request
+            )
+            spec, name = template.spec(asked, "template", named), asked.metadata.name or ""
         case _:
             raise errors.Invalid(
                 "Invalid input for field 'template'. It must be an object.", code="schema-validation-error"
             )
     capsule_id = CapsuleId(made_by(ask.request))
     if ask.params.dry_run:
-        return foretold(door, ask, await door.services.capsules.foretell(ask.caller, capsule_id, spec, name=name))
-    made = await door.services.capsules.create(ask.caller, ask.request, capsule_id, spec, name=name, again=ask.again)
+        foretelling = door.services.capsules.foretell(ask.caller, capsule_id, spec, name=name, storage=storage)
+        return foretold(door, ask, await foretelling)
+    made = await door.services.capsules.create(
+        ask.caller, ask.request, capsule_id, spec, name=name, again=ask.again, storage=storage
+    )
     return Answer(_encode(_shown(door, ask, made)), {"Location": f"{ask.address}/v1/capsules/{made.id}"})
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from higgins.api.zun import mounts as mounting
 from higgins.api.zun import values
 from higgins.api.zun.form import Form, Gate, Unoffered, invalid
 from higgins.api.zun.microversion import OURS, Version
@@ -132,7 +133,9 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     nets: Annotated[list[dict[str, Any]] | None, said("The networks to be in. Nothing: those that the host gives.")] = (
         None
     )
-    mounts: Annotated[list[dict[str, Any]] | None, said("Volumes and files to mount.")] = None
+    mounts: Annotated[mounting.Mounts | None, said("Volumes and files to mount; 64 at most, and 256 KiB of files.")] = (
+        None
+    )
     hostname: Annotated[Hostname | None, said("The name that it has for itself.")] = None
     runtime: Annotated[
         Annotated[str, Meta(max_length=255)] | None,
@@ -303,6 +306,11 @@ def _tty_follows_interactive(version: Version, params: CreateContainer) -> Creat
     return params
 
 
+def _mounts(version: Version, params: CreateContainer) -> CreateContainer:
+    mounting.check(version, params.mounts or ())
+    return params
+
+
 NOTHING = Form(params=Nothing, strict=False)
 CREATE = Form(
     params=CreateContainer,
@@ -318,10 +326,10 @@ CREATE = Form(
         Gate("exposed_ports", Version(1, 24), lambda c: c.exposed_ports is not None),
         Gate("registry", Version(1, 31), lambda c: c.registry is not None),
     ),
-    steps=(_command_form, _tty_follows_interactive),
+    steps=(_command_form, _tty_follows_interactive, _mounts),
+    placed=("mounts",),
     unoffered=(
         Unoffered("nets", "a choice of networks", lambda c: bool(c.nets)),
-        Unoffered("mounts", "volumes", lambda c: bool(c.mounts)),
         Unoffered("security_groups", "security groups", lambda c: bool(c.security_groups)),
         Unoffered("exposed_ports", "exposed ports", lambda c: bool(c.exposed_ports)),
         Unoffered("image_driver", "images from Glance", lambda c: c.image_driver == "glance"),

@@ -19,6 +19,7 @@ from higgins.api.zun import (
     registries,
     verbs,
     views,
+    volumes,
 )
 from higgins.api.zun.form import Form
 from higgins.api.zun.microversion import MAX, MIN, OURS, Version
@@ -120,6 +121,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    "/registries/{registry}",               registries.show,   forms.NOTHING, 200, registries.RegistryShown),
     Route("PATCH",  "/registries/{registry}",               registries.update, registries.UPDATE, 200, registries.RegistryShown),
     Route("DELETE", "/registries/{registry}",               registries.delete, forms.NOTHING, 204, None),
+    Route("POST",   "/volumes",                             volumes.create,    volumes.CREATE, 201, volumes.Volume, min=OURS, json_only=True),
+    Route("GET",    "/volumes",                             volumes.list_,     volumes.LIST,  200, volumes.VolumeList, min=OURS),
+    Route("GET",    "/volumes/{volume}",                    volumes.show,      forms.NOTHING, 200, volumes.Volume, min=OURS),
+    Route("DELETE", "/volumes/{volume}",                    volumes.delete,    forms.NOTHING, 204, None, min=OURS),
     Route("GET",    "/hosts",                               hosts.list_,       hosts.PAGING,  200, hosts.HostList, min=Version(1, 4)),
     Route("GET",    "/hosts/{host}",                        hosts.show,        forms.NOTHING, 200, hosts.Host, min=Version(1, 4)),
     Route("GET",    "/availability_zones",                  hosts.zones,       hosts.PAGING,  200, hosts.ZoneList),

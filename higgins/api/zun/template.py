@@ -3,14 +3,16 @@
 Where Zun's meaning is broken it has Kubernetes' meaning. Everywhere `null` means the same as leaving a key out.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from higgins import errors
-from higgins.api.zun import form, translate, values
+from higgins.api.zun import form, mounts, translate, values
 from higgins.api.zun.forms import Image, Key, Name, Path, Variable, Zone
+from higgins.api.zun.mounts import TemplateMount, TemplateVolume
 from higgins.api.zun.values import said
 from higgins.logic.reference import Reference
 from higgins.model.capsule import (
@@ -23,10 +25,11 @@ from higgins.model.capsule import (
     RestartName,
     RestartPolicy,
 )
-from higgins.model.ids import ContainerId
+from higgins.model.ids import ContainerId, VolumeId
 
 _MOST = 64
-"""Containers of a capsule, and as many that run before them."""
+"""Containers of a capsule, and as many that run before them; the same for volumes."""
+_NONE: Mapping[str, VolumeId] = MappingProxyType({})
 
 Restart = Annotated[
     Literal["Always", "OnFailure", "Never"],
@@ -93,7 +96,8 @@ class TemplateContainer(Struct, forbid_unknown_fields=True, kw_only=True, rename
         list[TemplatePort] | None, said("Ports that it listens on. Said and shown; nothing is opened by them yet.")
     ] = None
     volume_mounts: Annotated[
-        list[dict[str, Any]] | None, said("Volumes to mount. Not offered by this deployment yet: volumes.")
+        Annotated[list[TemplateMount], Meta(max_length=_MOST)] | None,
+        said("The volumes of the capsule that it mounts, and where."),
     ] = None
 
 
@@ -115,7 +119,8 @@ class TemplateSpec(Struct, kw_only=True, rename="camel"):
         ),
     ] = None
     volumes: Annotated[
-        list[dict[str, Any]] | None, said("Volumes to have. Not offered by this deployment yet: volumes.")
+        Annotated[list[TemplateVolume], Meta(max_length=_MOST)] | None,
+        said("Volumes that its containers mount; each has to be mounted by one of them at least."),
     ] = None
 
 
@@ -130,21 +135,20 @@ class CapsuleTemplate(Struct, forbid_unknown_fields=True, kw_only=True, rename="
     availability_zone: Annotated[Zone | None, said("The zone in which it has to be.")] = None
 
 
-def spec(asked: CapsuleTemplate, place: str) -> CapsuleSpec:
-    """What was asked for, wanted running; the containers have no ids yet, and the names that they were given.
+def spec(asked: CapsuleTemplate, place: str, volumes: Mapping[str, VolumeId] = _NONE) -> CapsuleSpec:
+    """What was asked for, wanted running; the containers have no ids yet, and the names that they were given. `volumes` are those of the template, by
+    the names that it has for them.
 
     Raises Invalid for what contradicts itself or is not offered, with its place, which begins with `place`.
     """
     within, policy = f"{place}.spec", asked.spec.restart_policy or asked.restart_policy or "Always"
-    if asked.spec.volumes:
-        raise _unoffered(f"{within}.volumes")
-    return CapsuleSpec(
+    wanted = CapsuleSpec(
         containers=tuple(
-            _container(one, f"{within}.containers[{number}]", _restart(policy))
+            _container(one, f"{within}.containers[{number}]", _restart(policy), volumes)
             for number, one in enumerate(asked.spec.containers)
         ),
         init=tuple(
-            _container(one, f"{within}.initContainers[{number}]", _restart_initial(policy))
+            _container(one, f"{within}.initContainers[{number}]", _restart_initial(policy), volumes)
             for number, one in enumerate(asked.spec.init_containers or ())
         ),
         desired=Desired.RUNNING,
@@ -152,11 +156,16 @@ def spec(asked: CapsuleTemplate, place: str) -> CapsuleSpec:
         labels=translate.plain(asked.metadata.labels, f"{place}.metadata.labels"),
         annotations=translate.plain(asked.metadata.annotations, f"{place}.metadata.annotations"),
     )
+    if idle := [name for name, volume_id in volumes.items() if volume_id not in wanted.volumes()]:
+        raise form.invalid(
+            f"{within}.volumes", "Volume mount parameters are invalid: no container mounts it.", value=", ".join(idle)
+        )
+    return wanted
 
 
-def _container(asked: TemplateContainer, place: str, restart: RestartPolicy) -> Container:
-    if asked.volume_mounts:
-        raise _unoffered(f"{place}.volumeMounts")
+def _container(
+    asked: TemplateContainer, place: str, restart: RestartPolicy, volumes: Mapping[str, VolumeId]
+) -> Container:
     try:
         Reference.parse(asked.image)
     except errors.Invalid as malformed:
@@ -179,6 +188,7 @@ def _container(asked: TemplateContainer, place: str, restart: RestartPolicy) -> 
             ContainerPort(number=int(one.container_port), protocol=(one.protocol or "TCP").lower())
             for one in asked.ports or ()
         ),
+        mounts=mounts.in_template(asked.volume_mounts or (), f"{place}.volumeMounts", volumes),
     )
 
 
@@ -205,7 +215,3 @@ def _restart(policy: str) -> RestartPolicy:
 def _restart_initial(policy: str) -> RestartPolicy:
     """One that has ended well is done."""
     return RestartPolicy(name=RestartName.NO if policy == "Never" else RestartName.ON_FAILURE)
-
-
-def _unoffered(place: str) -> errors.Invalid:
-    return form.invalid(place, "This deployment does not offer volumes yet; leave it out.")

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from higgins import errors
 from higgins.api.zun import form, forms, values
@@ -18,6 +19,7 @@ from higgins.model.capsule import (
 )
 from higgins.model.ids import ContainerId, RegistryId
 from higgins.model.query import FILTERS, SORT_KEYS, Query
+from higgins.model.volume import Mount
 from higgins.service.containers import Wish
 
 _LONGEST_WORD = 128 * 1024 - 1
@@ -35,10 +37,11 @@ def spec(
     container_id: ContainerId,
     defaults: Resources,
     registry: RegistryId | None = None,
+    mounts: tuple[Mount, ...] = (),
 ) -> CapsuleSpec:
     """What was asked for: one container. Raises Invalid where its parts contradict each other."""
     return CapsuleSpec(
-        containers=(_container(asked, container_id, defaults, registry),),
+        containers=(replace(_container(asked, container_id, defaults, registry), mounts=mounts),),
         desired=Desired.RUNNING if asked.run else Desired.CREATED,
         auto_remove=bool(asked.auto_remove),
         auto_heal=bool(asked.auto_heal),

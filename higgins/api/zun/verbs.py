@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from higgins.api.zun import discovery, dryrun, forms, translate, views
+from higgins.api.zun import mounts as mounting
 from higgins.api.zun.faces import Face, Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
@@ -164,10 +165,11 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     """Make a container, and start it if `run` is true."""
     named = ask.params.registry
     registry = None if named is None else (await door.services.registries.find(ask.caller, named)).id
-    spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults, registry)
+    mounts, storage = await mounting.meant(ask.params.mounts or (), door.services.volumes, ask.caller, ask.request)
+    spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults, registry, mounts)
     if ask.params.dry_run:
-        return foretold(door, ask, await door.services.containers.foretell(ask.caller, spec))
-    capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again)
+        return foretold(door, ask, await door.services.containers.foretell(ask.caller, spec, storage=storage))
+    capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again, storage=storage)
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
 

@@ -19,6 +19,7 @@ from higgins.model.capsule import Progress as Progressed
 from higgins.model.ids import CapsuleId
 from higgins.model.live import ExecResult
 from higgins.model.query import Query
+from higgins.model.volume import Mount as Mounted
 
 
 class Link(Struct):
@@ -43,6 +44,16 @@ class Progress(Struct, kw_only=True):
     layers_done: int
     size: int
     done: int
+
+
+class Mount(Struct, kw_only=True):
+    """Something that is mounted into a container."""
+
+    type: Literal["volume", "bind", "tmpfs"]
+    destination: str
+    source: Annotated[str | None, said("The id of a volume.")]
+    size: Annotated[int | None, said("MiB of what is in memory; null: what the host gives by itself.")]
+    read_only: bool
 
 
 class Container(Struct, kw_only=True):
@@ -110,10 +121,17 @@ class Container(Struct, kw_only=True):
             "From version 1.41 on. When what was asked for counts as failed, if it is not done by then; null where nothing is pending."
         ),
     ] = UNSET
+    mounts: Annotated[
+        list[Mount] | UnsetType, said("From version 1.41 on. What is mounted into it, without what lies in files.")
+    ] = UNSET
 
 
 SINCE: Mapping[str, Version] = dict.fromkeys(
-    ("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"), Version(1, 41)
+    (
+        *("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"),
+        *("mounts",),
+    ),
+    Version(1, 41),
 )
 """The fields of a container that are younger than the API. Zun shows all of its own in every version."""
 
@@ -244,6 +262,7 @@ def container(
         desired_state=spec.desired.value,
         progress=progress(capsule.status.progress),
         deadline=_optional(moment, capsule.deadline),
+        mounts=[_mount(one) for one in asked.mounts],
     )
     if address is not None:
         shown.links = links(capsule.id, address)
@@ -342,6 +361,16 @@ def progress(fetching: Progressed | None) -> Progress | None:
     if fetching is None:
         return None
     return Progress(layers=fetching.layers, layers_done=fetching.layers_done, size=fetching.size, done=fetching.done)
+
+
+def _mount(mount: Mounted) -> Mount:
+    return Mount(
+        type=mount.kind.value,
+        destination=mount.destination,
+        source=mount.volume,
+        size=mount.size or None,
+        read_only=mount.read_only,
+    )
 
 
 def _health(found: Found) -> Health:
