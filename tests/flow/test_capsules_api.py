@@ -207,6 +207,8 @@ async def test_a_capsule_is_placed_in_the_zone_that_its_template_names(town: Tow
         template({"command": ["x"]}),
         template(one(env={"A": 1})),
         template(volumes=[{"name": "v", "cinder": {"size": 1}}]),
+        template(volumes=[{"name": "v", "cinder": {}}]),
+        template(volumes=[{"name": "v", "cinder": {"size": 1, "volumeID": "x"}}]),
         "no template",
         "[1",
         {},

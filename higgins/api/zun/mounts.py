@@ -12,9 +12,10 @@ from higgins.api.zun import values
 from higgins.api.zun.form import invalid
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.values import said
+from higgins.model import volume as model
 from higgins.model.identity import Caller
 from higgins.model.ids import FileId, RequestId, VolumeId, made_by
-from higgins.model.volume import Mount, MountKind, NewVolume, Storage, destination
+from higgins.model.volume import MountKind, NewVolume, Storage, destination
 from higgins.service.volumes import Volumes
 
 LARGEST = 16384
@@ -91,9 +92,9 @@ def path(asked: str, place: str, taken: set[str]) -> str:
 
 async def meant(
     asked: Sequence[MountAsked], volumes: Volumes, caller: Caller, request: RequestId
-) -> tuple[tuple[Mount, ...], Storage]:
+) -> tuple[tuple[model.Mount, ...], Storage]:
     """The mounts, and what has to be made for them. Raises NotFound for a volume that the caller's project does not have, Invalid for what is no file."""
-    mounts: list[Mount] = []
+    mounts: list[model.Mount] = []
     new: list[NewVolume] = []
     files: dict[FileId, bytes] = {}
     for number, one in enumerate(asked):
@@ -101,22 +102,46 @@ async def meant(
         match one.type:
             case "tmpfs":
                 size = int(one.size or 0)
-                mount = Mount(kind=MountKind.TMPFS, destination=where, size=size, read_only=read_only)
+                mount = model.Mount(kind=MountKind.TMPFS, destination=where, size=size, read_only=read_only)
             case "bind":
                 file = FileId(made_by(request, part))
                 files[file] = _content(one.source or "", f"mounts[{number}].source")
-                mount = Mount(kind=MountKind.FILE, destination=where, file=file, read_only=read_only)
+                mount = model.Mount(kind=MountKind.FILE, destination=where, file=file, read_only=read_only)
             case _:
                 if one.source:
                     volume = (await volumes.find(caller, one.source)).id
                 else:
                     volume = VolumeId(made_by(request, part))
                     new.append(NewVolume(id=volume, size=int(one.size or 0), auto_remove=True))
-                mount = Mount(kind=MountKind.VOLUME, destination=where, volume=volume, read_only=read_only)
+                mount = model.Mount(kind=MountKind.VOLUME, destination=where, volume=volume, read_only=read_only)
         mounts.append(mount)
     if sum(map(len, files.values())) > _FILES:
         raise invalid("mounts", f"All files together are longer than {_FILES} bytes; use a volume.")
     return tuple(mounts), Storage(volumes=tuple(new), files=files)
+
+
+class Mount(Struct, kw_only=True):
+    """Something that is mounted into a container."""
+
+    type: Literal["volume", "bind", "tmpfs"]
+    destination: str
+    source: Annotated[str | None, said("The id of a volume.")]
+    size: Annotated[int | None, said("MiB of what is in memory; null: what the host gives by itself.")]
+    read_only: bool
+
+
+def shown(mounts: Sequence[model.Mount]) -> list[Mount]:
+    """What is mounted, without what lies in files."""
+    return [
+        Mount(
+            type=one.kind.value,
+            destination=one.destination,
+            source=one.volume,
+            size=one.size or None,
+            read_only=one.read_only,
+        )
+        for one in mounts
+    ]
 
 
 class TemplateCinder(Struct, kw_only=True):
@@ -170,9 +195,9 @@ async def of_template(
     return found, Storage(volumes=tuple(new))
 
 
-def in_template(asked: Sequence[TemplateMount], place: str, volumes: Mapping[str, VolumeId]) -> tuple[Mount, ...]:
+def in_template(asked: Sequence[TemplateMount], place: str, volumes: Mapping[str, VolumeId]) -> tuple[model.Mount, ...]:
     """What one container of a capsule mounts. Raises Invalid for a volume that the capsule does not have, and for what is no place."""
-    mounts: list[Mount] = []
+    mounts: list[model.Mount] = []
     taken: set[str] = set()
     for number, one in enumerate(asked):
         if one.name not in volumes:
@@ -182,7 +207,9 @@ def in_template(asked: Sequence[TemplateMount], place: str, volumes: Mapping[str
             )
         where = path(one.mount_path, f"{place}[{number}].mountPath", taken)
         mounts.append(
-            Mount(kind=MountKind.VOLUME, destination=where, volume=volumes[one.name], read_only=bool(one.read_only))
+            model.Mount(
+                kind=MountKind.VOLUME, destination=where, volume=volumes[one.name], read_only=bool(one.read_only)
+            )
         )
     return tuple(mounts)
 

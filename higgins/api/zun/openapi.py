@@ -256,6 +256,7 @@ _NAMES = {
     "host": "A host, by id or name; of a service, by name.",
     "image": "An image, by id.",
     "registry": "A registry, by id or name.",
+    "volume": "A volume, by id or name.",
     "project": "A project, by id.",
     "quota_class": "A quota class, by name; `default` holds for every project that has no limits of its own.",
     "name": "What is searched for, with or without a registry's domain in front. May have slashes.",

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import UNSET, Struct, UnsetType
 
+from higgins.api.zun import mounts as mounting
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.logic import statusword
@@ -19,7 +20,6 @@ from higgins.model.capsule import Progress as Progressed
 from higgins.model.ids import CapsuleId
 from higgins.model.live import ExecResult
 from higgins.model.query import Query
-from higgins.model.volume import Mount as Mounted
 
 
 class Link(Struct):
@@ -44,16 +44,6 @@ class Progress(Struct, kw_only=True):
     layers_done: int
     size: int
     done: int
-
-
-class Mount(Struct, kw_only=True):
-    """Something that is mounted into a container."""
-
-    type: Literal["volume", "bind", "tmpfs"]
-    destination: str
-    source: Annotated[str | None, said("The id of a volume.")]
-    size: Annotated[int | None, said("MiB of what is in memory; null: what the host gives by itself.")]
-    read_only: bool
 
 
 class Container(Struct, kw_only=True):
@@ -122,7 +112,8 @@ class Container(Struct, kw_only=True):
         ),
     ] = UNSET
     mounts: Annotated[
-        list[Mount] | UnsetType, said("From version 1.41 on. What is mounted into it, without what lies in files.")
+        list[mounting.Mount] | UnsetType,
+        said("From version 1.41 on. What is mounted into it, without what lies in files."),
     ] = UNSET
 
 
@@ -262,7 +253,7 @@ def container(
         desired_state=spec.desired.value,
         progress=progress(capsule.status.progress),
         deadline=_optional(moment, capsule.deadline),
-        mounts=[_mount(one) for one in asked.mounts],
+        mounts=mounting.shown(asked.mounts),
     )
     if address is not None:
         shown.links = links(capsule.id, address)
@@ -361,16 +352,6 @@ def progress(fetching: Progressed | None) -> Progress | None:
     if fetching is None:
         return None
     return Progress(layers=fetching.layers, layers_done=fetching.layers_done, size=fetching.size, done=fetching.done)
-
-
-def _mount(mount: Mounted) -> Mount:
-    return Mount(
-        type=mount.kind.value,
-        destination=mount.destination,
-        source=mount.volume,
-        size=mount.size or None,
-        read_only=mount.read_only,
-    )
 
 
 def _health(found: Found) -> Health:

@@ -34,6 +34,7 @@ from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.volumes import Volumes
 from higgins.store.database import Database
 
 VERSION = "OpenStack-API-Version"
@@ -134,6 +135,7 @@ def services(containers: Moods) -> Services:
         repeats=Repeats(database),
         live=containers.live,
         registries=registries,
+        volumes=Volumes(database, Policy()),
         images=Images(database, Policy(), Directory(), Hints(), registries),
         quotas=Quotas(database, Policy(), Limits()),
     )

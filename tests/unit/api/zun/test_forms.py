@@ -136,7 +136,6 @@ def test_bad_values_of_a_create_are_refused_by_the_name_of_the_field(field, give
     ("field", "given"),
     [
         ("nets", [{"network": "n"}]),
-        ("mounts", [{"source": "v", "destination": "/d"}]),
         ("security_groups", ["default"]),
         ("exposed_ports", {"80/tcp": {}}),
         ("image_driver", "glance"),

@@ -72,7 +72,9 @@ BAD: list[tuple[Any, str, str]] = [
     (whole(initContainers={}), "'template.spec.initContainers'", "Expected"),
     (whole(initContainers=[{}]), "'template.spec.initContainers[0].image'", "is a required property"),
     (whole(initContainers=[ONE, ONE | {"tty": "x"}]), "'template.spec.initContainers[1].tty'", "true or false"),
-    (whole(volumes=[{"name": "v", "cinder": {"size": 1}}]), "'template.spec.volumes'", "does not offer volumes yet"),
+    (whole(volumes=[{"name": "v"}]), "'template.spec.volumes[0].cinder'", "is a required property"),
+    (whole(volumes=[{"cinder": {"size": 1}}]), "'template.spec.volumes[0].name'", "is a required property"),
+    (whole(volumes=[{"name": "v", "cinder": {"size": "x"}}]), "'template.spec.volumes[0].cinder.size'", "whole number"),
     (whole(ONE, 5), f"'{C}'", "Expected `object`"),
     (whole(ONE, {}), f"'{C}.image'", "is a required property"),
     (whole(ONE, {"image": 7}), f"'{C}.image'", "Expected `str`"),
@@ -104,7 +106,12 @@ BAD: list[tuple[Any, str, str]] = [
     (whole(ONE, ONE | {"ports": [{"containerPort": 80, "hostPort": "x"}]}), f"'{C}.ports[0].hostPort'", "whole number"),
     (whole(ONE, ONE | {"ports": [{"containerPort": 80, "protocol": "SCTP"}]}), f"'{C}.ports[0].protocol'", "TCP, UDP"),
     (whole(ONE, ONE | {"ports": [{"containerPort": 80, "ip": "x"}]}), f"'{C}.ports[0].ip'", "known here are"),
-    (whole(ONE, ONE | {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}), f"'{C}.volumeMounts'", "volumes yet"),
+    (whole(ONE, ONE | {"volumeMounts": [{"name": "v"}]}), f"'{C}.volumeMounts[0].mountPath'", "is a required property"),
+    (
+        whole(ONE, ONE | {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}),
+        f"'{C}.volumeMounts[0].name'",
+        "capsule's",
+    ),
 ]
 
 
