@@ -19,6 +19,7 @@ from higgins.cli.tenant import (
     examples,
     habits,
     moments,
+    mounting,
     progress,
     session,
     sizes,
@@ -35,7 +36,7 @@ _LOOKS = 1.0
 """Seconds between two looks at how far an image is."""
 
 _no_networks = "networks are not offered yet; containers reach out, and are entered with `higgins exec`"
-_no_volumes = "volumes are not offered yet; copy files in with `higgins cp`"
+_only_named = "mount a volume with -v NAME:/path, or memory with --tmpfs /path"
 _NO_WORD = (
     "--cap-add", "--cap-drop", "--security-opt", "--device", "--gpus", "--ulimit", "--shm-size", "--init", "--read-only",
     "--no-healthcheck", "--platform", "--stop-signal", "--stop-timeout", "--log-driver",
@@ -54,6 +55,8 @@ _OPTIONS = (
     click.option("-m", "--memory", metavar="SIZE", help="How much memory it may use, such as 512m or 1g."),
     click.option("--cpus", type=float, metavar="N", help="How many cores it may use, such as 0.5."),
     click.option("--disk", metavar="SIZE", help="How much it may write, such as 10g."),
+    click.option("-v", "--volume", "volumes", multiple=True, metavar="NAME:/PATH[:ro]", help="Mount a volume there; it is made if it is not there."),
+    click.option("--tmpfs", "memory_mounts", multiple=True, metavar="/PATH[:size=SIZE]", help="Have a directory in memory there."),
     click.option("--restart", metavar="POLICY", help="When it is started again: no, on-failure[:N], always or unless-stopped."),
     click.option("--auto-heal", is_flag=True, help="Make it anew when it stays unhealthy."),
     click.option("--health-cmd", metavar="COMMAND", help="What tells whether it is well, run in it by a shell."),
@@ -72,9 +75,8 @@ _OPTIONS = (
     habits.refused("-p", "--publish", why=_no_networks),
     habits.refused("-P", "--publish-all", why=_no_networks),
     habits.refused("--network", "--net", why=_no_networks),
-    habits.refused("-v", "--volume", why=_no_volumes),
     *(habits.refused(flag, why=_no_networks) for flag in ("--add-host", "--dns", "--link")),
-    *(habits.refused(flag, why=_no_volumes) for flag in ("--mount", "--tmpfs", "--volumes-from")),
+    *(habits.refused(flag, why=_only_named) for flag in ("--mount", "--volumes-from")),
     *(habits.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
     habits.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
     click.argument("image", shell_complete=completion.images),
@@ -99,7 +101,8 @@ def create(**asked: Any) -> None:
         dryrun.check(asked)
         wanted = body(asked)
     if asked["dry_run"]:
-        dryrun.end(session.cloud(), wanted, asked["output_as"], run=False)
+        cloud = session.cloud()
+        dryrun.end(cloud, mounting.foreseen(cloud, wanted), asked["output_as"], run=False)
     cloud = session.cloud()
     made = _made(cloud, wanted, asked["cidfile"], run=False)
     _awaited(cloud, made, ("Created",))
@@ -130,7 +133,8 @@ def run(*, detach: bool, sig_proxy: bool, detach_keys: str, **asked: Any) -> Non
         dryrun.check(asked)
         wanted = body(asked)
     if asked["dry_run"]:
-        dryrun.end(session.cloud(), wanted, asked["output_as"], run=True)
+        cloud = session.cloud()
+        dryrun.end(cloud, mounting.foreseen(cloud, wanted), asked["output_as"], run=True)
     if detach:
         cloud = session.cloud()
         made = _made(cloud, wanted, asked["cidfile"], run=True)
@@ -166,6 +170,7 @@ def body(asked: Mapping[str, Any]) -> dict[str, Any]:
         "disk": -(-sizes.mebibytes(asked["disk"]) // 1024) if asked["disk"] else None,
         "restart_policy": restart_policy(asked["restart"]) if asked["restart"] else None,
         "healthcheck": _healthcheck(asked),
+        "mounts": mounting.mounts(asked["volumes"], asked["memory_mounts"]),
         "image_pull_policy": _PULLS[asked["pull"]] if asked["pull"] else None,
         "privileged": asked["privileged"] or None,
         "runtime": asked["runtime"],
@@ -235,6 +240,7 @@ def _made(cloud: Cloud, wanted: Mapping[str, Any], cidfile: Path | None, *, run:
             # Before anything is made whose id would then not be known.
             _noted(cidfile, lambda: cidfile.touch(exist_ok=False))
             undone.callback(cidfile.unlink)
+        mounting.ensure(cloud, wanted)
         made: Document = cloud.post("/containers", {"run": run}, wanted)
         undone.pop_all()
     if cidfile is not None:

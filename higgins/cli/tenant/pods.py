@@ -42,6 +42,8 @@ class Translation:
 
 
 _ANYTHING = object()
+_Volumes = Mapping[str, Mapping[str, Any] | None]
+"""By name; None for one that there is nothing like."""
 _Harmless = Mapping[str, Sequence[object]]
 """What may stand at keys that are not taken, and makes no difference here."""
 
@@ -84,9 +86,15 @@ _NOTED = {
     "namespace": "a project has no namespaces: names are those of the whole project",
     "terminationGracePeriodSeconds": "each container has ten seconds to end",
 }
+_NO_FILES = "nothing here keeps files for Pods; copy them in with `higgins cp`, or give them as variables"
 _BELONGING = {
-    "volumes": "volumes are not offered yet",
-    "volumeMounts": "volumes are not offered yet",
+    "medium": "it lies on the disk of the host",
+    "configMap": _NO_FILES,
+    "secret": _NO_FILES,
+    "downwardAPI": _NO_FILES,
+    "projected": _NO_FILES,
+    "hostPath": "no directory of a host is mounted; take a volume, and copy files in with `higgins cp`",
+    "persistentVolumeClaim": "there are no claims; give cinder.volumeID the name of a volume of `higgins volume ls`",
     "hostPort": "ports are not published yet",
     "valueFrom": "not offered; give a value",
 }
@@ -122,9 +130,13 @@ def _pod(pod: Mapping[str, Any]) -> Translation:
     top.leaves(("apiVersion", "kind", "metadata", "spec"), _POD)
     metadata, spec = top.part("metadata"), top.part("spec")
     metadata.leaves(("name", "labels", "annotations"), _METADATA)
-    spec.leaves(("containers", "initContainers", "restartPolicy"), _SPEC)
+    spec.leaves(("containers", "initContainers", "restartPolicy", "volumes"), _SPEC)
     metadata.needs("name")
     spec.needs("containers")
+    volumes = {one.text("name") or "": _volume(one) for one in spec.parts("volumes")}
+    initial = [_container(one, volumes) for one in spec.parts("initContainers")]
+    containers = [_container(one, volumes) for one in spec.parts("containers")]
+    mounted = {mount["name"] for one in (*initial, *containers) for mount in one.get("volumeMounts", ())}
     template = {
         "kind": "capsule",
         "metadata": _said(
@@ -134,8 +146,10 @@ def _pod(pod: Mapping[str, Any]) -> Translation:
         ),
         "spec": _said(
             restartPolicy=spec.word("restartPolicy", ("Always", "OnFailure", "Never")),
-            initContainers=[_container(one) for one in spec.parts("initContainers")],
-            containers=[_container(one) for one in spec.parts("containers")],
+            initContainers=initial,
+            containers=containers,
+            # A template has no volumes that nobody mounts.
+            volumes=[{"name": name, "cinder": found} for name, found in volumes.items() if name in mounted],
         ),
     }
     return Translation(template=template, remarks=tuple(remarks))
@@ -152,6 +166,10 @@ class _Part:
 
     def __contains__(self, key: str) -> bool:
         return key in self._found
+
+    def only(self, *keys: str) -> bool:
+        """Whether nothing but these is said."""
+        return self._found.keys() <= {*keys}
 
     def leaves(self, taken: Sequence[str], harmless: _Harmless) -> None:
         """Remark all but what is taken."""
@@ -233,11 +251,11 @@ class _Part:
         return f"{self._place}.{key}" if self._place else key
 
 
-def _container(one: _Part) -> Mapping[str, Any]:
+def _container(one: _Part, volumes: _Volumes) -> Mapping[str, Any]:
     one.leaves(
         (
             *("name", "image", "command", "args", "env", "workingDir", "imagePullPolicy", "stdin", "tty"),
-            *("ports", "resources"),
+            *("ports", "resources", "volumeMounts"),
         ),
         _CONTAINER,
     )
@@ -261,7 +279,39 @@ def _container(one: _Part) -> Mapping[str, Any]:
         tty=one.truth("tty"),
         ports=[_port(each) for each in one.parts("ports")],
         resources=_resources(one.part("resources")),
+        volumeMounts=_mounts(one.parts("volumeMounts"), volumes),
     )
+
+
+def _volume(one: _Part) -> Mapping[str, Any] | None:
+    """Which one it is; None for what there is nothing like. What is empty at first lies on the host's disk and goes with the capsule."""
+    one.leaves(("name", "emptyDir", "cinder"), {})
+    one.needs("name")
+    cinder, empty = one.part("cinder"), one.part("emptyDir")
+    empty.leaves(("sizeLimit",), {})
+    # The template counts whole GiB, and 0 is no limit.
+    size = -(-int(empty.amount("sizeLimit", quantities.mebibytes) or 0) // 1024)
+    if "cinder" in one:
+        cinder.leaves(("volumeID",), {"fsType": (_ANYTHING,)})
+        cinder.needs("volumeID")
+        return {"volumeID": cinder.text("volumeID")}
+    # As in Kubernetes, one that says nothing about itself is empty at first.
+    return {"size": size, "autoRemove": True} if one.only("name", "emptyDir") else None
+
+
+def _mounts(given: Sequence[_Part], volumes: _Volumes) -> Sequence[Mapping[str, Any]]:
+    """Those of volumes that there are; of the others something has been said where they stand."""
+    found = []
+    for one in given:
+        one.leaves(("name", "mountPath", "readOnly"), {"mountPropagation": ("None",)})
+        one.needs("name")
+        one.needs("mountPath")
+        name, said = one.text("name"), _said(mountPath=one.text("mountPath"), readOnly=one.truth("readOnly"))
+        if name and name not in volumes:
+            one.remark("name", f"the Pod has no volume {name!r}", Weight.WRONG)
+        elif name and volumes[name] is not None:
+            found.append({"name": name, **said})
+    return found
 
 
 def _variables(given: Sequence[_Part]) -> Mapping[str, str]:

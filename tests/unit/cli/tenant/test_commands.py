@@ -288,6 +288,7 @@ def test_the_options_of_run_become_one_request():
         "auto_heal": False,
         "privileged": False,
     }
+    asked |= {"volumes": ["data:/data:ro"], "memory_mounts": ["/run:size=64m"]}
     asked |= {
         "memory": "1g",
         "cpus": 0.5,
@@ -308,6 +309,10 @@ def test_the_options_of_run_become_one_request():
         "disk": 2,
         "healthcheck": {"cmd": "true", "interval": 60},
         "image_pull_policy": "ifnotpresent",
+        "mounts": [
+            {"source": "data", "destination": "/data", "read_only": True},
+            {"type": "tmpfs", "destination": "/run", "size": 64},
+        ],
     }
     with pytest.raises(errors.Invalid, match="exclude each other"):
         create.body({**asked, "restart": "always"})
@@ -319,7 +324,7 @@ def test_the_options_of_run_become_one_request():
     "words",
     [
         ["-p", "80:80"],
-        ["-v", "/a:/b"],
+        ["--mount", "type=bind"],
         ["--network", "x"],
         ["--init"],
         ["-m", "5"],

@@ -86,7 +86,16 @@ def test_a_pod_is_a_template_with_all_that_both_know():
     ("document", "place", "weight"),
     [
         # What would be missed.
-        (pod(volumes=[{"name": "content"}]), "spec.volumes", REFUSED),
+        (pod(volumes=[{"name": "content", "configMap": {"name": "c"}}]), "spec.volumes[0].configMap", REFUSED),
+        (pod(volumes=[{"name": "content", "hostPath": {"path": "/"}}]), "spec.volumes[0].hostPath", REFUSED),
+        (
+            pod(volumes=[{"name": "content", "emptyDir": {"medium": "Memory"}}]),
+            "spec.volumes[0].emptyDir.medium",
+            REFUSED,
+        ),
+        (pod(volumes=[{"emptyDir": {}}]), "spec.volumes[0].name", WRONG),
+        (pod(volumes=[{"name": "v", "emptyDir": {"sizeLimit": "x"}}]), "spec.volumes[0].emptyDir.sizeLimit", WRONG),
+        (pod(volumes=[{"name": "v", "cinder": {"volumeID": 5}}]), "spec.volumes[0].cinder.volumeID", WRONG),
         (pod(hostNetwork=True), "spec.hostNetwork", REFUSED),
         (pod(nodeSelector={"disk": "ssd"}), "spec.nodeSelector", REFUSED),
         (pod(nodeName="host-1"), "spec.nodeName", REFUSED),
@@ -100,7 +109,11 @@ def test_a_pod_is_a_template_with_all_that_both_know():
         (pod({"livenessProbe": {"exec": {}}}), "spec.containers[0].livenessProbe", REFUSED),
         (pod({"readinessProbe": {"exec": {}}}), "spec.containers[0].readinessProbe", REFUSED),
         (pod({"securityContext": {"privileged": True}}), "spec.containers[0].securityContext", REFUSED),
-        (pod({"volumeMounts": [{"name": "content"}]}), "spec.containers[0].volumeMounts", REFUSED),
+        (
+            pod({"volumeMounts": [{"name": "content", "mountPath": "/c"}]}),
+            "spec.containers[0].volumeMounts[0].name",
+            WRONG,
+        ),
         (pod({"lifecycle": {"preStop": {}}}), "spec.containers[0].lifecycle", REFUSED),
         (pod({"stdinOnce": True}), "spec.containers[0].stdinOnce", REFUSED),
         (pod({"envFrom": [{"secretRef": {}}]}), "spec.containers[0].envFrom", REFUSED),
@@ -197,17 +210,54 @@ def test_null_and_what_is_empty_ask_for_nothing():
 
 
 def test_everything_that_is_wrong_is_told_at_once():
-    _, remarks = translated(pod({"stdin": 1, "volumeMounts": [{}], "image": None}, volumes=[{}], restartPolicy="No"))
+    _, remarks = translated(
+        pod(
+            {"stdin": 1, "volumeMounts": [{"readOnly": True}], "image": None},
+            volumes=[{"emptyDir": {"sizeLimit": "1Gi"}}],
+            restartPolicy="No",
+        )
+    )
     assert sorted(remarks, key=str) == sorted(
         [
             ("spec.restartPolicy", WRONG),
-            ("spec.volumes", REFUSED),
+            ("spec.volumes[0].name", WRONG),
             ("spec.containers[0].image", WRONG),
             ("spec.containers[0].stdin", WRONG),
-            ("spec.containers[0].volumeMounts", REFUSED),
+            ("spec.containers[0].volumeMounts[0].name", WRONG),
+            ("spec.containers[0].volumeMounts[0].mountPath", WRONG),
         ],
         key=str,
     )
+
+
+def test_what_is_empty_at_first_is_a_volume_that_goes_with_the_capsule():
+    web, job = {"volumeMounts": [{"name": "cache", "mountPath": "/c"}]}, {"image": "busybox"}
+    job |= {
+        "volumeMounts": [{"name": "cache", "mountPath": "/d", "readOnly": True}, {"name": "own", "mountPath": "/o"}]
+    }
+    volumes = [
+        {"name": "cache", "emptyDir": {}},
+        {"name": "own", "emptyDir": {"sizeLimit": "1500Mi"}},
+        {"name": "nobodys"},
+    ]
+    template, remarks = translated(pod(web, initContainers=[job], volumes=volumes))
+    assert remarks == []
+    assert template["spec"]["volumes"] == [
+        {"name": "cache", "cinder": {"size": 0, "autoRemove": True}},
+        {"name": "own", "cinder": {"size": 2, "autoRemove": True}},
+    ]
+    assert template["spec"]["containers"][0]["volumeMounts"] == [{"name": "cache", "mountPath": "/c"}]
+    assert template["spec"]["initContainers"][0]["volumeMounts"] == [
+        {"name": "cache", "mountPath": "/d", "readOnly": True},
+        {"name": "own", "mountPath": "/o"},
+    ]
+
+
+def test_a_volume_that_is_there_is_named_as_clouds_name_theirs():
+    mounting = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    template, remarks = translated(pod(mounting, volumes=[{"name": "v", "cinder": {"volumeID": "data"}}]))
+    assert remarks == []
+    assert template["spec"]["volumes"] == [{"name": "v", "cinder": {"volumeID": "data"}}]
 
 
 def test_the_words_of_a_command_go_where_the_template_has_them():
@@ -315,17 +365,22 @@ def lines(result) -> list[str]:
 
 
 def test_every_place_that_is_refused_has_its_line_and_there_is_a_way_on(tmp_path):
-    said = lines(apply(tmp_path, pod({"livenessProbe": {"exec": {}}}, volumes=[{"name": "content"}])))
+    said = lines(
+        apply(tmp_path, pod({"livenessProbe": {"exec": {}}}, volumes=[{"name": "content", "secret": {"name": "s"}}]))
+    )
     assert said == [
         "nothing was made, because of:",
-        f"  {tmp_path}/shop.yaml: spec.volumes: volumes are not offered yet",
+        f"  {tmp_path}/shop.yaml: spec.volumes[0].secret: nothing here keeps files for Pods; copy them in with `higgins cp`, or "
+        "give them as variables",
         f"  {tmp_path}/shop.yaml: spec.containers[0].livenessProbe: not offered",
         "Take out what is not offered, or go without it: higgins capsule apply --ignore-unsupported",
     ]
 
 
 def test_what_is_wrong_cannot_be_ignored(tmp_path):
-    said = lines(apply(tmp_path, pod({"stdin": 1}, volumes=[{}]), "--ignore-unsupported"))
+    said = lines(
+        apply(tmp_path, pod({"stdin": 1}, volumes=[{"name": "content", "nfs": {"path": "/"}}]), "--ignore-unsupported")
+    )
     assert said[1:] == [
         f"  {tmp_path}/shop.yaml: spec.containers[0].stdin: it must be true or false",
         "Correct what is wrong.",
