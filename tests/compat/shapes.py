@@ -115,6 +115,18 @@ LISTED_CONTAINER = fields(
     desired_state=Since(41, words("created", "running", "stopped", "paused", "deleted")),
     progress=Since(41, Maybe(fields(layers=WHOLE, layers_done=WHOLE, size=WHOLE, done=WHOLE))),
     deadline=Since(41, Maybe(SPACED_TIME)),
+    mounts=Since(
+        41,
+        ListOf(
+            fields(
+                type=words("volume", "bind", "tmpfs"),
+                destination=TEXT,
+                source=Maybe(ID),
+                size=Maybe(WHOLE),
+                read_only=TRUTH,
+            )
+        ),
+    ),
 )
 CONTAINER = Fields({**LISTED_CONTAINER.fields, "links": LINKS})
 NULL_AT_FIRST = (
@@ -277,6 +289,18 @@ QUOTA = fields(containers=_USE, memory=_USE, disk=_USE, cpu=_USE)
 CAPABILITIES = fields(
     runtimes=ListOf(TEXT), capabilities=ListOf(TEXT), architectures=ListOf(TEXT), default_runtime=Maybe(TEXT)
 )
+VOLUME = fields(
+    uuid=ID,
+    links=LINKS,
+    name=Maybe(TEXT),
+    size=Maybe(WHOLE),
+    project_id=TEXT,
+    user_id=TEXT,
+    auto_remove=TRUTH,
+    users=WHOLE,
+    created_at=SPACED_TIME,
+)
+VOLUMES = fields(volumes=ListOf(VOLUME), next=Maybe(URL))
 EVENTS = fields(events=ListOf(ANY), next=Maybe(WHOLE), lost=TRUTH)
 
 REFUSALS = fields(

@@ -14,6 +14,7 @@ from tests.compat.differences import (
     OURS,
     UNCHECKED_HEALTH,
     UNPRIVILEGED,
+    VOLUMES,
 )
 from tests.compat.ground import NOWHERE
 from tests.compat.shapes import DRY_RUN, NEW_CONTAINER
@@ -27,11 +28,13 @@ from tests.compat.table import (
     TOO_NEW,
     UNKNOWN_PROPERTY,
     Parameter,
+    Refused,
     Row,
 )
 
 _IMAGE = {"image": "{image_name}", "availability_zone": NOWHERE}
 CREATE = Row("POST", "/containers", 202, gives=NEW_CONTAINER, body=_IMAGE)
+INVALID_BELOW = Refused()
 BY_ADMIN = Row("POST", "/containers", 202, gives=NEW_CONTAINER, body=_IMAGE, who=ADMIN)
 _TRUTHS = ((True, True), (False, False), ("True", True), ("true", True), ("False", False), ("false", False))
 _NO_TRUTHS: tuple[object, ...] = ("1", "yes", "t", "", 5, [])
@@ -246,7 +249,54 @@ ROWS: tuple[Row | Parameter, ...] = (
     Parameter(of=CREATE, name="nets", bad=[[{"network": "private"}]], zun=NOT_YET),
     Parameter(of=CREATE, name="mounts", good=[[]], bad=["/data", 5, {}, ["/data"]]),
     Parameter(of=CREATE, name="mounts", since=11, bad=[[{}], [{"source": "a"}]]),
-    Parameter(of=CREATE, name="mounts", since=11, bad=[[{"size": "1", "destination": "/data"}]], zun=NOT_YET),
+    Parameter(
+        of=CREATE,
+        name="mounts",
+        since=11,
+        good=[
+            [{"size": "1", "destination": "/data"}],
+            [{"source": "", "size": "2", "destination": "/data"}],
+            [{"type": "volume", "size": 1, "destination": "/data"}],
+            [{"type": "bind", "source": "aGVsbG8=", "destination": "/etc/motd"}],
+        ],
+        zun=VOLUMES,
+    ),
+    Parameter(
+        of=CREATE,
+        name="mounts",
+        since=11,
+        bad=[
+            [{"size": "1", "destination": "data"}],
+            [{"size": "1", "destination": "/a/../b"}],
+            [{"size": "1", "destination": "/"}],
+            [{"size": "1", "destination": "/a"}, {"size": "1", "destination": "/a/"}],
+            [{"size": "1G", "destination": "/data"}],
+            [{"source": "", "destination": "/data"}],
+            [{"type": "nfs", "size": 1, "destination": "/data"}],
+        ],
+        zun=VOLUMES,
+    ),
+    Parameter(
+        of=CREATE,
+        name="mounts",
+        since=NEWEST,
+        shown=[
+            (
+                [{"type": "tmpfs", "destination": "/run", "size": 16, "read_only": True}],
+                [{"type": "tmpfs", "destination": "/run", "source": None, "size": 16, "read_only": True}],
+            )
+        ],
+        otherwise=INVALID_BELOW,
+        zun=VOLUMES,
+    ),
+    _with(
+        {"mounts": [{"source": "nobodys", "destination": "/data"}]},
+        404,
+        code="container.volume-not-found",
+        names="nobodys",
+        since=11,
+        zun=VOLUMES,
+    ),
     _with({"mounts": [{"size": "1", "destination": "/data"}]}, 400, code=TOO_NEW, names="mounts", until=10, every=True),
     Parameter(
         of=CREATE,
