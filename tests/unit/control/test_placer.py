@@ -13,11 +13,12 @@ from higgins.control.reaper import Reaper
 from higgins.logic import placement
 from higgins.logic.placement import Ratios
 from higgins.logic.statusword import Status, describe
-from higgins.model.capsule import Capsule, Desired, Resources
-from higgins.model.ids import ProjectId
+from higgins.model.capsule import Capsule, Desired, Provision, Resources
+from higgins.model.ids import ProjectId, UserId, VolumeId
 from higgins.model.query import Query
+from higgins.model.volume import Mount, MountKind, Volume
 from higgins.service.hints import Hints
-from higgins.store import capsules, hosts
+from higgins.store import capsules, hosts, volumes
 from higgins.store.database import Connection, Database
 from higgins.store.tables import metadata
 from higgins.testing.builders import capsule, container, host, inventory, spec
@@ -119,3 +120,29 @@ async def test_who_waits_for_a_host_is_looked_at_once_a_visit(replicas: list[Dat
     async with asyncio.timeout(5):
         assert await placer(replicas[0], patience=1e12).visit() == 1.0
     assert {describe(one).status for one in await everything(replicas[0])} == {Status.CREATING}
+
+
+async def test_containers_that_use_one_volume_first_at_once_end_on_one_host(replicas: list[Database]) -> None:
+    places = [host(inventory=inventory(capabilities=("volumes",))) for _ in range(4)]
+    shared = VolumeId("shared")
+    mounts = (Mount(kind=MountKind.VOLUME, destination="/data", volume=shared),)
+    made = Volume(id=shared, project_id=ProjectId("p1"), user_id=UserId("u1"), created_at=1.0)
+
+    def prepare(db: Connection) -> None:
+        for place in places:
+            hosts.register(db, place)
+        volumes.insert(db, made)
+        for _ in range(12):
+            using = capsule(spec(container(mounts=mounts)), project_id=ProjectId("p1"))
+            capsules.insert(db, using, deadline=1e12)
+            volumes.use(db, using.id, ProjectId("p1"), [shared])
+
+    await replicas[0].write(prepare)
+    async with asyncio.TaskGroup() as group:
+        for database in replicas:
+            group.create_task(placer(database).visit())
+    await placer(replicas[0]).visit()
+    (home,) = await replicas[0].read(lambda db: volumes.homes(db, [shared]))
+    placed = await everything(replicas[0])
+    assert {one.assignment.host_id for one in placed} == {home}
+    assert {one.assignment.provision for one in placed} == {Provision.WANTED}

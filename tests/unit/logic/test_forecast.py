@@ -14,6 +14,8 @@ from higgins.logic.forecast import Change
 from higgins.logic.placement import Ratios, Refused, Rule
 from higgins.model.capsule import CapsuleSpec, Container, Resources
 from higgins.model.host import Host
+from higgins.model.ids import VolumeId
+from higgins.model.volume import Mount, MountKind
 from higgins.testing.builders import container, host, inventory, spec
 
 LEAST = Resources(cpu=0.1, memory=4, disk=1)
@@ -174,3 +176,11 @@ def test_each_host_is_counted_by_the_first_rule_that_it_breaks() -> None:
     there = [host(enabled=False, down=True), host(), host(availability_zone="mars"), host(enabled=False)]
     foretold = forecast.of(there, asking(memory=9000, availability_zone="nova"), ONE, least=LEAST)
     assert foretold.refused == Counter({Rule.ENABLED: 2, Rule.MEMORY: 1, Rule.AVAILABILITY_ZONE: 1})
+
+
+def test_a_forecast_knows_where_the_volumes_lie() -> None:
+    there, home = (host(inventory=inventory(capabilities=("volumes",))) for _ in range(2))
+    wanted = spec(container(mounts=(Mount(kind=MountKind.VOLUME, destination="/d", volume=VolumeId("v")),)))
+    foretold = forecast.of([there, home], wanted, ONE, least=LEAST, homes=frozenset({home.id}))
+    assert (foretold.fitting, foretold.refused) == (1, {Rule.VOLUMES: 1})
+    assert forecast.of([there], wanted, ONE, least=LEAST, homes=frozenset({home.id})).change is None

@@ -1,17 +1,22 @@
 """Which host is chosen, and how a refusal is explained."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from higgins.logic import placement
-from higgins.logic.placement import Ratios, Refused
+from higgins.logic.placement import Ratios, Refused, Rule
 from higgins.model.capsule import CapsuleSpec, Resources
 from higgins.model.host import Host
-from higgins.model.ids import ContainerId
+from higgins.model.ids import ContainerId, VolumeId
+from higgins.model.volume import Mount, MountKind
 from higgins.testing.builders import container, host, inventory, spec
 
 ONE = Ratios(cpu=1.0, memory=1.0, disk=1.0)
+
+MOUNTS = (Mount(kind=MountKind.VOLUME, destination="/data", volume=VolumeId("v")),)
+MOUNTING = spec(container(mounts=MOUNTS))
 
 
 def asking(**limits: Any) -> CapsuleSpec:
@@ -35,6 +40,7 @@ def refusal(hosts: list[Host], wanted: CapsuleSpec) -> Refused:
         (host(), spec(runtime="kata"), "without that runtime", False),
         (host(), spec(host="other"), "not the host that was asked for", False),
         (host(), spec(sandbox=ContainerId("s")), "whose runtime has no sandboxes for several containers", False),
+        (host(), MOUNTING, "on which its volumes do not lie, or that cannot mount any", False),
         (host(), asking(cpu=5.0), "without enough cpu", False),
         (host(), asking(memory=9000), "without enough memory", False),
         (host(), asking(disk=101), "without enough disk", False),
@@ -64,3 +70,17 @@ def test_the_one_with_the_most_room_is_among_those_drawn_from() -> None:
 def test_what_asks_for_nothing_fits_a_host_that_is_full() -> None:
     full = host(allocated=Resources(cpu=4.0, memory=8192, disk=100))
     assert placement.choose([full], spec(), ONE, draw=0.5) == full.id
+
+
+def test_a_capsule_goes_where_its_volumes_lie_and_nowhere_else() -> None:
+    roomy, home = (host(inventory=inventory(capabilities=("volumes",))) for _ in range(2))
+    full = replace(home, allocated=Resources(memory=8192))
+    for draw in (0.0, 0.9):
+        chosen = placement.choose([roomy, home], MOUNTING, ONE, draw=draw, homes=frozenset({home.id}))
+        assert chosen == home.id
+    wanted = spec(container(mounts=MOUNTS, limits=Resources(memory=64)))
+    refused = placement.choose([roomy, full], wanted, ONE, draw=0.0, homes=frozenset({home.id}))
+    assert refused == Refused(rules={Rule.VOLUMES: 1, Rule.MEMORY: 1})
+    assert isinstance(
+        placement.choose([roomy, home], MOUNTING, ONE, draw=0.0, homes=frozenset({home.id, roomy.id})), Refused
+    )
