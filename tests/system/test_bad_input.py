@@ -109,6 +109,9 @@ class Ground:
         if not self._there("registries", "registry"):
             made = self.ask("POST", "/registries", {"registry": {"domain": "higgins.invalid", "password": "secret"}})
             self.parts["registry"] = made["registry"]["uuid"]
+        if not self._there("volumes", "volume"):
+            made = self.ask("POST", "/volumes", {"name": f"bad-input-{secrets.token_hex(4)}"})
+            self.parts["volume"] = made["uuid"]
         if not self._there("images", "image"):
             name = f"higgins-test/bad-input-{secrets.token_hex(4)}"
             self.parts["image"] = self.ask("POST", f"/containers/{self.parts['ended']}/commit?repository={name}")[
@@ -144,6 +147,8 @@ class Ground:
             time.sleep(0.2)
         while self.ask("GET", "/containers")["containers"] and time.monotonic() < deadline:
             time.sleep(0.2)
+        for one in self.ask("GET", "/volumes")["volumes"]:
+            self.ask("DELETE", f"/volumes/{one['uuid']}")
         for one in self.ask("GET", "/images")["images"]:
             self.ask("DELETE", f"/images/{one['uuid']}")
         while self.ask("GET", "/images")["images"]:
