@@ -67,10 +67,13 @@ def page(db: Connection, project: ProjectId | None, query: Query) -> Part[Volume
 def delete(db: Connection, volume_id: VolumeId) -> None:
     """Its host removes what is left of it. Raises Conflict while a container uses it."""
     unused = ~sa.exists().where(volume_uses.c.volume_id == volumes.c.id)
-    if db.execute(volumes.delete().where(volumes.c.id == volume_id, unused)).rowcount:
-        return
-    if every(db, [volume_id]):
-        raise errors.Conflict("Containers use this volume: delete them first.", code="volume-in-use")
+    used = errors.Conflict("Containers use this volume: delete them first.", code="volume-in-use")
+    try:
+        deleted = db.execute(volumes.delete().where(volumes.c.id == volume_id, unused)).rowcount
+    except exc.IntegrityError as error:
+        raise used from error  # Somebody has begun to in this moment.
+    if not deleted and every(db, [volume_id]):
+        raise used
 
 
 def use(db: Connection, capsule_id: CapsuleId, project: ProjectId, ids: Iterable[VolumeId]) -> None:
@@ -79,7 +82,11 @@ def use(db: Connection, capsule_id: CapsuleId, project: ProjectId, ids: Iterable
         mine = sa.select(sa.literal(capsule_id), volumes.c.id).where(
             volumes.c.id == volume_id, volumes.c.project_id == project
         )
-        if not db.execute(volume_uses.insert().from_select(["capsule_id", "volume_id"], mine)).rowcount:
+        try:
+            used = db.execute(volume_uses.insert().from_select(["capsule_id", "volume_id"], mine)).rowcount
+        except exc.IntegrityError as error:
+            raise missing(volume_id) from error
+        if not used:
             raise missing(volume_id)
 
 

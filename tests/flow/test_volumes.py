@@ -10,11 +10,12 @@ import pytest
 from higgins import errors
 from higgins.logic.statusword import Status
 from higgins.model.capsule import Capsule, CapsuleSpec
-from higgins.model.ids import FileId, VolumeId
+from higgins.model.ids import FileId, HostId, VolumeId
 from higgins.model.volume import Mount, MountKind, NewVolume, Storage, Volume
 from higgins.protocols.runtime import Bound
 from higgins.service.policy import Policy
 from higgins.service.volumes import Volumes
+from higgins.store import volumes as stored
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.volumes import FakeMount
 from tests.flow.harness import HOST, Cloud, alone, caller, cloud, container, eventually, request
@@ -196,3 +197,20 @@ async def test_volumes_wait_for_no_message_that_was_lost(there: Cloud) -> None:
     there.link.cut()
     await verbs(there).delete(caller(), made.id)
     await eventually(lambda: not there.mount.there)
+
+
+async def test_a_host_on_which_volumes_lie_is_not_forgotten(there: Cloud) -> None:
+    made = await volume(there)
+    await remove(there, await run(there, at(made.id)))
+    with pytest.raises(errors.Conflict, match="1 volumes lie on the host here"):
+        await there.hosts.remove("here")
+    await verbs(there).delete(caller(), made.id)
+    await there.hosts.remove("here")
+
+
+async def test_volumes_that_lie_apart_are_refused_at_once(there: Cloud) -> None:
+    one, other = await volume(there, "one"), await volume(there, "other")
+    await there.database.write(lambda db: stored.bind(db, [one.id], HOST))
+    await there.database.write(lambda db: stored.bind(db, [other.id], HostId("elsewhere")))
+    with pytest.raises(errors.Conflict, match="lie on different hosts"):
+        await there.containers.create(caller(), request(), mounting(at(one.id), at(other.id, "/other")))

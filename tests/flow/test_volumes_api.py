@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from higgins.api.zun.routes import ROUTES
 from higgins.protocols.runtime import Bound
 from tests.flow.harness import eventually
 from tests.flow.town import Api, Reply, Town
@@ -82,6 +83,31 @@ async def test_nobody_sees_the_volumes_of_others_but_admins(town: Town) -> None:
     assert (await town.admin("GET", "/volumes?all_projects=true"))["volumes"] == [made]
     # Not even an admin mounts another project's.
     assert (await create(town.admin, {"source": made["uuid"], "destination": "/data"})).status == 404
+
+
+STRANGERS: dict[tuple[str, str], object] = {
+    # Every route of volumes, as somebody of another project would try it.
+    ("POST", "/volumes"): {"name": "data"},
+    ("GET", "/volumes"): None,
+    ("GET", "/volumes/{volume}"): None,
+    ("DELETE", "/volumes/{volume}"): None,
+}
+
+
+def test_the_table_of_strangers_names_every_route_of_volumes() -> None:
+    assert set(STRANGERS) == {(one.method, one.path) for one in ROUTES if one.path.startswith("/volumes")}
+
+
+async def test_a_stranger_cannot_see_name_mount_or_delete_a_volume_by_any_route(town: Town) -> None:
+    made = await volume(town.one)
+    for ref in (made["uuid"], "data"):
+        for (method, route), body in STRANGERS.items():
+            if "{volume}" in route:
+                assert (await town.two(method, route.format(volume=ref), body)).status == 404, (method, route)
+    assert (await town.two(*next(iter(STRANGERS)), {"name": "data"})).status == 201
+    (seen,) = (await town.two("GET", "/volumes"))["volumes"]
+    assert seen["uuid"] != made["uuid"]
+    assert (await town.one("GET", "/volumes"))["volumes"] == [made]
 
 
 @pytest.mark.parametrize("version", ["container 1.11", "container 1.41"])

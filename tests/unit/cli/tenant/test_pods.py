@@ -231,7 +231,8 @@ def test_everything_that_is_wrong_is_told_at_once():
 
 
 def test_what_is_empty_at_first_is_a_volume_that_goes_with_the_capsule():
-    web, job = {"volumeMounts": [{"name": "cache", "mountPath": "/c"}]}, {"image": "busybox"}
+    web: dict[str, Any] = {"volumeMounts": [{"name": "cache", "mountPath": "/c"}]}
+    job: dict[str, Any] = {"image": "busybox"}
     job |= {
         "volumeMounts": [{"name": "cache", "mountPath": "/d", "readOnly": True}, {"name": "own", "mountPath": "/o"}]
     }
