@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from higgins.model.action import Step
 from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, UserId
+from higgins.model.network import NetworkWish, Port
 
 
 class Kind(StrEnum):
@@ -158,16 +159,6 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkWish:
-    """One attachment that was asked for: a network, or a port that is there already."""
-
-    network: str | None = None
-    port: str | None = None
-    address: str | None = None
-    """On that network; None: any."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
     """How a container alone stood before a change that its host may find impossible; then that is asked for again."""
 
@@ -210,6 +201,8 @@ class CapsuleSpec:
     annotations: Mapping[str, str] | None = None
     networks: tuple[NetworkWish, ...] = ()
     """Empty: whatever network the host's runtime gives by itself."""
+    attachments: int = 0
+    """How often other networks have been asked for since it was made."""
     waived: int = 0
     """The rebuild that has been taken back: what was made for an earlier one will do."""
     former: Former | None = None
@@ -253,16 +246,6 @@ class GivenUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
-    """One allotted attachment to a network."""
-
-    id: str
-    network_id: str
-    mac: str
-    addresses: tuple[str, ...] = ()
-
-
 class Provision(StrEnum):
     """How far what a host cannot give by itself has been allotted."""
 
@@ -287,6 +270,8 @@ class Assignment:
     """What is booked on that host."""
     provision: Provision = Provision.NONE
     ports: tuple[Port, ...] = ()
+    attachments: int = 0
+    """The spec's counter that the ports answer."""
     given_up: GivenUp | None = None
     host_lost: bool = False
     """The host has fallen silent; what its containers do is unknown."""
@@ -311,6 +296,8 @@ class Observation:
     leaving: bool = False
     """The runtime is removing it, or failed to: it can never start again."""
     oom_killed: bool = False
+    pid: int | None = None
+    """Of its first process, on its host; None where it does not run, or the runtime is elsewhere."""
     started_at: float | None = None
     finished_at: float | None = None
     image: str | None = None

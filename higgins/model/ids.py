@@ -17,6 +17,10 @@ RegistryId = NewType("RegistryId", str)
 """A UUID."""
 ImageId = NewType("ImageId", str)
 """A UUID: of one image on one host, as the API lists it. What a runtime calls the id of an image is its digest here."""
+NetworkId = NewType("NetworkId", str)
+"""A UUID."""
+PortId = NewType("PortId", str)
+"""A UUID."""
 ExecId = NewType("ExecId", str)
 """64 hexadecimal digits; one command run inside a container."""
 

@@ -228,6 +228,8 @@ def _work(capsule: Capsule, logins: Mapping[RegistryId, Login]) -> Work:
         epoch=capsule.assignment.epoch,
         spec=capsule.spec,
         status=capsule.status,
+        ports=capsule.assignment.ports,
+        attachments=capsule.assignment.attachments,
         logins={registry_id: login for registry_id, login in logins.items() if registry_id in named},
     )
 

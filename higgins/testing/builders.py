@@ -17,7 +17,8 @@ from higgins.model.capsule import (
     Stage,
 )
 from higgins.model.host import Host, Inventory
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, UserId
+from higgins.model.ids import CapsuleId, ContainerId, HostId, NetworkId, PortId, ProjectId, UserId
+from higgins.model.network import NetworkWish
 
 _numbers = itertools.count(1)
 
@@ -31,6 +32,11 @@ def container(**said: Any) -> Container:
         "command": ("sleep", "inf"),
     }
     return Container(**(ordinary | said))
+
+
+def wish(network: str, address: str | None = None) -> NetworkWish:
+    """For a port of its own on this network."""
+    return NetworkWish(port=PortId(str(uuid.uuid4())), network=NetworkId(network), address=address)
 
 
 def spec(*containers: Container, **said: Any) -> CapsuleSpec:
