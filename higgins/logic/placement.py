@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from higgins.logic import openings
 from higgins.model.capsule import CapsuleSpec, Resources
 from higgins.model.host import Host
 from higgins.model.ids import HostId
+from higgins.model.network import PortRange
 
 _BEST = 3
 """Choosing at random among so many keeps replicas that decide at the same time from colliding."""
@@ -26,6 +28,8 @@ class Rule(StrEnum):
     RUNTIME = "runtime"
     SANDBOXES = "sandboxes"
     """Its runtime has some, for several containers."""
+    PORTS = "ports"
+    """Those that are to lead to the capsule are free on it."""
     CPU = "cpu"
     MEMORY = "memory"
     DISK = "disk"
@@ -44,6 +48,7 @@ _BROKEN: Mapping[Rule, str] = {
     Rule.AVAILABILITY_ZONE: "in other availability zones",
     Rule.RUNTIME: "without that runtime",
     Rule.SANDBOXES: "whose runtime has no sandboxes for several containers",
+    Rule.PORTS: "on which a port that was asked for is taken",
     Rule.CPU: "without enough cpu",
     Rule.MEMORY: "without enough memory",
     Rule.DISK: "without enough disk",
@@ -53,11 +58,12 @@ _AWAY = (Rule.CONNECTED, Rule.WORKING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratios:
-    """How much more than it has a host may be asked for."""
+    """How much more than it has a host may be asked for, and which of its ports are given out to who names none."""
 
     cpu: float = 16.0
     memory: float = 1.5
     disk: float = 1.0
+    ports: PortRange = openings.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +128,8 @@ def first_broken(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios
         return Rule.RUNTIME
     if spec.sandbox is not None and "sandboxes" not in host.inventory.capabilities:
         return Rule.SANDBOXES
+    if spec.published and openings.assigned(spec.published, host.published, ratios.ports) is None:
+        return Rule.PORTS
     limit = room(host, ratios)
     for rule in (Rule.CPU, Rule.MEMORY, Rule.DISK):
         asked = getattr(claim, rule)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from higgins.model.action import Step
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, UserId
-from higgins.model.network import NetworkWish, Port
+from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, SecurityGroupId, UserId
+from higgins.model.network import NetworkWish, Port, Published
 
 
 class Kind(StrEnum):
@@ -201,6 +201,12 @@ class CapsuleSpec:
     annotations: Mapping[str, str] | None = None
     networks: tuple[NetworkWish, ...] = ()
     """Empty: whatever network the host's runtime gives by itself."""
+    security_groups: tuple[SecurityGroupId, ...] = ()
+    """What they allow may come in. With none of them, and nothing exposed, all that comes from its networks."""
+    exposed: tuple[ContainerPort, ...] = ()
+    """What may come in besides, from wherever it is reached: a group of its own that goes with it."""
+    published: tuple[Published, ...] = ()
+    """The ports of its host that are to lead to it. What comes through them is let in whatever its groups say."""
     attachments: int = 0
     """How often other networks have been asked for since it was made."""
     waived: int = 0
@@ -272,6 +278,8 @@ class Assignment:
     ports: tuple[Port, ...] = ()
     attachments: int = 0
     """The spec's counter that the ports answer."""
+    published: tuple[Published, ...] = ()
+    """The ports of the host that are claimed for it, one for each that is asked for, in their order."""
     given_up: GivenUp | None = None
     host_lost: bool = False
     """The host has fallen silent; what its containers do is unknown."""

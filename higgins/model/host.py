@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from higgins.model.capsule import Resources
 from higgins.model.ids import HostId
+from higgins.model.network import HostPort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Host:
     availability_zone: str = "nova"
     # Control plane.
     allocated: Resources = field(default_factory=Resources)
+    published: frozenset[HostPort] = frozenset()
+    """Its ports that lead to capsules; filled in only where somebody asks for some."""
     down: bool = False
     # Agent.
     inventory: Inventory | None = None

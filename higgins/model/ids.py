@@ -21,6 +21,8 @@ NetworkId = NewType("NetworkId", str)
 """A UUID."""
 PortId = NewType("PortId", str)
 """A UUID."""
+SecurityGroupId = NewType("SecurityGroupId", str)
+"""A UUID."""
 ExecId = NewType("ExecId", str)
 """64 hexadecimal digits; one command run inside a container."""
 

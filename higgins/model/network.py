@@ -1,8 +1,9 @@
 """Networks, and what attaches a capsule to them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from higgins.model.ids import NetworkId, PortId, ProjectId
+from higgins.model.ids import NetworkId, PortId, ProjectId, SecurityGroupId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,40 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroup:
+    """Rules under a name: a capsule that has some lets in what any rule of any of them allows, and nothing else. Never changes."""
+
+    id: SecurityGroupId
+    project_id: ProjectId
+    name: str
+    rules: tuple[Rule, ...] = ()
+    created_at: float
+
+
+class HostPort(NamedTuple):
+    """A port of a host: of one number there is one for each protocol."""
+
+    protocol: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """Port numbers that follow each other."""
+
+    first: int
+    last: int
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and self.first <= number <= self.last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A port of the host that leads to one of a capsule's."""
 
     host_port: int
+    """0 where it is only asked for: any that is free."""
     port: int
     protocol: str = "tcp"
     """In small letters: tcp or udp."""

@@ -137,6 +137,40 @@ registry_uses = sa.Table(
     sa.Index(None, "registry_id"),
 )
 
+# Rules under a name. They never change, so that nothing has to be told of a change.
+security_groups = sa.Table(
+    "security_groups",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("rules", sa.Text, nullable=False),  # A JSON document.
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index(None, "project_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# Which of them capsules have: those cannot be deleted.
+security_group_uses = sa.Table(
+    "security_group_uses",
+    metadata,
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("group_id", sa.String(36), sa.ForeignKey("security_groups.id"), primary_key=True),
+    sa.Index(None, "group_id"),
+)
+
+# Which ports of a host lead to which capsule: of each there is only one.
+host_ports = sa.Table(
+    "host_ports",
+    metadata,
+    sa.Column("host_id", sa.String(36), sa.ForeignKey("hosts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("protocol", sa.String(8), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
+    sa.Index(None, "capsule_id"),
+)
+
 images = sa.Table(
     "images",
     metadata,
