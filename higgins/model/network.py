@@ -21,6 +21,11 @@ class Network:
     created_at: float
 
 
+SORT_KEYS = ("id", "uuid", "name", "project_id", "subnet", "created_at")
+"""What a list of networks can be sorted by. `id` is the order of creation."""
+FILTERS = ("name", "project_id")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkWish:
     """One attachment that was asked for."""

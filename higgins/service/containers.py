@@ -23,11 +23,13 @@ from higgins.model.capsule import (
 from higgins.model.host import Host
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, RequestId
+from higgins.model.network import Port
 from higgins.model.query import Part, Query
 from higgins.service import waiting
 from higgins.service.creation import Creation, Customs, opened
 from higgins.service.hints import Hints
 from higgins.service.lookup import Lookup
+from higgins.service.networks import NetworkNamed
 from higgins.service.policy import Policy
 from higgins.store import actions, capsules, hosts
 from higgins.store.database import Connection, Database
@@ -78,17 +80,28 @@ class Containers:
         self._deadlines = self._customs.deadlines
         self._clock = clock
 
-    async def create(self, caller: Caller, request: RequestId, spec: CapsuleSpec, *, again: bool = False) -> Capsule:
+    async def create(
+        self,
+        caller: Caller,
+        request: RequestId,
+        spec: CapsuleSpec,
+        *,
+        networks: Sequence[NetworkNamed] = (),
+        again: bool = False,
+    ) -> Capsule:
         """Write down that one container is wanted, created or running; Forbidden, code `over-quota`, if its project may not have so much.
 
-        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `again` says that the same request, with the same id, may
+        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `networks` are those it is to be on, the first being its way
+        to the world; none of them: the one of its project, which is made if there is none. Of two that are the same the first counts. `again` says that the same request, with the same id, may
         have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
         NotFound for an unknown host, Conflict for a name that is taken where names are unique.
         """
         wanted = self._wanted(caller, spec)
         return await self._creation.write_down(caller, request, wanted, within=self._deadlines.create, again=again)
 
-    async def foretell(self, caller: Caller, spec: CapsuleSpec) -> Forecast:
+    async def foretell(
+        self, caller: Caller, spec: CapsuleSpec, *, networks: Sequence[NetworkNamed] = ()
+    ) -> Forecast:
         """What would become of it if it were created now: raises what that would raise, and changes nothing."""
         return await self._creation.foretell(self._wanted(caller, spec))
 
@@ -263,6 +276,24 @@ class Containers:
             lambda capsule: replace(capsule.spec, desired=Desired.STOPPED, stop_timeout=0),
             self._deadlines.stop,
         )
+
+    async def attach_network(
+        self, caller: Caller, request: RequestId, ref: str, named: NetworkNamed | None = None
+    ) -> None:
+        """Have it on one more network, whatever it does; None: on the one that it would have got by itself.
+
+        Raises Invalid if it is on that already, or cannot have the address; Conflict for an address that is taken, and while it is being deleted;
+        NotFound for an unknown network. If it turns out later that it cannot be, the action ends in Error and everything is as it was.
+        """
+        raise NotImplementedError
+
+    async def detach_network(self, caller: Caller, request: RequestId, ref: str, network_or_port: str) -> None:
+        """Take it off one. Raises Invalid if it is not on that, NotFound for an unknown network, Conflict while it is being deleted."""
+        raise NotImplementedError
+
+    async def networks_of(self, caller: Caller, ref: str) -> tuple[Port, ...]:
+        """Its ports as they are allotted now; the world is reached through the first."""
+        raise NotImplementedError
 
     async def actions(self, caller: Caller, ref: str) -> Sequence[Action]:
         """Newest first, without their steps."""
