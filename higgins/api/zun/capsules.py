@@ -93,7 +93,7 @@ class Capsule(Struct, kw_only=True):
     status_reason: str | None
     labels: Mapping[str, str] | UnsetType = UNSET
     meta_labels: Annotated[Mapping[str, str] | UnsetType, said("Up to version 1.31: its labels.")] = UNSET
-    addresses: dict[str, list[dict[str, str]]]
+    addresses: Annotated[dict[str, list[views.Address]], said("By the ids of the networks that all of it is in.")]
     restart_policy: Annotated[dict[str, str] | str, said("Up to version 1.31 only its name.")]
     annotations: Mapping[str, str] | None
     created_at: str
@@ -151,7 +151,7 @@ def view(
         status=word.status,
         status_reason=word.reason,
         labels=spec.labels or {},
-        addresses={},
+        addresses=views.addresses(capsule),
         restart_policy=views.restart(spec.containers[0].restart or model.RestartPolicy()),
         annotations=spec.annotations,
         created_at=views.moment(capsule.created_at),
@@ -201,6 +201,7 @@ def _nested(capsule: model.Capsule, one: model.Container, now: float, hidden: fr
         capsule,
         id=CapsuleId(one.id),
         name=one.name,
+        assignment=replace(capsule.assignment, ports=()),
         spec=replace(capsule.spec, containers=(one,), init=()),
         status=status,
     )

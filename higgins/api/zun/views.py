@@ -45,6 +45,16 @@ class Progress(Struct, kw_only=True):
     done: int
 
 
+class Address(Struct, kw_only=True):
+    """One address on a network."""
+
+    addr: str
+    version: int
+    port: str
+    subnet_id: Annotated[str, said("The network's id: each has one subnet.")]
+    preserve_on_delete: bool
+
+
 class Container(Struct, kw_only=True):
     """A container. Policy withholds some fields, four of them from everybody but admins; older versions lack those of `SINCE`."""
 
@@ -67,7 +77,7 @@ class Container(Struct, kw_only=True):
     ports: Sequence[int] | None
     hostname: str | None
     labels: Mapping[str, str] | None
-    addresses: dict[str, list[dict[str, str]]] | None
+    addresses: Annotated[dict[str, list[Address]] | None, said("By the ids of the networks that it is in.")]
     image_pull_policy: str | UnsetType | None = UNSET
     host: str | UnsetType | None = UNSET
     restart_policy: dict[str, str] | None
@@ -219,7 +229,7 @@ def container(
         ports=_ports(asked, seen) or (None if fresh and not seen else ()),
         hostname=(seen.hostname if seen else None) or asked.hostname,
         labels=asked.labels or empty,
-        addresses=None if fresh else {},
+        addresses=addresses(capsule) or (None if fresh else {}),
         image_pull_policy=asked.pull,
         host=capsule.host,
         restart_policy=restart(asked.restart) if asked.restart else empty,
@@ -258,6 +268,23 @@ def links(capsule_id: CapsuleId, address: str) -> list[Link]:
         Link(f"{address}/v1/containers/{capsule_id}", "self"),
         Link(f"{address}/containers/{capsule_id}", "bookmark"),
     ]
+
+
+def addresses(capsule: Capsule) -> dict[str, list[Address]]:
+    """What it was allotted, by the ids of the networks; nothing yet while it waits for that."""
+    found: dict[str, list[Address]] = {}
+    for port in capsule.assignment.ports:
+        found.setdefault(port.network_id, []).extend(
+            Address(
+                addr=address,
+                version=6 if ":" in address else 4,
+                port=port.id,
+                subnet_id=port.network_id,
+                preserve_on_delete=False,
+            )
+            for address in port.addresses
+        )
+    return found
 
 
 def following(query: Query, last: CapsuleId | None, address: str) -> str | None:

@@ -28,8 +28,18 @@ from higgins.model.capsule import (
     RestartPolicy,
     Stage,
 )
-from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RegistryId, RequestId, UserId
+from higgins.model.ids import (
+    CapsuleId,
+    ContainerId,
+    NetworkId,
+    PortId,
+    ProjectId,
+    RegistryId,
+    RequestId,
+    UserId,
+)
 from higgins.model.live import ExecResult
+from higgins.model.network import Port
 from higgins.model.query import Query
 
 ID = "0bb92283-1111-4222-8333-444455556666"
@@ -75,6 +85,18 @@ RUNNING = replace(
     assignment=Assignment(epoch=1),
     status=CapsuleStatus(generation=1, settled=True, containers={ContainerId(ID): ContainerStatus(observed=SEEN)}),
 )
+PORT = Port(
+    id=PortId("p1"),
+    network_id=NetworkId("blue"),
+    mac="02:00:00:00:00:02",
+    addresses=("10.88.0.2",),
+    subnet="10.88.0.0/24",
+    gateway="10.88.0.1",
+)
+
+
+def address(addr: str, port: str, network: str) -> dict:
+    return {"addr": addr, "version": 4, "port": port, "subnet_id": network, "preserve_on_delete": False}
 
 
 def shown(capsule: Capsule, **how) -> dict:
@@ -145,6 +167,16 @@ def test_once_it_was_seen_the_effective_values_are_shown():
     assert body["ports"] == [80, 443]
     assert body["hostname"] == "0bb922831111"
     assert body["updated_at"] == "2025-11-21 15:48:46.497700"
+
+
+def test_addresses_stand_under_the_networks_that_they_are_on():
+    second = replace(PORT, id=PortId("p2"), addresses=("10.88.0.9",), interface="eth1")
+    red = replace(PORT, id=PortId("p3"), network_id=NetworkId("red"), addresses=("10.88.1.2",))
+    body = shown(replace(RUNNING, assignment=Assignment(epoch=1, ports=(PORT, second, red))))
+    assert body["addresses"] == {
+        "blue": [address("10.88.0.2", "p1", "blue"), address("10.88.0.9", "p2", "blue")],
+        "red": [address("10.88.1.2", "p3", "red")],
+    }
 
 
 def test_links_stand_only_where_an_address_is_given():
