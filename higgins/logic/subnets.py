@@ -21,8 +21,16 @@ def parsed(text: str) -> IPv4Network:
     if not isinstance(subnet, IPv4Network):
         raise errors.Invalid(f"{text} is a subnet of IPv6, which networks here do not have.")
     if subnet.prefixlen > _SMALLEST:
-        raise errors.Invalid(f"The subnet {text} is too small: it has room for a gateway and one more from /{_SMALLEST} on.")
-    if subnet.is_multicast or subnet.is_loopback or subnet.is_link_local or subnet.is_reserved or subnet[0].packed[0] == 0:
+        raise errors.Invalid(
+            f"The subnet {text} is too small: it has room for a gateway and one more from /{_SMALLEST} on."
+        )
+    if (
+        subnet.is_multicast
+        or subnet.is_loopback
+        or subnet.is_link_local
+        or subnet.is_reserved
+        or subnet[0].packed[0] == 0
+    ):
         raise errors.Invalid(f"The addresses of {text} are not for networks.")
     return subnet
 

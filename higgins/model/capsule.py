@@ -399,6 +399,24 @@ class Capsule:
     """When what is pending counts as failed; None while nothing is. Filled in on reading."""
 
     @property
+    def owed(self) -> bool:
+        """Whether something has to be allotted to it, or will have to be given back once its host has let go of it."""
+        match self.assignment.provision:
+            case Provision.WANTED:
+                return True
+            case Provision.HELD if self.assignment.host_id is None or self.spec.desired is Desired.DELETED:
+                return True
+            case Provision.HELD:
+                return self.assignment.attachments != self.spec.attachments and not self._given_up
+            case _:
+                return False
+
+    @property
+    def _given_up(self) -> bool:
+        given_up = self.assignment.given_up
+        return given_up is not None and given_up.generation == self.spec.generation
+
+    @property
     def settled(self) -> bool:
         """Whether its host has done what is asked for now, or failed at it."""
         return self.status.settled and self.acted_on
