@@ -33,6 +33,8 @@ STATUSES: Mapping[str, frozenset[Status]] = {
     "reboot": frozenset({CREATED, RUNNING, STOPPED, ERROR}),
     "rebuild": frozenset({CREATED, RUNNING, STOPPED, ERROR}),
     "update": _THERE,
+    "add_security_group": _THERE,
+    "remove_security_group": _THERE,
     "resize_container": _THERE,
     "logs": _THERE | {ERROR, UNKNOWN, RESTARTING, REBUILDING},
     "delete": frozenset({CREATING, CREATED, STOPPED, ERROR, UNKNOWN, DELETING}),

@@ -22,7 +22,7 @@ from higgins.model.capsule import (
 )
 from higgins.model.host import Host
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, RequestId
+from higgins.model.ids import CapsuleId, RequestId, SecurityGroupId
 from higgins.model.network import Port
 from higgins.model.query import Part, Query
 from higgins.service import waiting
@@ -31,7 +31,8 @@ from higgins.service.hints import Hints
 from higgins.service.lookup import Lookup
 from higgins.service.networks import NetworkNamed
 from higgins.service.policy import Policy
-from higgins.store import actions, capsules, hosts
+from higgins.service.security_groups import resolved
+from higgins.store import actions, capsules, hosts, security_groups
 from higgins.store.database import Connection, Database
 
 _UP = (Desired.RUNNING, Desired.PAUSED)
@@ -87,23 +88,31 @@ class Containers:
         spec: CapsuleSpec,
         *,
         networks: Sequence[NetworkNamed] = (),
+        groups: Sequence[str] = (),
         again: bool = False,
     ) -> Capsule:
         """Write down that one container is wanted, created or running; Forbidden, code `over-quota`, if its project may not have so much.
 
         Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `networks` are those it is to be on, the first being its way
         to the world; none of them: the one of its project, which is made if there is none. Of two that are the same the first counts. `again` says that the same request, with the same id, may
-        have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
-        NotFound for an unknown host, Conflict for a name that is taken where names are unique.
+        have been here before; then Conflict if what it made is gone since. `groups` are the names or ids of its security groups. Raises Forbidden for
+        what policy keeps from the caller, NotFound for an unknown host, Invalid for an unknown group, Conflict for a name that is taken where names are unique.
         """
         wanted = self._wanted(caller, spec)
-        return await self._creation.write_down(caller, request, wanted, within=self._deadlines.create, again=again)
+        return await self._creation.write_down(
+            caller, request, wanted, groups=groups, within=self._deadlines.create, again=again
+        )
 
     async def foretell(
-        self, caller: Caller, spec: CapsuleSpec, *, networks: Sequence[NetworkNamed] = ()
+        self,
+        caller: Caller,
+        spec: CapsuleSpec,
+        *,
+        networks: Sequence[NetworkNamed] = (),
+        groups: Sequence[str] = (),
     ) -> Forecast:
         """What would become of it if it were created now: raises what that would raise, and changes nothing."""
-        return await self._creation.foretell(self._wanted(caller, spec))
+        return await self._creation.foretell(self._wanted(caller, spec), groups=groups)
 
     async def list(
         self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None
@@ -295,6 +304,27 @@ class Containers:
         """Its ports as they are allotted now; the world is reached through the first."""
         raise NotImplementedError
 
+    async def add_security_group(self, caller: Caller, request: RequestId, ref: str, group: str) -> None:
+        """Let in what this group allows, too. Raises Invalid for an unknown group, and for one that it has already."""
+
+        def change(has: tuple[SecurityGroupId, ...], one: SecurityGroupId) -> tuple[SecurityGroupId, ...]:
+            if one in has:
+                raise errors.Invalid(f"Security group {one} has been added to the container already.")
+            return (*has, one)
+
+        await self._regroup(caller, request, ref, "add_security_group", group, change)
+
+    async def remove_security_group(self, caller: Caller, request: RequestId, ref: str, group: str) -> None:
+        """Do not let in any more what only this group allows; without the last, all that comes from its networks. Raises Invalid for a group that it
+        has not."""
+
+        def change(has: tuple[SecurityGroupId, ...], one: SecurityGroupId) -> tuple[SecurityGroupId, ...]:
+            if one not in has:
+                raise errors.Invalid(f"Security group {one} was not added to the container.")
+            return tuple(each for each in has if each != one)
+
+        await self._regroup(caller, request, ref, "remove_security_group", group, change)
+
     async def actions(self, caller: Caller, ref: str) -> Sequence[Action]:
         """Newest first, without their steps."""
 
@@ -342,6 +372,37 @@ class Containers:
                 self._creation.check_sources(db, spec)
             wanted = capsules.write_spec(db, capsule, spec, deadline=now + allowance, now=now, verb=asked)
             actions.insert(db, opened(caller, request, wanted, asked, now))
+            return wanted
+
+        self._hints.changed(await self._database.write(work))
+
+    async def _regroup(
+        self,
+        caller: Caller,
+        request: RequestId,
+        ref: str,
+        verb: str,
+        group: str,
+        change: Callable[[tuple[SecurityGroupId, ...], SecurityGroupId], tuple[SecurityGroupId, ...]],
+    ) -> None:
+        now = self._clock()
+
+        def work(db: Connection) -> Capsule:
+            capsule = self._lookup.find(db, caller, ref, f"container:{verb}")
+            if actions.known(db, capsule.id, request):
+                return capsule
+            allowed.check(verb, statusword.describe(capsule).status, capsule.id)
+            if not capsule.spec.networks:
+                raise errors.Conflict(f"Container {capsule.id} is on no network whose ports could be opened.")
+            (one,) = resolved(db, capsule.project_id, [group])
+            groups = change(capsule.spec.security_groups, one)
+            spec = _changed(
+                capsule,
+                lambda capsule: replace(capsule.spec, security_groups=groups, attachments=capsule.spec.attachments + 1),
+            )
+            wanted = capsules.write_spec(db, capsule, spec, deadline=now + self._deadlines.start, now=now, verb=verb)
+            security_groups.use(db, capsule.id, groups)
+            actions.insert(db, opened(caller, request, wanted, verb, now))
             return wanted
 
         self._hints.changed(await self._database.write(work))

@@ -14,11 +14,13 @@ from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPol
 from higgins.model.event import Filter
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
+from higgins.model.network import PortRange
 from higgins.model.quota import Limits
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.registries import Sources
-from higgins.store import actions, capsules, events, hosts, quotas, registries
+from higgins.service.security_groups import resolved
+from higgins.store import actions, capsules, events, hosts, quotas, registries, security_groups
 from higgins.store.database import Connection, Database
 
 _GREEK = (
@@ -45,6 +47,8 @@ class Customs:
     """How much a project may have for which nothing else was said."""
     least: Resources = field(default_factory=Resources)
     """How little can be asked for."""
+    host_ports: PortRange = PortRange(1024, 65535)
+    """Which ports of a host can be asked for."""
 
 
 class Creation:
@@ -57,13 +61,21 @@ class Creation:
         self._clock = clock
 
     async def write_down(
-        self, caller: Caller, request: RequestId, asked: Capsule, *, within: float, again: bool
+        self,
+        caller: Caller,
+        request: RequestId,
+        asked: Capsule,
+        *,
+        within: float,
+        again: bool,
+        groups: Sequence[str] = (),
     ) -> Capsule:
         """What is asked for is to be there in so many seconds. A container without a name gets one; a capsule need not have any.
 
         `again` says that the same request, with the same id, may have been here before; then Conflict if what it made is gone since. Raises
         NotFound for an unknown host, Conflict for a name that is taken where names are unique, Forbidden for an image from where none may come,
-        and, with the code `over-quota`, if the project may not have so much.
+        and, with the code `over-quota`, if the project may not have so much. `groups` are the names or ids of security groups: Invalid for an
+        unknown one.
         """
         now, spec = asked.created_at, asked.spec
         capsule = replace(
@@ -78,7 +90,9 @@ class Creation:
             self._check_place_and_name(db, capsule)
             nameless = capsule.kind is Kind.CONTAINER and not capsule.name
             created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
+            created = replace(created, spec=self._opened(db, created, groups))
             capsules.insert(db, created, now + within, within=self._customs.limits)
+            security_groups.use(db, created.id, created.spec.security_groups)
             registries.use(db, created.id, _named_by(created.spec))
             self.check_sources(db, created.spec)
             actions.insert(db, opened(caller, request, created, "create", now))
@@ -88,14 +102,16 @@ class Creation:
         self._hints.changed(created)
         return created
 
-    async def foretell(self, asked: Capsule) -> Forecast:
+    async def foretell(self, asked: Capsule, *, groups: Sequence[str] = ()) -> Forecast:
         """What would become of it. Writes nothing, and raises what `write_down` would raise now."""
 
         def work(db: Connection) -> Forecast:
             self._check_place_and_name(db, asked)
             quotas.check(db, asked.project_id, counted(asked), self._customs.limits)
             self.check_sources(db, asked.spec)
-            return forecast.of(hosts.every(db), asked.spec, self._customs.ratios, least=self._customs.least)
+            spec = self._opened(db, asked, groups)
+            there = hosts.every(db, ports=bool(spec.published))
+            return forecast.of(there, spec, self._customs.ratios, least=self._customs.least)
 
         return await self._database.read(work)
 
@@ -117,6 +133,29 @@ class Creation:
         if host is not None and hosts.named(db, host) is None:
             raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
         self.check_name(db, asked.project_id, asked.name, besides=None)
+
+    def _opened(self, db: Connection, asked: Capsule, groups: Sequence[str]) -> CapsuleSpec:
+        """What is asked for, with the security groups of these names. Raises Invalid for an unknown one, and for openings where there are no networks,
+        Conflict for a name that several have, Forbidden for a port of a host that nobody may choose."""
+        spec = replace(asked.spec, security_groups=resolved(db, asked.project_id, groups))
+        named = (
+            ("security_groups", spec.security_groups),
+            ("exposed_ports", spec.exposed),
+            ("published_ports", spec.published),
+        )
+        if unheard := [name for name, openings in named if openings and not spec.networks]:
+            raise errors.Invalid(
+                f"Invalid input for field '{unheard[0]}'. This deployment offers no networks whose ports could be opened; leave it out.",
+                code="schema-validation-error",
+            )
+        least, most = self._customs.host_ports.first, self._customs.host_ports.last
+        for one in spec.published:
+            if one.host_port and one.host_port not in self._customs.host_ports:
+                raise errors.Forbidden(
+                    f"Port {one.host_port} of a host cannot be chosen here: from {least} to {most} they can, and without a choice a free one is given.",
+                    code="host-port-not-allowed",
+                )
+        return spec
 
     def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
         return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)
