@@ -1,0 +1,93 @@
+"""A port as this host can make it, and how its parts are named."""
+
+import hashlib
+import ipaddress
+import re
+import uuid
+from dataclasses import dataclass
+
+from higgins import errors
+from higgins.model.ids import NetworkId, PortId
+from higgins.model.network import Port
+
+NAMESERVER = "169.254.53.53"
+"""Where the names of a network are to be asked for, the same on every one of them."""
+PREFIX = "hgp"
+"""How the links of ports are named; the rules of a router count on it."""
+
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,9}")
+_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A port of which every word may stand in a command: nothing in it has a meaning that it should not have."""
+
+    port: Port
+    link: str
+    """Its end in the router; also the name of its tables of rules."""
+    prefix: int
+    """Of the network: how many bits of an address say which it is."""
+
+    @classmethod
+    def of(cls, port: Port) -> "Wanted":
+        """Raises Invalid for what no host could make."""
+        try:
+            subnet = ipaddress.IPv4Network(port.subnet)
+            for address in (port.gateway, *port.addresses):
+                if ipaddress.IPv4Address(address) not in subnet:
+                    raise errors.Invalid(f"Port {port.id} has the address {address}, which is not in {port.subnet}.")
+            for source in (rule.source for rule in port.rules or () if rule.source is not None):
+                ipaddress.ip_network(source, strict=False)
+        except ValueError as error:
+            raise errors.Invalid(
+                f"Port {port.id} cannot be made: {error}. Networks of this kind have IPv4 only."
+            ) from error
+        _fits(port, port.interface, _INTERFACE)
+        _fits(port, port.mac, _MAC)
+        for name in port.names:
+            _fits(port, name, _NAME)
+        for word in [published.protocol for published in port.published]:
+            _fits(port, word, re.compile("tcp|udp"))
+        for word in [rule.protocol for rule in port.rules or () if rule.protocol is not None]:
+            _fits(port, word, re.compile("tcp|udp|icmp"))
+        return cls(port=port, link=link(port.id), prefix=subnet.prefixlen)
+
+    @property
+    def wiring(self) -> str:
+        """A digest of what cannot be changed without taking the port out."""
+        port = self.port
+        return _digest(port.network_id, port.mac, port.addresses, port.subnet, port.gateway, port.interface)
+
+    @property
+    def form(self) -> str:
+        """A digest of all of it."""
+        return _digest(self.port)
+
+
+def link(port_id: PortId) -> str:
+    """The name of a port's end in the router. Raises Invalid for an id that is no UUID."""
+    try:
+        return PREFIX + uuid.UUID(port_id).hex[:12]
+    except ValueError as error:
+        raise errors.Invalid(f"Port {port_id}: an id has to be a UUID.") from error
+
+
+def router(owner: str, network_id: NetworkId) -> str:
+    """The name of a network's namespace on this host."""
+    return "hgn-" + hashlib.sha1(f"{owner} {network_id}".encode(), usedforsecurity=False).hexdigest()[:8]
+
+
+def mark(*words: str) -> str:
+    """What is written on a link, so that it is known again."""
+    return ",".join(("higgins", *words))
+
+
+def _fits(port: Port, word: str, form: re.Pattern[str]) -> None:
+    if not form.fullmatch(word):
+        raise errors.Invalid(f"Port {port.id} cannot be made with {word!r}.")
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()[:16]
