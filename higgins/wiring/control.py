@@ -38,11 +38,13 @@ from higgins.service.identity import LocalIdentity
 from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries, Sources
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.security_groups import SecurityGroups
 from higgins.service.turnstile import Turnstile
 from higgins.settings import Settings
 from higgins.store import schema, version
@@ -114,6 +116,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             ),
             registries=registries,
             images=images,
+            networks=Networks(database, policy),
+            security_groups=SecurityGroups(database, policy),
             quotas=Quotas(database, policy, _limits(settings)),
         ),
         identity,

@@ -45,11 +45,13 @@ from higgins.service.hosts import Hosts
 from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.security_groups import SecurityGroups
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
 from higgins.store.tables import metadata
@@ -435,6 +437,8 @@ def services(there: Cloud) -> Services:
         live=there.live,
         registries=there.registries,
         images=library(there),
+        networks=Networks(there.database, policy),
+        security_groups=SecurityGroups(there.database, policy),
         quotas=Quotas(there.database, policy, there.limits),
     )
 

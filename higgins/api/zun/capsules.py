@@ -114,6 +114,9 @@ class Capsule(Struct, kw_only=True):
             "From version 1.41 on. When what was asked for counts as failed, if it is not done by then; null where nothing is pending."
         ),
     ] = UNSET
+    published_ports: Annotated[
+        list[views.PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
+    ] = UNSET
 
 
 class CapsuleList(Struct):
@@ -161,6 +164,7 @@ def view(
         init_containers=[_nested(capsule, one, now, hidden) for one in spec.init],
         task_state=word.task,
         deadline=None if capsule.deadline is None else views.moment(capsule.deadline),
+        published_ports=views.published(capsule),
     )
     return _before_names(_before_ours(shown, version), version)
 
@@ -169,7 +173,7 @@ def _before_ours(shown: Capsule, version: Version) -> Capsule:
     """Without what Zun has no word for."""
     if version >= OURS:
         return shown
-    return msgspec.structs.replace(shown, task_state=UNSET, deadline=UNSET)
+    return msgspec.structs.replace(shown, task_state=UNSET, deadline=UNSET, published_ports=UNSET)
 
 
 def _before_names(shown: Capsule, version: Version) -> Capsule:
@@ -201,8 +205,8 @@ def _nested(capsule: model.Capsule, one: model.Container, now: float, hidden: fr
         capsule,
         id=CapsuleId(one.id),
         name=one.name,
-        assignment=replace(capsule.assignment, ports=()),
-        spec=replace(capsule.spec, containers=(one,), init=()),
+        assignment=replace(capsule.assignment, ports=(), published=()),
+        spec=replace(capsule.spec, containers=(one,), init=(), published=()),
         status=status,
     )
     shown = views.container(alone, now=now)
@@ -227,7 +231,8 @@ async def create(door: Door, ask: Ask[CreateCapsule]) -> Answer:
     """Make a capsule and start its containers."""
     match ask.params.template:
         case CapsuleTemplate() as asked:
-            spec, name = template.spec(asked, "template"), asked.metadata.name or ""
+            spec = template.spec(asked, "template", publishing=ask.version >= OURS)
+            name = asked.metadata.name or ""
         case _:
             raise errors.Invalid(
                 "Invalid input for field 'template'. It must be an object.", code="schema-validation-error"

@@ -1,6 +1,7 @@
 """From the API's words to the model's: what was asked for becomes a container, a list's parameters become a query."""
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from higgins import errors
@@ -9,6 +10,7 @@ from higgins.logic.statusword import Status
 from higgins.model.capsule import (
     CapsuleSpec,
     Container,
+    ContainerPort,
     Desired,
     Healthcheck,
     PullPolicy,
@@ -17,8 +19,10 @@ from higgins.model.capsule import (
     RestartPolicy,
 )
 from higgins.model.ids import ContainerId, RegistryId
+from higgins.model.network import Published
 from higgins.model.query import FILTERS, SORT_KEYS, Query
 from higgins.service.containers import Wish
+from higgins.service.networks import NetworkNamed
 
 _LONGEST_WORD = 128 * 1024 - 1
 """Bytes of one argument: the kernel takes no more."""
@@ -46,7 +50,39 @@ def spec(
         availability_zone=asked.availability_zone,
         host=asked.host,
         hints=plain(asked.hints, "hints"),
+        exposed=_exposed(asked.exposed_ports or {}),
+        published=published(
+            [
+                Published(host_port=int(one.host_port or 0), port=int(one.port), protocol=one.protocol or "tcp")
+                for one in asked.published_ports or ()
+            ],
+            "published_ports",
+        ),
     )
+
+
+def published(asked: Sequence[Published], name: str) -> tuple[Published, ...]:
+    """Each once. Raises Invalid, naming the field, where one port of a host is to lead to two."""
+    wanted = tuple(dict.fromkeys(asked))
+    named = Counter((one.host_port, one.protocol) for one in wanted if one.host_port)
+    for (number, protocol), times in named.items():
+        if times > 1:
+            raise form.invalid(name, "A port of a host leads to one port only.", value=f"{number}/{protocol}")
+    return wanted
+
+
+def _exposed(asked: Mapping[str, object]) -> tuple[ContainerPort, ...]:
+    return tuple(dict.fromkeys(_port(key) for key in asked))
+
+
+def _port(text: str) -> ContainerPort:
+    """80/tcp, 53/udp, or 80, which is of TCP. Raises Invalid."""
+    number, _, protocol = text.partition("/")
+    if protocol not in ("", "tcp", "udp"):
+        raise form.invalid("exposed_ports", f"value {protocol[:20]} is an invalid protocol", value=text)
+    if not (number.isascii() and number.isdigit() and len(number) < 6 and 1 <= int(number) <= 65535):
+        raise form.invalid("exposed_ports", f"value {number[:20]} is invalid as publish port.", value=text)
+    return ContainerPort(number=int(number), protocol=protocol or "tcp")
 
 
 def _container(
@@ -77,6 +113,11 @@ def _container(
         restart=_restart(asked.restart_policy),
         healthcheck=_healthcheck(asked.healthcheck),
     )
+
+
+def networks(asked: Sequence[forms.Attachment] | None) -> Sequence[NetworkNamed]:
+    """The networks that a container is to be on."""
+    return [NetworkNamed(network=one.network, port=one.port, address=one.v4) for one in asked or ()]
 
 
 def wish(asked: forms.UpdateContainer) -> Wish:

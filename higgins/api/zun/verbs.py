@@ -26,10 +26,12 @@ from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
+from higgins.service.security_groups import SecurityGroups
 
 P = TypeVar("P")
 
@@ -45,6 +47,8 @@ class Services:
     live: LiveVerbs
     registries: Registries
     images: Images
+    networks: Networks
+    security_groups: SecurityGroups
     quotas: Quotas
     repeats: Repeats
 
@@ -163,9 +167,11 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     named = ask.params.registry
     registry = None if named is None else (await door.services.registries.find(ask.caller, named)).id
     spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults, registry)
+    networks, groups = translate.networks(ask.params.nets), ask.params.security_groups or ()
+    containers = door.services.containers
     if ask.params.dry_run:
-        return foretold(door, ask, await door.services.containers.foretell(ask.caller, spec))
-    capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again)
+        return foretold(door, ask, await containers.foretell(ask.caller, spec, networks=networks, groups=groups))
+    capsule = await containers.create(ask.caller, ask.request, spec, networks=networks, groups=groups, again=ask.again)
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
 

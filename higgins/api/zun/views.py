@@ -12,7 +12,7 @@ from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
-from higgins.model.capsule import Capsule, Healthcheck, Observation, RestartPolicy, Stage
+from higgins.model.capsule import Capsule, CapsuleSpec, Healthcheck, Observation, RestartPolicy, Stage
 from higgins.model.capsule import Container as Asked
 from higgins.model.capsule import Health as Found
 from higgins.model.capsule import Progress as Progressed
@@ -53,6 +53,14 @@ class Address(Struct, kw_only=True):
     port: str
     subnet_id: Annotated[str, said("The network's id: each has one subnet.")]
     preserve_on_delete: bool
+
+
+class PublishedPort(Struct, kw_only=True):
+    """A port of a host that leads to one of a container's."""
+
+    port: int
+    protocol: str
+    host_port: Annotated[int | None, said("null until it is known which one it got.")]
 
 
 class Container(Struct, kw_only=True):
@@ -120,10 +128,17 @@ class Container(Struct, kw_only=True):
             "From version 1.41 on. When what was asked for counts as failed, if it is not done by then; null where nothing is pending."
         ),
     ] = UNSET
+    published_ports: Annotated[
+        list[PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
+    ] = UNSET
 
 
 SINCE: Mapping[str, Version] = dict.fromkeys(
-    ("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"), Version(1, 41)
+    (
+        *("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"),
+        "published_ports",
+    ),
+    Version(1, 41),
 )
 """The fields of a container that are younger than the API. Zun shows all of its own in every version."""
 
@@ -226,7 +241,7 @@ def container(
         environment=asked.environment or empty,
         workdir=asked.workdir,
         auto_remove=spec.auto_remove,
-        ports=_ports(asked, seen) or (None if fresh and not seen else ()),
+        ports=_ports(spec, asked, seen) or (None if fresh and not seen else ()),
         hostname=(seen.hostname if seen else None) or asked.hostname,
         labels=asked.labels or empty,
         addresses=addresses(capsule) or (None if fresh else {}),
@@ -237,7 +252,7 @@ def container(
         interactive=asked.interactive,
         tty=asked.tty,
         image_driver=asked.image_driver,
-        security_groups=empty_list,
+        security_groups=[*spec.security_groups] or empty_list,
         runtime=spec.runtime,
         disk=asked.limits.disk,
         auto_heal=spec.auto_heal,
@@ -254,6 +269,7 @@ def container(
         desired_state=spec.desired.value,
         progress=progress(capsule.status.progress),
         deadline=_optional(moment, capsule.deadline),
+        published_ports=published(capsule),
     )
     if address is not None:
         shown.links = links(capsule.id, address)
@@ -358,10 +374,17 @@ def _optional(show: Callable[[float], str], seconds: float | None) -> str | None
     return None if seconds is None else show(seconds)
 
 
-def _ports(asked: Asked, seen: Observation | None) -> Sequence[int]:
-    """What it says that it listens on, and what its image says."""
-    own = tuple(port.number for port in asked.ports)
-    return tuple(dict.fromkeys((*(seen.ports if seen else ()), *own)))
+def _ports(spec: CapsuleSpec, asked: Asked, seen: Observation | None) -> Sequence[int]:
+    """What it says that it listens on, what its image says, and what was opened for it."""
+    own = tuple(port.number for port in (*asked.ports, *spec.exposed))
+    opened = tuple(one.port for one in spec.published)
+    return tuple(dict.fromkeys((*(seen.ports if seen else ()), *own, *opened)))
+
+
+def published(capsule: Capsule) -> list[PublishedPort]:
+    """The ports of its host that lead to it; those that were asked for, as long as it has no host."""
+    shown = capsule.assignment.published or capsule.spec.published
+    return [PublishedPort(port=one.port, protocol=one.protocol, host_port=one.host_port or None) for one in shown]
 
 
 def progress(fetching: Progressed | None) -> Progress | None:

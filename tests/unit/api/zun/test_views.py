@@ -15,6 +15,7 @@ from higgins.model.capsule import (
     CapsuleStatus,
     Condition,
     Container,
+    ContainerPort,
     ContainerStatus,
     Desired,
     Health,
@@ -36,10 +37,11 @@ from higgins.model.ids import (
     ProjectId,
     RegistryId,
     RequestId,
+    SecurityGroupId,
     UserId,
 )
 from higgins.model.live import ExecResult
-from higgins.model.network import Port
+from higgins.model.network import Port, Published
 from higgins.model.query import Query
 
 ID = "0bb92283-1111-4222-8333-444455556666"
@@ -153,7 +155,7 @@ def test_what_was_not_given_is_empty_from_the_first_read_on():
     bare = replace(CAPSULE, spec=replace(CAPSULE.spec, containers=(replace(ASKED, labels=None, restart=None),)))
     empty = {name: value for name, value in shown(bare).items() if value in ([], {})}
     assert empty == {
-        **{name: [] for name in ("command", "entrypoint", "ports", "security_groups")},
+        **{name: [] for name in ("command", "entrypoint", "ports", "security_groups", "published_ports")},
         **{name: {} for name in ("environment", "labels", "addresses", "restart_policy", "healthcheck")},
     }
 
@@ -307,7 +309,30 @@ def test_a_list_of_actions_is_without_their_steps(version):
 def test_zuns_versions_lack_the_fields_that_came_after_them():
     assert not NEW & shown(RUNNING, hidden=views.unknown(ZUN)).keys()
     assert shown(RUNNING, hidden=views.unknown(NEWEST)).keys() >= NEW
-    assert {"health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"} == NEW
+    assert {
+        *("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"),
+        "published_ports",
+    } == NEW
+
+
+def test_a_published_port_has_the_hosts_number_as_soon_as_there_is_one():
+    wanted = (Published(host_port=0, port=80), Published(host_port=53, port=53, protocol="udp"))
+    waiting = replace(CAPSULE, spec=replace(CAPSULE.spec, published=wanted, exposed=(ContainerPort(number=443),)))
+    assert shown(waiting)["published_ports"] == [
+        {"port": 80, "protocol": "tcp", "host_port": None},
+        {"port": 53, "protocol": "udp", "host_port": 53},
+    ]
+    placed = replace(waiting, assignment=Assignment(published=(replace(wanted[0], host_port=30000), wanted[1])))
+    assert [one["host_port"] for one in shown(placed)["published_ports"]] == [30000, 53]
+    assert shown(placed)["ports"] == [443, 80, 53]
+
+
+def test_security_groups_are_shown_by_their_ids():
+    groups = (SecurityGroupId("g1"), SecurityGroupId("g2"))
+    assert shown(replace(CAPSULE, spec=replace(CAPSULE.spec, security_groups=groups)))["security_groups"] == [
+        "g1",
+        "g2",
+    ]
 
 
 def seen(**how) -> Capsule:
