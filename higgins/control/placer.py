@@ -81,7 +81,7 @@ class Placer:
         published = openings.assigned(capsule.spec.published, host.published, self._custom.ratios.ports)
         if published is None or not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
             return None
-        needs = Provision.WANTED if capsule.spec.networks else Provision.NONE
+        needs = Provision.WANTED if capsule.spec.networks or capsule.spec.attachments else Provision.NONE
         epoch = capsule.assignment.epoch + 1
         assignment = Assignment(host_id=HostId(host.id), epoch=epoch, claim=claim, provision=needs, published=published)
         if not host_ports.claim(db, host.id, capsule.id, published):

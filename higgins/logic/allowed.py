@@ -35,6 +35,8 @@ STATUSES: Mapping[str, frozenset[Status]] = {
     "update": _THERE,
     "add_security_group": _THERE,
     "remove_security_group": _THERE,
+    "network_attach": frozenset(Status) - {DELETING},
+    "network_detach": frozenset(Status) - {DELETING},
     "resize_container": _THERE,
     "logs": _THERE | {ERROR, UNKNOWN, RESTARTING, REBUILDING},
     "delete": frozenset({CREATING, CREATED, STOPPED, ERROR, UNKNOWN, DELETING}),

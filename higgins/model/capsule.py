@@ -168,6 +168,7 @@ class Former:
     """Fewer than asked for now: the change is a rebuild."""
     image: str
     limits: Resources
+    networks: tuple[NetworkWish, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

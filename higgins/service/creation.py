@@ -1,8 +1,10 @@
 """Writing down something new: a container or a capsule, with all that belongs to it, or nothing of it."""
 
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
 
 from higgins import errors
 from higgins.logic import forecast
@@ -13,11 +15,12 @@ from higgins.model.action import Action
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPolicy, Resources
 from higgins.model.event import Filter
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, ProjectId, RegistryId, RequestId
+from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RegistryId, RequestId
 from higgins.model.network import PortRange
 from higgins.model.quota import Limits
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
+from higgins.service.networks import NetworkNamed, offered, wishes
 from higgins.service.registries import Sources
 from higgins.service.security_groups import resolved
 from higgins.store import actions, capsules, events, hosts, quotas, registries, security_groups
@@ -49,6 +52,8 @@ class Customs:
     """How little can be asked for."""
     host_ports: PortRange = PortRange(1024, 65535)
     """Which ports of a host can be asked for."""
+    networks: IPv4Network | None = None
+    """Where new networks get their subnets from; None: containers are on no networks but those that runtimes have by themselves."""
 
 
 class Creation:
@@ -68,14 +73,15 @@ class Creation:
         *,
         within: float,
         again: bool,
+        networks: Sequence[NetworkNamed] = (),
         groups: Sequence[str] = (),
     ) -> Capsule:
         """What is asked for is to be there in so many seconds. A container without a name gets one; a capsule need not have any.
 
         `again` says that the same request, with the same id, may have been here before; then Conflict if what it made is gone since. Raises
         NotFound for an unknown host, Conflict for a name that is taken where names are unique, Forbidden for an image from where none may come,
-        and, with the code `over-quota`, if the project may not have so much. `groups` are the names or ids of security groups: Invalid for an
-        unknown one.
+        and, with the code `over-quota`, if the project may not have so much; for `networks` what `wishes` raises. `groups` are the names or ids of
+        security groups: Invalid for an unknown one.
         """
         now, spec = asked.created_at, asked.spec
         capsule = replace(
@@ -90,6 +96,7 @@ class Creation:
             self._check_place_and_name(db, capsule)
             nameless = capsule.kind is Kind.CONTAINER and not capsule.name
             created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
+            created = replace(created, spec=self._wired(db, created, networks))
             created = replace(created, spec=self._opened(db, created, groups))
             capsules.insert(db, created, now + within, within=self._customs.limits)
             security_groups.use(db, created.id, created.spec.security_groups)
@@ -102,14 +109,17 @@ class Creation:
         self._hints.changed(created)
         return created
 
-    async def foretell(self, asked: Capsule, *, groups: Sequence[str] = ()) -> Forecast:
+    async def foretell(
+        self, asked: Capsule, *, networks: Sequence[NetworkNamed] = (), groups: Sequence[str] = ()
+    ) -> Forecast:
         """What would become of it. Writes nothing, and raises what `write_down` would raise now."""
 
         def work(db: Connection) -> Forecast:
+            wired = replace(asked, spec=self._wired(db, asked, networks, dry=True))
             self._check_place_and_name(db, asked)
             quotas.check(db, asked.project_id, counted(asked), self._customs.limits)
             self.check_sources(db, asked.spec)
-            spec = self._opened(db, asked, groups)
+            spec = self._opened(db, wired, groups)
             there = hosts.every(db, ports=bool(spec.published))
             return forecast.of(there, spec, self._customs.ratios, least=self._customs.least)
 
@@ -133,6 +143,16 @@ class Creation:
         if host is not None and hosts.named(db, host) is None:
             raise errors.NotFound(f"The requested host {host} could not be found.", code="requested-host-not-found")
         self.check_name(db, asked.project_id, asked.name, besides=None)
+
+    def _wired(
+        self, db: Connection, asked: Capsule, named: Sequence[NetworkNamed], *, dry: bool = False
+    ) -> CapsuleSpec:
+        """What is asked for, with the networks that it is to be on, and a sandbox that has them."""
+        pool = self._customs.networks
+        if pool is None and not named:
+            return asked.spec
+        wished = wishes(db, asked.project_id, named, offered(pool), asked.created_at, dry=dry)
+        return replace(asked.spec, networks=wished, sandbox=asked.spec.sandbox or ContainerId(str(uuid.uuid4())))
 
     def _opened(self, db: Connection, asked: Capsule, groups: Sequence[str]) -> CapsuleSpec:
         """What is asked for, with the security groups of these names. Raises Invalid for an unknown one, and for openings where there are no networks,

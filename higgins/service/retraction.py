@@ -29,6 +29,9 @@ def take_back(db: Connection, capsule: Capsule, reason: str, *, deadline: float,
         desired=former.desired,
         restarts=former.restarts,
         waived=spec.rebuilds,
+        networks=former.networks,
+        # Whatever has been allotted for the others has to be given back.
+        attachments=spec.attachments + (former.networks != spec.networks),
         former=None,
         refused=reason,
     )

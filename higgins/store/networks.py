@@ -85,14 +85,14 @@ def page(db: Connection, project: ProjectId | None, query: Query) -> Part[Networ
     return Part(items=tuple(_network(row) for row in rows[: query.limit]), more=len(rows) > query.limit)
 
 
-def taken_subnets(db: Connection, project: ProjectId | None = None) -> Sequence[str]:
-    """Of the networks that a project can use, or of all."""
+def subnets_of(db: Connection, project: ProjectId | None) -> Sequence[str]:
+    """Those of the networks that somebody in `project`, None standing for all, can use."""
     return db.execute(sa.select(networks.c.subnet).where(*_visible(project))).scalars().all()
 
 
 def delete(db: Connection, network_id: NetworkId) -> None:
     """Raises Conflict while ports are on it."""
-    count = db.execute(sa.select(sa.func.count()).where(ports.c.network_id == network_id)).scalar_one()
+    count = occupied(db, network_id)
     if count:
         raise errors.Conflict(
             f"{count} ports are on the network {network_id}: delete the containers that have them, or detach these from it, first."
@@ -103,6 +103,12 @@ def delete(db: Connection, network_id: NetworkId) -> None:
 def allotted(db: Connection, capsule_id: CapsuleId) -> Mapping[PortId, Allotted]:
     """What the capsule has."""
     return {PortId(row.id): _allotted(row) for row in db.execute(_OF_CAPSULE, {"capsule": capsule_id})}
+
+
+def occupied(db: Connection, network_id: NetworkId) -> int:
+    """How many ports are on a network."""
+    count: int = db.execute(_OCCUPIED, {"network": network_id}).scalar_one()
+    return count
 
 
 def holder(db: Connection, network_id: NetworkId, address: str) -> CapsuleId | None:
@@ -174,6 +180,7 @@ _OF_CAPSULE = ports.select().where(ports.c.capsule_id == sa.bindparam("capsule")
 _HOLDER = sa.select(ports.c.capsule_id).where(
     ports.c.network_id == sa.bindparam("network"), ports.c.address == sa.bindparam("wanted")
 )
+_OCCUPIED = sa.select(sa.func.count()).where(ports.c.network_id == sa.bindparam("network"))
 _TAKEN = sa.select(ports.c.address).where(
     ports.c.network_id == sa.bindparam("network"),
     ports.c.address >= sa.bindparam("start"),
