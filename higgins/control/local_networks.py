@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Collection
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 from higgins import errors
-from higgins.logic import subnets
+from higgins.logic import openings, subnets
 from higgins.model.capsule import Capsule
 from higgins.model.ids import CapsuleId, PortId
 from higgins.model.network import Network, NetworkWish, Port
-from higgins.store import networks
+from higgins.store import networks, security_groups
 from higgins.store.database import Connection, Database
 from higgins.store.networks import Allotted
 
@@ -43,7 +44,17 @@ def _allot(db: Connection, capsule: Capsule) -> tuple[Port, ...]:
         if wish.port not in stays:
             interface = _lowest({port.interface for port in stays.values()})
             stays[wish.port] = _made(db, capsule.id, wish, known[wish.network], interface)
-    return tuple(_port(capsule, known[wish.network], stays[wish.port]) for wish in wishes)
+    ports = tuple(_port(capsule, known[wish.network], stays[wish.port]) for wish in wishes)
+    return _opened(db, capsule, ports)
+
+
+def _opened(db: Connection, capsule: Capsule, ports: tuple[Port, ...]) -> tuple[Port, ...]:
+    """With what may come in through each. The ports of the host lead to the first."""
+    rules = openings.rules(capsule.spec, security_groups.among(db, capsule.spec.security_groups))
+    return tuple(
+        replace(port, rules=rules, published=() if place else capsule.assignment.published)
+        for place, port in enumerate(ports)
+    )
 
 
 def _made(db: Connection, capsule_id: CapsuleId, wish: NetworkWish, network: Network, interface: str) -> Allotted:

@@ -11,10 +11,10 @@ import pytest
 
 from higgins import errors
 from higgins.control.local_networks import LocalNetworks, mac
-from higgins.model.capsule import Capsule
-from higgins.model.ids import NetworkId, PortId
-from higgins.model.network import Network, NetworkWish, Port
-from higgins.store import capsules, networks
+from higgins.model.capsule import Assignment, Capsule
+from higgins.model.ids import NetworkId, PortId, ProjectId, SecurityGroupId
+from higgins.model.network import Network, NetworkWish, Port, Published, Rule, SecurityGroup
+from higgins.store import capsules, networks, security_groups
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Connection, Database
 from higgins.store.tables import metadata
@@ -222,3 +222,24 @@ async def cut_off(call: object, chance: random.Random) -> None:
             await call  # type: ignore[misc]
     except (TimeoutError, errors.Failure):
         pass
+
+
+async def test_what_may_come_in_is_said_at_every_port_and_what_is_published_at_the_first(provider: Registered) -> None:
+    web = SecurityGroup(
+        id=SecurityGroupId("6e0b"),
+        project_id=ProjectId("p1"),
+        name="web",
+        rules=(Rule(protocol="tcp", first=80, last=80),),
+        created_at=0.0,
+    )
+    await provider.database.write(lambda db: security_groups.insert(db, web))
+    closed = asking(
+        builders.capsule(builders.spec(security_groups=(web.id,))), builders.wish(BLUE), builders.wish(TINY)
+    )
+    lead = Published(host_port=30000, port=8080)
+    wanted = replace(closed, spec=replace(closed.spec, published=(replace(lead, host_port=0),)))
+    first, second = await provider.allot(replace(wanted, assignment=Assignment(published=(lead,))))
+    assert first.rules == second.rules == (*web.rules, Rule(protocol="tcp", first=8080, last=8080))
+    assert (first.published, second.published) == ((lead,), ())
+    opened = replace(wanted, spec=replace(wanted.spec, security_groups=()))
+    assert [port.rules for port in await provider.allot(opened)] == [None, None]
