@@ -165,6 +165,21 @@ class Containers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """What containers are on."""
+
+    provider: Literal["local", "none"] = option(
+        "none",
+        "local: networks that hosts make by themselves, apart from each other, and each project gets one; none: whatever the runtime of a host gives by "
+        "itself. Containers keep what they were made with.",
+    )
+    pool: str = option(
+        "10.88.0.0/13",
+        "Where networks for which nobody names a subnet get theirs from, a /24 each; no two get the same.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """The most that a project may have for which no administrator has said anything else; -1: no limit."""
 
@@ -261,6 +276,7 @@ class Settings:
     hosts: Hosts = _group(Hosts)
     deadlines: Deadlines = _group(Deadlines)
     containers: Containers = _group(Containers)
+    networks: Networks = _group(Networks)
     quota: Quota = _group(Quota)
     events: Events = _group(Events)
     images: Images = _group(Images)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from higgins import errors
@@ -17,12 +18,14 @@ from higgins.api.zun.values import Bounds
 from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
 from higgins.control.fetcher import Fetcher
+from higgins.control.local_networks import LocalNetworks
 from higgins.control.pruner import Keeping
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel
 from higgins.link.near import Near
 from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
+from higgins.logic import subnets
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.model.quota import Limits
@@ -89,7 +92,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     live = Directory(most=settings.link.calls_per_host)
     images = Images(database, policy, live, hints, registries, sources, deadline=limits.fetch)
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
-    customs = _customs(settings, limits, sources)
+    pool = _pool(settings)
+    customs = _customs(settings, limits, sources, pool)
     containers = Containers(database, policy, hints, customs)
     link = LinkServer(
         directory=live,
@@ -116,7 +120,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             ),
             registries=registries,
             images=images,
-            networks=Networks(database, policy),
+            networks=Networks(database, policy, pool),
             security_groups=SecurityGroups(database, policy),
             quotas=Quotas(database, policy, _limits(settings)),
         ),
@@ -147,7 +151,16 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     ):
         fetcher = Fetcher(database, hints, live, registries, time.time)
         loops = group.create_task(
-            plane.run(database, hints, placer.Custom(), rhythm, keeping=_keeping(settings), fetcher=fetcher)
+            plane.run(
+                database,
+                hints,
+                placer.Custom(),
+                rhythm,
+                # Also where nobody gets new ones: what has been allotted has to be given back some day.
+                networks=LocalNetworks(database),
+                keeping=_keeping(settings),
+                fetcher=fetcher,
+            )
         )
         group.create_task(_renew(registries))
         try:
@@ -217,13 +230,18 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _customs(settings: Settings, limits: Deadlines, sources: Sources) -> Customs:
+def _pool(settings: Settings) -> IPv4Network | None:
+    return subnets.pool(settings.networks.pool) if settings.networks.provider == "local" else None
+
+
+def _customs(settings: Settings, limits: Deadlines, sources: Sources, pool: IPv4Network | None) -> Customs:
     return Customs(
         deadlines=limits,
         pull=PullPolicy(settings.containers.image_pull_policy),
         unique_names=settings.containers.unique_container_name_scope,
         sources=sources,
         limits=_limits(settings),
+        networks=pool,
         least=Resources(
             cpu=settings.containers.minimum_cpu,
             memory=settings.containers.minimum_memory,
