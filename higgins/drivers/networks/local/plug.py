@@ -105,7 +105,7 @@ class LocalPlug:
         alias = mark(self._owner, port.id, namespace)
         stays = before is not None and before.wiring == wanted.wiring and present == alias
         steps: list[Coroutine[Any, Any, object]] = [
-            run(*inside(made.path), "nft", "-f", "-", told=sheets.guard(wanted, uplink))
+            run(*inside(made.path), "nft", "-f", "-", told=sheets.guard(wanted, uplink, anew=before is not None))
         ]
         if port.published or (before is not None and before.published):
             steps.append(run("nft", "-f", "-", told=sheets.published(wanted, uplink)))
@@ -114,30 +114,35 @@ class LocalPlug:
         if port.rules is not None or (before is not None and before.ruled):
             steps.append(run(*inside(path), "nft", "-f", "-", told=sheets.rules(wanted)))
         if not stays:
-            batch = sheets.plug(wanted, str(path), alias, anew=present is not None)
-            steps.append(run(*inside(made.path), "ip", "-batch", "-", told=batch))
+            steps.append(_wire(made, wanted, path, sheets.plug(wanted, str(path), alias, anew=present is not None)))
         await together(*steps)
-        if not stays:
-            await run(*inside(path), "ip", "-batch", "-", told=sheets.interface(wanted))
         made.shelf.finish(wanted, namespace)
 
     async def _take_out(self, made: Router, port_id: PortId, name: str) -> None:
         present = made.links()
-        record = made.shelf.read(port_id) or Record(namespace=present[name].alias.rpartition(",")[2])
-        if name in present:
-            await run(*inside(made.path), "ip", "link", "del", name)
-        if record.published:
-            await run("nft", "-f", "-", told=sheets.no_table(name))
-        if record.ruled:
-            await _unrule(name, record.namespace)
+        record = made.shelf.read(port_id)
+        if record is None:
+            if name not in present:
+                return
+            record = Record(namespace=present[name].alias.rpartition(",")[2])
+        made.shelf.undo(port_id, record)
         others = {link(each) for each, _ in made.shelf.ports()} | {each for each in present if each.startswith(PREFIX)}
-        if others - {name}:
-            await run(*inside(made.path), "nft", "-f", "-", told=sheets.no_guard(name))
-            made.shelf.forget(port_id)
-        else:
+        last = not others - {name}
+        steps: list[Coroutine[Any, Any, object]] = []
+        if name in present:
+            steps.append(run(*inside(made.path), "ip", "link", "del", name))
+        if record.published:
+            steps.append(run("nft", "-f", "-", told=sheets.no_table(name)))
+        if record.ruled:
+            steps.append(_unrule(name, record.namespace))
+        if not last and present:
+            steps.append(run(*inside(made.path), "nft", "-f", "-", told=sheets.no_guard(name)))
+        await together(*steps)
+        if last:
             await made.end()
             await firewall.take_down()
             made.shelf.clear()
+        made.shelf.forget(port_id)
 
     def _routers(self) -> Sequence[Router]:
         """Of all networks of which there may be something here: they have a folder, or a namespace with our mark."""
@@ -167,6 +172,12 @@ def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, st
     for each in present.values():
         if each.name.startswith(PREFIX) and each.alias:
             yield PortId(each.alias.split(",")[2]), ""
+
+
+async def _wire(made: Router, wanted: Wanted, path: Path, batch: str) -> None:
+    # Nothing passes before the router has a guard for it.
+    await run(*inside(made.path), "ip", "-batch", "-", told=batch)
+    await run(*inside(path), "ip", "-batch", "-", told=sheets.interface(wanted))
 
 
 async def _unrule(name: str, namespace: str) -> None:

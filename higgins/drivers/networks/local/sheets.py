@@ -81,8 +81,8 @@ exec "$1" -f -
 """A program for sh, which goes on as nft. Frames between ports of one network are no business of the router's."""
 
 
-def guard(wanted: Wanted, uplink: str) -> str:
-    """In the router: what may leave the port, and what is published of it."""
+def guard(wanted: Wanted, uplink: str, *, anew: bool) -> str:
+    """In the router: what may leave the port, and what is published of it. `anew` there may be an older form of it."""
     port = wanted.port
     addresses = "{ " + ", ".join(port.addresses) + " }"
     lines = [
@@ -92,8 +92,9 @@ def guard(wanted: Wanted, uplink: str) -> str:
         f"add rule bridge higgins {wanted.link} ether saddr {port.mac} arp saddr ether {port.mac} arp saddr ip {addresses} accept",
         f"add rule bridge higgins {wanted.link} drop",
         f'add element bridge higgins ports {{ "{wanted.link}" : jump {wanted.link} }}',
-        no_table(wanted.link),
     ]
+    # The kernel takes its time for tables that go.
+    lines += [no_table(wanted.link)] if anew else []
     if port.published:
         lines += [f"table inet {wanted.link} {{", "chain prerouting {"]
         lines += ["type nat hook prerouting priority dstnat; policy accept;"]

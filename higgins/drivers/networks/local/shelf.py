@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +41,18 @@ class Shelf:
         # Name servers give up root's rights before they read.
         for folder in (self.folder.parent.parent, self.folder.parent, self.folder, self.hosts):
             folder.chmod(0o755)
-        self._write(wanted, f"# {namespace}")
+        self._write(wanted.port.id, f"# {namespace}", *_names(wanted))
 
     def finish(self, wanted: Wanted, namespace: str) -> None:
         """The port is plugged in, as a whole."""
         port = wanted.port
         ruled, published = int(port.rules is not None), int(bool(port.published))
-        self._write(wanted, f"# {namespace} {wanted.wiring} {wanted.form} {ruled} {published}")
+        self._write(port.id, f"# {namespace} {wanted.wiring} {wanted.form} {ruled} {published}", *_names(wanted))
+
+    def undo(self, port_id: PortId, record: Record) -> None:
+        """Whatever follows, it is known that there may be something left of the port. Its names are gone."""
+        if self.hosts.is_dir():
+            self._write(port_id, f"# {record.namespace}")
 
     def forget(self, port_id: PortId) -> None:
         """Nothing is left of the port."""
@@ -55,6 +61,8 @@ class Shelf:
     def clear(self) -> None:
         """Nothing is left of the network."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            self.folder.parent.rmdir()  # Another network's is in it.
 
     def read(self, port_id: PortId) -> Record | None:
         """None: there is nothing of it."""
@@ -77,11 +85,14 @@ class Shelf:
             if (record := self.read(PortId(name))) is not None:
                 yield PortId(name), record
 
-    def _write(self, wanted: Wanted, opening: str) -> None:
-        port = wanted.port
-        lines = [opening, *(f"{address} {' '.join(port.names)}" for address in port.addresses if port.names)]
-        draft = self.folder / f"draft-{wanted.link}"
+    def _write(self, port_id: PortId, *lines: str) -> None:
+        draft = self.folder / f"draft-{port_id}"
         draft.write_text("\n".join(lines) + "\n")
         draft.chmod(0o644)
         # In one move: whoever reads the folder sees the old file or the new one.
-        draft.rename(self.hosts / port.id)
+        draft.rename(self.hosts / port_id)
+
+
+def _names(wanted: Wanted) -> list[str]:
+    port = wanted.port
+    return [f"{address} {' '.join(port.names)}" for address in port.addresses if port.names]
