@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "top": (_T + "stats:top", "Show the processes of a container."),
         "cp": (_T + "cp:cp", "Copy files into and out of containers."),
         "capsule": (_T + "capsules:capsule", "Several containers as one: apply, ls, show, rm."),
+        "network": (_T + "networks:network", "Networks: create, ls, show, rm, attach, detach."),
         "events": (_T + "events:events", "Watch what happens."),
         "quota": (_T + "quota:quota", "How much a project may have, and has: show, set, unset."),
     },

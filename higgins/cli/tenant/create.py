@@ -19,6 +19,7 @@ from higgins.cli.tenant import (
     examples,
     habits,
     moments,
+    networks,
     progress,
     session,
     sizes,
@@ -34,7 +35,8 @@ _STARTED = ("Running", "Stopped", "Paused", "Restarting")
 _LOOKS = 1.0
 """Seconds between two looks at how far an image is."""
 
-_no_networks = "networks are not offered yet; containers reach out, and are entered with `higgins exec`"
+_no_ports = "ports of hosts are not offered yet; containers reach out, and each other by name if they are on one network"
+_by_name = "containers on one network (--network) find each other by name, and the world as their host does"
 _no_volumes = "volumes are not offered yet; copy files in with `higgins cp`"
 _NO_WORD = (
     "--cap-add", "--cap-drop", "--security-opt", "--device", "--gpus", "--ulimit", "--shm-size", "--init", "--read-only",
@@ -67,13 +69,13 @@ _OPTIONS = (
     click.option("--zone", "availability_zone", help="In which availability zone it runs."),
     click.option("--host", help="On which host it runs; for operators."),
     click.option("--hint", "hints", multiple=True, metavar="NAME=VALUE", help="A word to the scheduler."),
+    *networks.OPTIONS,
     *dryrun.OPTIONS,
     click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
-    habits.refused("-p", "--publish", why=_no_networks),
-    habits.refused("-P", "--publish-all", why=_no_networks),
-    habits.refused("--network", "--net", why=_no_networks),
+    habits.refused("-p", "--publish", why=_no_ports),
+    habits.refused("-P", "--publish-all", why=_no_ports),
     habits.refused("-v", "--volume", why=_no_volumes),
-    *(habits.refused(flag, why=_no_networks) for flag in ("--add-host", "--dns", "--link")),
+    *(habits.refused(flag, why=_by_name) for flag in ("--add-host", "--dns", "--link")),
     *(habits.refused(flag, why=_no_volumes) for flag in ("--mount", "--tmpfs", "--volumes-from")),
     *(habits.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
     habits.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
@@ -173,6 +175,7 @@ def body(asked: Mapping[str, Any]) -> dict[str, Any]:
         "availability_zone": asked["availability_zone"],
         "host": asked["host"],
         "hints": pairs(asked["hints"]),
+        "nets": networks.wishes(asked["networks"], asked["address"]),
     }
     return {name: value for name, value in whole.items() if value not in (None, [], {})}
 
@@ -235,7 +238,9 @@ def _made(cloud: Cloud, wanted: Mapping[str, Any], cidfile: Path | None, *, run:
             # Before anything is made whose id would then not be known.
             _noted(cidfile, lambda: cidfile.touch(exist_ok=False))
             undone.callback(cidfile.unlink)
-        made: Document = cloud.post("/containers", {"run": run}, wanted)
+        made: Document = networks.knowing(
+            cloud, wanted, lambda wanted: cloud.post("/containers", {"run": run}, wanted)
+        )
         undone.pop_all()
     if cidfile is not None:
         _noted(cidfile, lambda: cidfile.write_text(made["uuid"]))

@@ -21,7 +21,7 @@ _REMEDIES = {
     "Error": ["Its story: higgins history {}"],
 }
 _NAMESAKES = re.compile(r"Multiple \S+ exist with same name")
-_LISTINGS = {"containers": "higgins ps -a", "capsules": "higgins capsule ls"}
+_LISTINGS = {"containers": "higgins ps -a", "capsules": "higgins capsule ls", "networks": "higgins network ls"}
 _BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
 
 

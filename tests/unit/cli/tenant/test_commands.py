@@ -280,6 +280,7 @@ def test_the_options_of_run_become_one_request():
         ),
     ) | dict.fromkeys(("health_interval", "health_timeout", "health_retries", "registry", "availability_zone", "host"))
     asked |= {"variables": ["A=1"], "env_files": [], "labels": ["tier=front", "x"], "hints": [], "image": "busybox"}
+    asked |= {"networks": ["back"], "address": "10.0.0.7"}
     asked |= {
         "command": ("ls", "-l"),
         "interactive": True,
@@ -308,6 +309,7 @@ def test_the_options_of_run_become_one_request():
         "disk": 2,
         "healthcheck": {"cmd": "true", "interval": 60},
         "image_pull_policy": "ifnotpresent",
+        "nets": [{"network": "back", "v4-fixed-ip": "10.0.0.7"}],
     }
     with pytest.raises(errors.Invalid, match="exclude each other"):
         create.body({**asked, "restart": "always"})
@@ -320,7 +322,8 @@ def test_the_options_of_run_become_one_request():
     [
         ["-p", "80:80"],
         ["-v", "/a:/b"],
-        ["--network", "x"],
+        ["--ip", "10.0.0.7"],
+        ["--network", "a", "--network", "b", "--ip", "10.0.0.7"],
         ["--init"],
         ["-m", "5"],
         ["--detach-keys", "no"],
