@@ -246,6 +246,6 @@ def test_lists_of_containers_have_their_addresses(table: Table) -> None:
 def test_a_shell_completes_names_of_networks(table: Table, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
-    completing = {"env": {"_HIGGINS_COMPLETE": "bash_complete"}, "complete_var": "_HIGGINS_COMPLETE"}
-    done = CliRunner().invoke(higgins, [], prog_name="higgins", **completing)
+    monkeypatch.setenv("_HIGGINS_COMPLETE", "bash_complete")
+    done = CliRunner().invoke(higgins, [], prog_name="higgins", complete_var="_HIGGINS_COMPLETE")
     assert done.output.split() == ["plain,front"]
