@@ -20,12 +20,13 @@ from higgins.api.link.sessions import Session, greeting
 from higgins.api.zun.verbs import Services
 from higgins.control import fetcher, placer, plane
 from higgins.control.fetcher import Fetcher
+from higgins.control.local_networks import LocalNetworks
 from higgins.link.certificates import Authority
 from higgins.link.client import Answer, connect
 from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel, Hello, HostChannel, Welcome
 from higgins.link.server import Doors, LinkServer
-from higgins.logic import statusword
+from higgins.logic import statusword, subnets
 from higgins.logic.statusword import Status
 from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
@@ -228,6 +229,7 @@ class Cloud:
     calls: Directory
     link: Link
     limits: Limits
+    networks: Networks
     control: Part
     agent: Part
 
@@ -344,9 +346,13 @@ async def cloud(
     unique_names: str = "",
     limits: Limits | None = None,
     networks: NetworkProvider | None = None,
+    pool: str | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Cloud]:
-    """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there."""
+    """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there.
+
+    With a `pool` of subnets, containers are on networks that hosts make by themselves.
+    """
     images = images or FakeImages(present=("busybox",))
     runtime = runtime or FakeRuntime(images=images, clock=time.time)
     link = link or Link()
@@ -354,6 +360,8 @@ async def cloud(
     database.open()
     metadata.create_all(database.engine)
     deadlines, limits = deadlines or Deadlines(), limits or Limits()
+    own = subnets.pool(pool) if pool is not None else None
+    networks = LocalNetworks(database) if networks is None and own is not None else networks
     custom = placer.Custom(patience=patience)
     rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
 
@@ -362,7 +370,7 @@ async def cloud(
         secrets = Secrets(directory / "secrets.key", make=True)
         registries = Registries(database, Policy(), secrets, hints, clock=clock)
         hosts = Hosts(database, hints, deadlines, registries, clock=clock)
-        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits)
+        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits, networks=own)
         containers = Containers(database, Policy(), hints, customs, clock=clock)
         return hints, hosts, containers, Capsules(database, Policy(), hints, customs, clock=clock), registries
 
@@ -409,6 +417,7 @@ async def cloud(
                 calls=live,
                 link=link,
                 limits=limits,
+                networks=Networks(database, Policy(), own, clock=clock),
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
             )
@@ -437,7 +446,7 @@ def services(there: Cloud) -> Services:
         live=there.live,
         registries=there.registries,
         images=library(there),
-        networks=Networks(there.database, policy),
+        networks=there.networks,
         security_groups=SecurityGroups(there.database, policy),
         quotas=Quotas(there.database, policy, there.limits),
     )
