@@ -104,6 +104,8 @@ class LocalPlug:
         present = made.marked(wanted.link) if before is not None else None
         alias = mark(self._owner, port.id, namespace)
         stays = before is not None and before.wiring == wanted.wiring and present == alias
+        if present is not None and not stays:
+            await made.unlink(wanted.link)
         steps: list[Coroutine[Any, Any, object]] = [
             run(*inside(made.path), "nft", "-f", "-", told=sheets.guard(wanted, uplink, anew=before is not None))
         ]
@@ -114,7 +116,7 @@ class LocalPlug:
         if port.rules is not None or (before is not None and before.ruled):
             steps.append(run(*inside(path), "nft", "-f", "-", told=sheets.rules(wanted)))
         if not stays:
-            steps.append(_wire(made, wanted, path, sheets.plug(wanted, str(path), alias, anew=present is not None)))
+            steps.append(_wire(made, wanted, path, alias))
         await together(*steps)
         made.shelf.finish(wanted, namespace)
 
@@ -130,7 +132,7 @@ class LocalPlug:
         last = not others - {name}
         steps: list[Coroutine[Any, Any, object]] = []
         if name in present:
-            steps.append(run(*inside(made.path), "ip", "link", "del", name))
+            steps.append(made.unlink(name))
         if record.published:
             steps.append(run("nft", "-f", "-", told=sheets.no_table(name)))
         if record.ruled:
@@ -174,9 +176,9 @@ def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, st
             yield PortId(each.alias.split(",")[2]), ""
 
 
-async def _wire(made: Router, wanted: Wanted, path: Path, batch: str) -> None:
+async def _wire(made: Router, wanted: Wanted, path: Path, alias: str) -> None:
     # Nothing passes before the router has a guard for it.
-    await run(*inside(made.path), "ip", "-batch", "-", told=batch)
+    await run(*inside(made.path), "ip", "-batch", "-", told=sheets.plug(wanted, str(path), alias))
     await run(*inside(path), "ip", "-batch", "-", told=sheets.interface(wanted))
 
 

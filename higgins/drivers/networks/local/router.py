@@ -15,8 +15,6 @@ from higgins.drivers.networks.local.wanted import NAMESERVER, Wanted, mark
 NAMESPACES = Path("/run/netns")
 """Where ip keeps those that have a name."""
 
-_ATTEMPTS = 32
-
 
 class Router:
     """The one that has this name. All that is known of it is asked of the kernel."""
@@ -46,6 +44,12 @@ class Router:
         found = links.link(number, name) if number is not None else None
         return found.alias if found is not None else None
 
+    async def unlink(self, name: str) -> None:
+        """One of its links is gone. Succeeds if it was."""
+        await run(*inside(self.path), "ip", "link", "del", name, quiet=True)
+        if self.marked(name) is not None:
+            raise errors.Unavailable(f"The link {name} of {self.name} does not go.")
+
     async def make(self, wanted: Wanted) -> str:
         """It is there, and its name server runs; the answer is its uplink's address. Succeeds if that is so already."""
         address = self.uplink()
@@ -62,7 +66,7 @@ class Router:
             return
         await names.end(self.path)
         # By hand: the kernel would take its time.
-        await run(*inside(self.path), "ip", "link", "del", "up0", quiet=True)
+        await self.unlink("up0")
         await run("ip", "netns", "del", self.name)
 
     async def _build(self, wanted: Wanted) -> str:
@@ -87,19 +91,18 @@ class Router:
 
     async def _claim(self) -> str:
         """The name of an uplink that is now ours alone. No two links have the same name, and it is the name that says the address."""
-        for _ in range(_ATTEMPTS):
-            taken = {name for _, name in socket.if_nameindex()}
-            link = f"{sheets.UPLINKS}{random.randrange(self._uplinks.num_addresses // 2)}"
-            if link in taken:
-                continue
-            try:
-                await run("ip", "link", "add", link, "type", "veth", "peer", "name", "up0", "netns", self.name)
-            except errors.Unavailable:
-                # Somebody else's has come since we looked.
-                if link not in {name for _, name in socket.if_nameindex()}:
-                    raise
-                continue
-            return link
+        pairs = self._uplinks.num_addresses // 2
+        start = random.randrange(pairs)
+        for number in range(start, start + pairs):
+            link = f"{sheets.UPLINKS}{number % pairs}"
+            if not _exists(link):
+                try:
+                    await run("ip", "link", "add", link, "type", "veth", "peer", "name", "up0", "netns", self.name)
+                except errors.Unavailable:
+                    if not _exists(link):
+                        raise
+                    continue  # Somebody else's has come since we looked.
+                return link
         raise errors.Unavailable(f"This host has no uplink left for another network in {self._uplinks}.")
 
     def _addresses(self, link: str) -> tuple[str, str]:
@@ -123,6 +126,14 @@ link set up0 up
 route add default via {here} dev up0
 link set up0 alias {mark(self._owner, port.network_id, there)}
 """
+
+
+def _exists(link: str) -> bool:
+    try:
+        socket.if_nametoindex(link)
+    except OSError:
+        return False
+    return True
 
 
 def _allow(link: str) -> None:

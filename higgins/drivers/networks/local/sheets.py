@@ -153,11 +153,10 @@ def no_table(name: str) -> str:
     return f"add table inet {name}\ndelete table inet {name}"
 
 
-def plug(wanted: Wanted, namespace: str, alias: str, *, anew: bool) -> str:
+def plug(wanted: Wanted, namespace: str, alias: str) -> str:
     """For ip in the router: a link from its bridge into the namespace."""
     port = wanted.port
-    lines = [f"link del {wanted.link}"] if anew else []
-    lines += [
+    lines = [
         f"link add {wanted.link} type veth peer name {port.interface} address {port.mac} netns {namespace}",
         f"link set {wanted.link} alias {alias} addrgenmode none master br0",
         f"link set {wanted.link} up",
