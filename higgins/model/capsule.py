@@ -169,6 +169,7 @@ class Former:
     image: str
     limits: Resources
     networks: tuple[NetworkWish, ...] = ()
+    security_groups: tuple[SecurityGroupId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

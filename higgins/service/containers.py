@@ -450,7 +450,12 @@ class Containers:
             groups = change(capsule.spec.security_groups, one)
             spec = _changed(
                 capsule,
-                lambda capsule: replace(capsule.spec, security_groups=groups, attachments=capsule.spec.attachments + 1),
+                lambda capsule: replace(
+                    capsule.spec,
+                    security_groups=groups,
+                    attachments=capsule.spec.attachments + 1,
+                    former=_former(capsule.spec),
+                ),
             )
             wanted = capsules.write_spec(db, capsule, spec, deadline=now + self._deadlines.start, now=now, verb=verb)
             security_groups.use(db, capsule.id, groups)
@@ -553,6 +558,7 @@ def _former(spec: CapsuleSpec) -> Former:
         image=one.image,
         limits=spec.former.limits if spec.former else one.limits,
         networks=spec.former.networks if spec.former else spec.networks,
+        security_groups=spec.former.security_groups if spec.former else spec.security_groups,
     )
 
 

@@ -56,7 +56,9 @@ used = st.frozensets(st.builds(HostPort, protocols, ports), max_size=8)
 
 
 @given(wishes, used)
-def test_what_is_given_is_what_was_asked_for_and_nobodys_yet(wanted: list[Published], taken: frozenset[HostPort]) -> None:
+def test_what_is_given_is_what_was_asked_for_and_nobodys_yet(
+    wanted: list[Published], taken: frozenset[HostPort]
+) -> None:
     given = openings.assigned(wanted, taken, FEW)
     if given is None:
         return
@@ -72,7 +74,9 @@ def test_nothing_is_refused_that_could_be_given(wanted: list[Published], taken: 
     if openings.assigned(wanted, taken, FEW) is not None:
         return
     chosen = [HostPort(one.protocol, one.host_port) for one in wanted if one.host_port]
-    asked = {protocol: sum(one.protocol == protocol and not one.host_port for one in wanted) for protocol in ("tcp", "udp")}
+    asked = {
+        protocol: sum(one.protocol == protocol and not one.host_port for one in wanted) for protocol in ("tcp", "udp")
+    }
     free = {
         protocol: sum(HostPort(protocol, number) not in {*taken, *chosen} for number in range(FEW.first, FEW.last + 1))
         for protocol in ("tcp", "udp")
