@@ -116,7 +116,7 @@ class PlugContract:
         await plug.plug(port, died)
         before = plug.namespace(died)
         await end(died)
-        assert (await plug.list()).get(port.id) != before
+        await until(lambda: unlisted(plug, port.id, before))
         await plug.plug(port, lives)
         assert await plug.list() == {port.id: plug.namespace(lives)}
         assert await addresses(lives) == {"eth0": port.addresses}
@@ -206,6 +206,18 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
     async with asyncio.TaskGroup() as group:
         for work in works:
             group.create_task(work)
+
+
+async def unlisted(plug: NetworkPlug, port_id: PortId, namespace: str) -> bool:
+    """Whether a port is no longer said to be in this namespace."""
+    return (await plug.list()).get(port_id) != namespace
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what takes its time: kernels clear up after they have answered."""
+    async with asyncio.timeout(10):
+        while not await true():
+            await asyncio.sleep(0.02)
 
 
 async def cut(work: Awaitable[None], after: float) -> None:
