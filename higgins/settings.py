@@ -177,6 +177,13 @@ class Networks:
         "10.88.0.0/13",
         "Where networks for which nobody names a subnet get theirs from, a /24 each; no two get the same.",
     )
+    published: str = option(
+        "30000-32767", "The ports of a host of which one is given to a container that publishes a port and names none."
+    )
+    host_ports: str = option(
+        "1024-65535",
+        "The ports of a host that a container may choose itself. Whatever else listens on one of them there is not reached from outside any more.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

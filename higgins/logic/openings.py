@@ -2,12 +2,26 @@
 
 from collections.abc import Mapping, Sequence, Set
 
+from higgins import errors
 from higgins.model.capsule import CapsuleSpec
 from higgins.model.ids import SecurityGroupId
 from higgins.model.network import HostPort, PortRange, Published, Rule, SecurityGroup
 
 AUTOMATIC = PortRange(30000, 32767)
 """The ports of a host that are given out to who names none, where the operator has not said otherwise."""
+_LAST = 65535
+
+
+def parsed(text: str) -> PortRange:
+    """A range as somebody wrote it, 30000-32767, or a single port. Raises Invalid."""
+    first, _, last = text.partition("-")
+    try:
+        found = PortRange(int(first), int(last or first))
+    except ValueError as error:
+        raise errors.Invalid(f"{text!r} is no range of ports: write it as in 30000-32767.") from error
+    if not 1 <= found.first <= found.last <= _LAST:
+        raise errors.Invalid(f"{text} is no range of ports: they go from 1 to {_LAST}, the lower one first.")
+    return found
 
 
 def rules(spec: CapsuleSpec, groups: Mapping[SecurityGroupId, SecurityGroup]) -> tuple[Rule, ...] | None:

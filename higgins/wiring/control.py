@@ -25,7 +25,8 @@ from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel
 from higgins.link.near import Near
 from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
-from higgins.logic import subnets
+from higgins.logic import openings, subnets
+from higgins.logic.placement import Ratios
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.model.quota import Limits
@@ -154,7 +155,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             plane.run(
                 database,
                 hints,
-                placer.Custom(),
+                placer.Custom(ratios=customs.ratios),
                 rhythm,
                 # Also where nobody gets new ones: what has been allotted has to be given back some day.
                 networks=LocalNetworks(database),
@@ -242,6 +243,8 @@ def _customs(settings: Settings, limits: Deadlines, sources: Sources, pool: IPv4
         sources=sources,
         limits=_limits(settings),
         networks=pool,
+        ratios=Ratios(ports=openings.parsed(settings.networks.published)),
+        host_ports=openings.parsed(settings.networks.host_ports),
         least=Resources(
             cpu=settings.containers.minimum_cpu,
             memory=settings.containers.minimum_memory,

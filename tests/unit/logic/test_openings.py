@@ -1,8 +1,10 @@
 """What may come in to a capsule, and which ports of its host lead to it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from higgins import errors
 from higgins.logic import openings
 from higgins.model.capsule import ContainerPort
 from higgins.model.ids import ProjectId, SecurityGroupId
@@ -89,3 +91,15 @@ def test_who_names_none_gets_the_lowest_that_is_free() -> None:
     any_one = Published(host_port=0, port=80)
     first = openings.assigned([any_one, any_one], {HostPort("tcp", 30000)}, FEW)
     assert first is not None and [one.host_port for one in first] == [30001, 30002]
+
+
+@pytest.mark.parametrize(("text", "first", "last"), [("30000-32767", 30000, 32767), ("8080", 8080, 8080)])
+def test_a_range_of_ports_is_read_as_it_is_written(text: str, first: int, last: int) -> None:
+    found = openings.parsed(text)
+    assert first in found and last in found and first - 1 not in found and last + 1 not in found
+
+
+@pytest.mark.parametrize("text", ["", "high", "0-10", "20-10", "1-65536", "1-2-3"])
+def test_what_is_no_range_of_ports_is_refused(text: str) -> None:
+    with pytest.raises(errors.Invalid, match="no range of ports"):
+        openings.parsed(text)
