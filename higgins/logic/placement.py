@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from higgins.logic import openings
 from higgins.model.capsule import CapsuleSpec, Resources
-from higgins.model.host import Host
+from higgins.model.host import NETWORKS, Host
 from higgins.model.ids import HostId
 from higgins.model.network import PortRange
 
@@ -28,6 +28,8 @@ class Rule(StrEnum):
     RUNTIME = "runtime"
     SANDBOXES = "sandboxes"
     """Its runtime has some, for several containers."""
+    NETWORKS = "networks"
+    """It can attach containers to some."""
     PORTS = "ports"
     """Those that are to lead to the capsule are free on it."""
     CPU = "cpu"
@@ -48,6 +50,7 @@ _BROKEN: Mapping[Rule, str] = {
     Rule.AVAILABILITY_ZONE: "in other availability zones",
     Rule.RUNTIME: "without that runtime",
     Rule.SANDBOXES: "whose runtime has no sandboxes for several containers",
+    Rule.NETWORKS: "that cannot attach containers to networks",
     Rule.PORTS: "on which a port that was asked for is taken",
     Rule.CPU: "without enough cpu",
     Rule.MEMORY: "without enough memory",
@@ -128,6 +131,8 @@ def first_broken(host: Host, spec: CapsuleSpec, claim: Resources, ratios: Ratios
         return Rule.RUNTIME
     if spec.sandbox is not None and "sandboxes" not in host.inventory.capabilities:
         return Rule.SANDBOXES
+    if spec.networks and NETWORKS not in host.inventory.capabilities:
+        return Rule.NETWORKS
     if spec.published and openings.assigned(spec.published, host.published, ratios.ports) is None:
         return Rule.PORTS
     limit = room(host, ratios)
