@@ -216,7 +216,7 @@ async def unlisted(plug: NetworkPlug, port_id: PortId, namespace: str) -> bool:
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
     """Wait for what takes its time: kernels clear up after they have answered."""
     async with asyncio.timeout(10):
-        while not await true():
+        while not await true():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.02)
 
 
