@@ -57,6 +57,7 @@ from higgins.store import identity as _identity_tables  # noqa: F401 - its table
 from higgins.store.database import Database
 from higgins.store.tables import metadata
 from higgins.testing.images import FakeImages
+from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Adversary, Wire
 
@@ -347,6 +348,7 @@ async def cloud(
     limits: Limits | None = None,
     networks: NetworkProvider | None = None,
     pool: str | None = None,
+    plug: FakePlug | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Cloud]:
     """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there.
@@ -362,6 +364,7 @@ async def cloud(
     deadlines, limits = deadlines or Deadlines(), limits or Limits()
     own = subnets.pool(pool) if pool is not None else None
     networks = LocalNetworks(database) if networks is None and own is not None else networks
+    plug = plug or (FakePlug() if networks is not None else None)
     custom = placer.Custom(patience=patience)
     rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
 
@@ -396,7 +399,7 @@ async def cloud(
         identity, holds, shelf = Identity(host_id=HOST, name="here"), Holds(), Shelf(images)
         async with live_host(socket, LiveAnswers(runtime, images, shelf, holds)):
             custom = agent or Custom(sweep=0.5, retry=0.2, silence=1.0)
-            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds).run()
+            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds, plug=plug).run()
 
     live, socket = Directory(), directory / "link.sock"
     consoles = Consoles(database, clock=clock)
