@@ -246,6 +246,19 @@ class Agent:
     availability_zone: str = option("nova", "Availability zone of this host.")
     runtime: Literal["docker"] = option("docker", "What runs the containers.")
     starts_at_once: int = option(8, "How many containers may be created and started at the same time.", minimum=1)
+    networks: Literal["auto", "none"] = option(
+        "auto",
+        "auto: this host attaches containers to networks, where it is able to: it needs root, and the programs ip, nft and dnsmasq; none: it never does.",
+    )
+    uplink: str = option(
+        "100.127.0.0/16",
+        "Two of these addresses lead from each network that is on this host out into the world. They should mean nothing else to the host.",
+    )
+    warm_sandboxes: int = option(
+        4,
+        "How many sandboxes this host keeps ready once containers there are attached to networks, so that the next ones start sooner; 0: none.",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

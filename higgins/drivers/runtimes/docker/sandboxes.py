@@ -45,6 +45,8 @@ class DockerSandboxes:
         """The names of those that are there to be taken."""
         self._taken: dict[ContainerId, str] | None = None
         """The names of those that were taken from the store; None: somebody has to look."""
+        self._wanted = False
+        """There is use for a store here."""
         self._asked = 0.0
         self._bell = Bell()
 
@@ -66,11 +68,11 @@ class DockerSandboxes:
 
     async def take(self, origin: Origin, sandbox: ContainerId) -> bool:
         """Make this sandbox out of one in store; False where there is none. It must not be there under any name."""
-        self._asked = time.monotonic()
+        self._asked, self._wanted = time.monotonic(), True
+        self._bell.ring()
         named = terms.taken_name(origin, sandbox)
         while self._store:
             warm = self._store.pop()
-            self._bell.ring()
             # Whatever becomes of the call: who looks next sees it.
             self._taken = None
             try:
@@ -106,16 +108,17 @@ class DockerSandboxes:
             await self._engine.call("POST", "containers/create", parameters, body=body)
 
     async def keep(self) -> None:
-        """Keep the store, until cancelled. What is in it then is left to whoever comes next."""
+        """Keep the store, from when somebody asks for the first, until cancelled. What is in it then is left to whoever comes next."""
         while self._warm:
             try:
                 await self._take_stock()
-                await self._fill()
+                if self._wanted:
+                    await self._fill()
             except errors.Failure as failure:
                 log.info("no sandboxes can be made in advance just now: %s", failure.message)
                 await asyncio.sleep(_RETRY)
             else:
-                await self._bell.wait(_LOOK)
+                await self._bell.wait(_LOOK if self._wanted else None)
 
     async def introduce(self, engine_id: str, hosts: Path, hostname: str, address: str) -> None:
         """Let the host name lead to this address, in the file that the containers inside have for their /etc/hosts."""
@@ -144,6 +147,7 @@ class DockerSandboxes:
                 await self._discard(one.name)
         # One that was taken while the engine was asked is tried once more, and not found.
         self._store = useful
+        self._wanted = self._wanted or bool(useful)
 
     async def _fill(self) -> None:
         labels = {terms.OWNER: self._owner, terms.WARM: self._recipe}
