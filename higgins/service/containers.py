@@ -295,9 +295,10 @@ class Containers:
         Raises Invalid if it is on that already, or cannot have the address; Conflict for an address that is taken, and while it is being deleted;
         NotFound for an unknown network. If it turns out later that it cannot be, the action ends in Error and everything is as it was.
         """
-        now, pool = self._clock(), offered(self._customs.networks)
+        now = self._clock()
 
         def change(db: Connection, capsule: Capsule) -> tuple[NetworkWish, ...]:
+            pool = offered(self._customs.networks)
             one = wish(db, capsule.project_id, named or NetworkNamed(), pool, now)
             if any(each.network == one.network for each in capsule.spec.networks):
                 raise errors.Invalid(f"Network '{one.network}' is already attached to container '{capsule.id}'.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from higgins.api.zun import form, forms, values, views
+from higgins.api.zun import form, forms, translate, values, views
 from higgins.api.zun.form import Form
 from higgins.api.zun.forms import Name, Several
 from higgins.api.zun.lists import Paging, following, query
@@ -16,7 +16,6 @@ from higgins.api.zun.verbs import EMPTY, NULL, Answer, Ask, Door
 from higgins.api.zun.views import Link
 from higgins.model import network as model
 from higgins.model.ids import NetworkId, made_by
-from higgins.service.networks import NetworkNamed
 
 _encode = msgspec.json.Encoder().encode
 
@@ -216,7 +215,7 @@ async def delete(door: Door, ask: Ask[Any]) -> Answer:
 async def attach(door: Door, ask: Ask[forms.AttachNetwork]) -> Answer:
     """Have a container on one more network, whether or not it runs."""
     asked = ask.params
-    named = NetworkNamed(network=asked.network, port=asked.port, address=asked.fixed_ip)
+    named = translate.named(asked.network, asked.port, asked.fixed_ip)
     await door.services.containers.attach_network(ask.caller, ask.request, ask.path[0], named)
     return NULL
 

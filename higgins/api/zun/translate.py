@@ -117,7 +117,12 @@ def _container(
 
 def networks(asked: Sequence[forms.Attachment] | None) -> Sequence[NetworkNamed]:
     """The networks that a container is to be on."""
-    return [NetworkNamed(network=one.network, port=one.port, address=one.v4) for one in asked or ()]
+    return [named(one.network, one.port, one.v4) for one in asked or ()]
+
+
+def named(network: str | None, port: str | None, address: str | None) -> NetworkNamed:
+    """One network that a container is to be on."""
+    return NetworkNamed(network=network, port=port, address=None if address is None else str(address))
 
 
 def wish(asked: forms.UpdateContainer) -> Wish:
