@@ -10,6 +10,8 @@ _EACH = 24
 """The length of the prefix of a network for which nobody said anything else."""
 _SMALLEST = 30
 """A gateway and one more."""
+_SPECIAL = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+"""This host, loopback, link-local (where the name servers of networks are), multicast and what is reserved."""
 
 
 def parsed(text: str) -> IPv4Network:
@@ -24,13 +26,7 @@ def parsed(text: str) -> IPv4Network:
         raise errors.Invalid(
             f"The subnet {text} is too small: it has room for a gateway and one more from /{_SMALLEST} on."
         )
-    if (
-        subnet.is_multicast
-        or subnet.is_loopback
-        or subnet.is_link_local
-        or subnet.is_reserved
-        or subnet[0].packed[0] == 0
-    ):
+    if any(subnet.overlaps(each) for each in _SPECIAL):
         raise errors.Invalid(f"The addresses of {text} are not for networks.")
     return subnet
 
