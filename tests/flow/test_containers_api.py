@@ -176,6 +176,8 @@ STRANGERS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/containers/{container}/network_attach"): {"query": "?network=default"},
     ("POST", "/containers/{container}/network_detach"): {"query": "?network=default"},
     ("GET", "/containers/{container}/network_list"): {},
+    ("POST", "/containers/{container}/add_security_group"): {"query": "?name=web"},
+    ("POST", "/containers/{container}/remove_security_group"): {"query": "?name=web"},
     ("GET", "/containers/{container}/container_actions"): {},
     ("GET", "/containers/{container}/container_actions/{request_id}"): {},
 }
