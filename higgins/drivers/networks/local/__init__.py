@@ -1,5 +1,6 @@
 """Networks that end at their host: a router of its own for each of them, made of the kernel's parts."""
 
 from higgins.drivers.networks.local.plug import LocalPlug, missing
+from higgins.drivers.networks.local.wanted import NAMESERVER
 
-__all__ = ["LocalPlug", "missing"]
+__all__ = ["NAMESERVER", "LocalPlug", "missing"]

@@ -1,6 +1,7 @@
 """The plug of a host whose networks end at it."""
 
 import asyncio
+import hashlib
 import ipaddress
 import re
 import socket
@@ -22,6 +23,8 @@ from higgins.model.network import Port, Published
 PROGRAMS = {"ip": "iproute2", "nft": "nftables", "dnsmasq": "dnsmasq-base", "nsenter": "util-linux"}
 """What is needed of the machine, each with the package of Debian that has it."""
 
+_PLAIN = re.compile(r"\w[\w.:@-]{0,99}", re.ASCII)
+"""What can be written on a link, and be the name of a folder, as it is."""
 _NET_ADMIN, _SYS_ADMIN = 12, 21
 
 
@@ -44,13 +47,9 @@ class LocalPlug:
     """
 
     def __init__(self, owner: str, *, uplink: str = "100.127.0.0/16", state: Path = Path("/run/higgins")) -> None:
-        if not re.fullmatch(r"\w[\w.:@-]{0,99}", owner, re.ASCII):
-            raise errors.Invalid(
-                f"{owner!r} cannot be told from others on a link: letters, digits and .:@_- are possible, up to 100."
-            )
-        self._owner = owner
+        self._owner = owner if _PLAIN.fullmatch(owner) else hashlib.sha1(owner.encode(), usedforsecurity=False).hexdigest()
         self._uplinks = ipaddress.IPv4Network(uplink)
-        self._state = state / owner
+        self._state = state / self._owner
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def namespace(self, pid: int) -> str:
@@ -209,4 +208,6 @@ def _may() -> bool:
     """Whether we have the rights of an administrator over networks and namespaces."""
     lines = Path("/proc/self/status").read_text().splitlines()
     rights = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
-    return all(rights >> bit & 1 for bit in (_NET_ADMIN, _SYS_ADMIN))
+    return all(rights >> bit & 1 for bit in (_PLAIN = re.compile(r"\w[\w.:@-]{0,99}", re.ASCII)
+"""What can be written on a link, and be the name of a folder, as it is."""
+_NET_ADMIN, _SYS_ADMIN))
