@@ -105,5 +105,5 @@ def _meant(db: Connection, project: ProjectId, ref: str) -> SecurityGroupId:
 
 def _several(ref: str) -> errors.Conflict:
     return errors.Conflict(
-        f"Multiple security groups exist with the name {ref}. Please use the security group uuid instead."
+        f"Multiple security groups exist with same name, {ref}. Please use the security group uuid instead."
     )

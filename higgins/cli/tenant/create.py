@@ -20,7 +20,9 @@ from higgins.cli.tenant import (
     habits,
     moments,
     networks,
+    ports,
     progress,
+    security_groups,
     session,
     sizes,
     state,
@@ -35,7 +37,6 @@ _STARTED = ("Running", "Stopped", "Paused", "Restarting")
 _LOOKS = 1.0
 """Seconds between two looks at how far an image is."""
 
-_no_ports = "ports of hosts are not offered yet; containers reach out, and each other by name if they are on one network"
 _by_name = "containers on one network (--network) find each other by name, and the world as their host does"
 _no_volumes = "volumes are not offered yet; copy files in with `higgins cp`"
 _NO_WORD = (
@@ -70,10 +71,10 @@ _OPTIONS = (
     click.option("--host", help="On which host it runs; for operators."),
     click.option("--hint", "hints", multiple=True, metavar="NAME=VALUE", help="A word to the scheduler."),
     *networks.OPTIONS,
+    *ports.OPTIONS,
+    *security_groups.OPTIONS,
     *dryrun.OPTIONS,
     click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
-    habits.refused("-p", "--publish", why=_no_ports),
-    habits.refused("-P", "--publish-all", why=_no_ports),
     habits.refused("-v", "--volume", why=_no_volumes),
     *(habits.refused(flag, why=_by_name) for flag in ("--add-host", "--dns", "--link")),
     *(habits.refused(flag, why=_no_volumes) for flag in ("--mount", "--tmpfs", "--volumes-from")),
@@ -115,6 +116,7 @@ def create(**asked: Any) -> None:
         "higgins run --rm busybox echo hello",
         "higgins run -it --rm busybox sh",
         "higgins run -d --name web -m 256m --cpus 0.5 busybox sleep 600",
+        "higgins run -d -p 8080:80 busybox httpd -f",
         "higgins run --dry-run -m 64g busybox",
     ),
 )
@@ -176,6 +178,9 @@ def body(asked: Mapping[str, Any]) -> dict[str, Any]:
         "host": asked["host"],
         "hints": pairs(asked["hints"]),
         "nets": networks.wishes(asked["networks"], asked["address"]),
+        "published_ports": ports.wishes(asked["publish"]),
+        "exposed_ports": ports.exposed(asked["expose"]),
+        "security_groups": list(asked["security_groups"]),
     }
     return {name: value for name, value in whole.items() if value not in (None, [], {})}
 
@@ -238,9 +243,7 @@ def _made(cloud: Cloud, wanted: Mapping[str, Any], cidfile: Path | None, *, run:
             # Before anything is made whose id would then not be known.
             _noted(cidfile, lambda: cidfile.touch(exist_ok=False))
             undone.callback(cidfile.unlink)
-        made: Document = networks.knowing(
-            cloud, wanted, lambda wanted: cloud.post("/containers", {"run": run}, wanted)
-        )
+        made: Document = networks.knowing(cloud, wanted, lambda wanted: cloud.post("/containers", {"run": run}, wanted))
         undone.pop_all()
     if cidfile is not None:
         _noted(cidfile, lambda: cidfile.write_text(made["uuid"]))

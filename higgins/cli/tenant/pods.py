@@ -87,7 +87,6 @@ _NOTED = {
 _BELONGING = {
     "volumes": "volumes are not offered yet",
     "volumeMounts": "volumes are not offered yet",
-    "hostPort": "ports are not published yet",
     "valueFrom": "not offered; give a value",
 }
 
@@ -287,10 +286,11 @@ def _expanded(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _port(one: _Part) -> Mapping[str, Any]:
-    one.leaves(("containerPort", "protocol", "name"), {})
+    one.leaves(("containerPort", "hostPort", "protocol", "name"), {})
     one.needs("containerPort")
     return _said(
         containerPort=one.number("containerPort"),
+        hostPort=one.number("hostPort"),
         protocol=one.word("protocol", ("TCP", "UDP")),
         name=one.text("name"),
     )

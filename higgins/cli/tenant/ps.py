@@ -18,6 +18,7 @@ from higgins.cli.tenant import (
     names,
     networks,
     output,
+    ports,
     session,
     status,
     templates,
@@ -25,9 +26,9 @@ from higgins.cli.tenant import (
 )
 from higgins.client.cloud import Cloud, Document, path
 
-TITLES = ("id", "name", "image", "command", "created", "status", "addresses")
+TITLES = ("id", "name", "image", "command", "created", "status", "ports", "addresses")
 _FIRST = ("image", "command")
-_SPARE = ("created", "addresses", "command", "image", "id")
+_SPARE = ("created", "addresses", "command", "image", "ports", "id")
 _MOST = 32
 """Columns for a command, and for a status: the reason of an Error can be a long story."""
 Holds = Callable[[Document], bool]
@@ -146,6 +147,7 @@ def _row(one: Document, now: float, *, whole: bool) -> Sequence[Cell]:
         command if whole else plain.fitted(command, _MOST),
         moments.ago(now - created),
         told if whole else _fitted(told),
+        ports.listed(one),
         ", ".join(networks.listed(one)),
     )
 
@@ -161,6 +163,7 @@ def _told(one: Document, now: float, *, whole: bool) -> Document:
         "running_for": running_for,
         "state": _state(one),
         "status": status.words(one, now),
+        "ports": ports.listed(one),
     }
 
 
@@ -186,6 +189,7 @@ def _nested(one: Document) -> Document:
         },
         "network_settings": {
             "ip_address": next(iter(networks.listed(one)), ""),
+            "ports": ports.nested(one),
             "networks": {name: {"ip_address": there[0]} for name, there in networks.addresses(one).items() if there},
         },
     }
