@@ -47,7 +47,9 @@ class LocalPlug:
     """
 
     def __init__(self, owner: str, *, uplink: str = "100.127.0.0/16", state: Path = Path("/run/higgins")) -> None:
-        self._owner = owner if _PLAIN.fullmatch(owner) else hashlib.sha1(owner.encode(), usedforsecurity=False).hexdigest()
+        self._owner = (
+            owner if _PLAIN.fullmatch(owner) else hashlib.sha1(owner.encode(), usedforsecurity=False).hexdigest()
+        )
         self._uplinks = ipaddress.IPv4Network(uplink)
         self._state = state / self._owner
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -208,6 +210,4 @@ def _may() -> bool:
     """Whether we have the rights of an administrator over networks and namespaces."""
     lines = Path("/proc/self/status").read_text().splitlines()
     rights = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
-    return all(rights >> bit & 1 for bit in (_PLAIN = re.compile(r"\w[\w.:@-]{0,99}", re.ASCII)
-"""What can be written on a link, and be the name of a folder, as it is."""
-_NET_ADMIN, _SYS_ADMIN))
+    return all(rights >> bit & 1 for bit in (_NET_ADMIN, _SYS_ADMIN))
