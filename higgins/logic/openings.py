@@ -9,6 +9,8 @@ from higgins.model.network import HostPort, PortRange, Published, Rule, Security
 
 AUTOMATIC = PortRange(30000, 32767)
 """The ports of a host that are given out to who names none, where the operator has not said otherwise."""
+CHOOSABLE = PortRange(1024, 65535)
+"""Those that can be asked for, likewise: the lower ones are the host's own."""
 _LAST = 65535
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 
 from higgins import errors
-from higgins.logic import forecast
+from higgins.logic import forecast, openings
 from higgins.logic.forecast import Forecast
 from higgins.logic.placement import Ratios
 from higgins.logic.quota import counted
@@ -50,7 +50,7 @@ class Customs:
     """How much a project may have for which nothing else was said."""
     least: Resources = field(default_factory=Resources)
     """How little can be asked for."""
-    host_ports: PortRange = PortRange(1024, 65535)
+    host_ports: PortRange = openings.CHOOSABLE
     """Which ports of a host can be asked for."""
     networks: IPv4Network | None = None
     """Where new networks get their subnets from; None: containers are on no networks but those that runtimes have by themselves."""
@@ -157,13 +157,9 @@ class Creation:
     def _opened(self, db: Connection, asked: Capsule, groups: Sequence[str]) -> CapsuleSpec:
         """What is asked for, with the security groups of these names. Raises Invalid for an unknown one, and for openings where there are no networks,
         Conflict for a name that several have, Forbidden for a port of a host that nobody may choose."""
-        spec = replace(asked.spec, security_groups=resolved(db, asked.project_id, groups))
-        named = (
-            ("security_groups", spec.security_groups),
-            ("exposed_ports", spec.exposed),
-            ("published_ports", spec.published),
-        )
-        if unheard := [name for name, openings in named if openings and not spec.networks]:
+        spec = asked.spec
+        named = (("security_groups", groups), ("exposed_ports", spec.exposed), ("published_ports", spec.published))
+        if unheard := [name for name, asked_for in named if asked_for and not spec.networks]:
             raise errors.Invalid(
                 f"Invalid input for field '{unheard[0]}'. This deployment offers no networks whose ports could be opened; leave it out.",
                 code="schema-validation-error",
@@ -175,7 +171,7 @@ class Creation:
                     f"Port {one.host_port} of a host cannot be chosen here: from {least} to {most} they can, and without a choice a free one is given.",
                     code="host-port-not-allowed",
                 )
-        return spec
+        return replace(spec, security_groups=resolved(db, asked.project_id, groups))
 
     def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
         return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)

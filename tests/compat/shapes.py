@@ -66,6 +66,7 @@ _EMPTY = Fields({})
 _RESTART = fields(Name=words("no", "always", "on-failure", "unless-stopped"), MaximumRetryCount=DIGITS)
 
 
+PUBLISHED = ListOf(fields(port=WHOLE, protocol=words("tcp", "udp"), host_port=Maybe(WHOLE)))
 LISTED_CONTAINER = fields(
     uuid=ID,
     name=TEXT,
@@ -115,6 +116,7 @@ LISTED_CONTAINER = fields(
     desired_state=Since(41, words("created", "running", "stopped", "paused", "deleted")),
     progress=Since(41, Maybe(fields(layers=WHOLE, layers_done=WHOLE, size=WHOLE, done=WHOLE))),
     deadline=Since(41, Maybe(SPACED_TIME)),
+    published_ports=Since(41, PUBLISHED),
 )
 CONTAINER = Fields({**LISTED_CONTAINER.fields, "links": LINKS})
 NULL_AT_FIRST = (
@@ -269,6 +271,23 @@ _LISTED_REGISTRY = fields(
 )
 REGISTRY = fields(registry=Fields({**_LISTED_REGISTRY.fields, "links": LINKS}))
 REGISTRIES = fields(registries=ListOf(_LISTED_REGISTRY), next=Maybe(URL))
+
+_LISTED_GROUP = fields(
+    uuid=ID,
+    name=TEXT,
+    project_id=TEXT,
+    rules=ListOf(
+        fields(
+            protocol=Maybe(words("tcp", "udp", "icmp")),
+            port_min=Maybe(WHOLE),
+            port_max=Maybe(WHOLE),
+            source=Maybe(TEXT),
+        )
+    ),
+    created_at=SPACED_TIME,
+)
+SECURITY_GROUP = Fields({**_LISTED_GROUP.fields, "links": LINKS})
+SECURITY_GROUPS = fields(security_groups=ListOf(_LISTED_GROUP), next=Maybe(URL))
 
 LIMITS = fields(containers=WHOLE, memory=WHOLE, disk=WHOLE, cpu=WHOLE)
 _USE = fields(limit=WHOLE, in_use=NUMBER)

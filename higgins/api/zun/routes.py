@@ -121,7 +121,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    "/networks",                            networks.list_,    networks.LIST, 200, networks.NetworkList, min=OURS),
     Route("GET",    "/networks/{network}",                  networks.show,     forms.NOTHING, 200, networks.Network, min=OURS),
     Route("DELETE", "/networks/{network}",                  networks.delete,   forms.NOTHING, 204, None, min=Version(1, 27)),
-    Route("POST",   "/security_groups",                     security_groups.create, security_groups.CREATE, 201, security_groups.SecurityGroup, min=OURS, json_only=True),
+    Route("POST",   "/security_groups",        security_groups.create, security_groups.CREATE, 201, security_groups.SecurityGroup, min=OURS, json_only=True),
     Route("GET",    "/security_groups",                     security_groups.list_, security_groups.LIST, 200, security_groups.SecurityGroupList, min=OURS),
     Route("GET",    "/security_groups/{group}",             security_groups.show, forms.NOTHING, 200, security_groups.SecurityGroup, min=OURS),
     Route("DELETE", "/security_groups/{group}",             security_groups.delete, forms.NOTHING, 204, None, min=OURS),

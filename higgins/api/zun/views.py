@@ -341,9 +341,16 @@ _STEPS = Version(1, 41)
 """From here on the events of an action are its real steps; Zun's only one is the action as a whole."""
 
 
+_ZUNS_STEPS: Mapping[str, str] = {
+    **{f"network_{verb}": f"compute__do_network_{verb}" for verb in ("attach", "detach")},
+    **{f"{verb}_security_group": f"compute__{verb}_security_group" for verb in ("add", "remove")},
+}
+"""What Zun calls the only step of an action, where that is not as all others."""
+
+
 def _whole(found: Action, version: Version) -> Step:
     return Step(
-        name=found.verb if version >= _STEPS else f"compute__do_container_{found.verb}",
+        name=found.verb if version >= _STEPS else _ZUNS_STEPS.get(found.verb, f"compute__do_container_{found.verb}"),
         started_at=found.started_at,
         finished_at=found.finished_at,
         outcome=found.outcome,

@@ -11,7 +11,7 @@ from higgins.cli.tenant import completion, examples, habits, names, session
 from higgins.client.cloud import Document, path
 
 OPTIONS = (
-    click.option("-p", "--publish", "publish", multiple=True, metavar="[HOST:]PORT[/udp]", help="Publish a port of its on its host, there on any that is free if none is named."),
+    click.option("-p", "--publish", "publish", multiple=True, metavar="[HOST:]PORT[/udp]", help="Publish a port at one of its host's, or at any free one."),
     click.option("--expose", "expose", multiple=True, metavar="PORT[/udp]", help="Let nothing in but to such ports, and to published ones."),
     habits.refused("-P", "--publish-all", why="what an image listens on is not known before it is there; name each port with -p"),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.compat.rows import containers, creation, hosts, images, live, quotas, registries, routing
+from tests.compat.rows import containers, creation, hosts, images, live, quotas, registries, routing, security_groups
 from tests.compat.table import Parameter, Row
 
 
@@ -22,6 +22,7 @@ ROWS: tuple[Row, ...] = tuple(
         containers.ROWS,
         live.ROWS,
         registries.ROWS,
+        security_groups.ROWS,
         images.ROWS,
         hosts.ROWS,
         quotas.ROWS,
