@@ -6,9 +6,9 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 CLONE_NEWNET = 0x40000000
@@ -49,6 +49,18 @@ class Space:
 
     def close(self) -> None:
         self._thread.shutdown()
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Until the end of this, what this thread does with networks, and what it starts, happens on a machine without any."""
+    with open("/proc/self/ns/net") as here:
+        if _LIBC.unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "no new network namespace")
+        try:
+            yield
+        finally:
+            _LIBC.setns(here.fileno(), CLONE_NEWNET)
 
 
 def _enter(path: str) -> None:

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from higgins.drivers.networks.local import LocalPlug, missing
 from higgins.model.ids import NetworkId
 from higgins.model.network import Port, Published, Rule
 from higgins.testing.plug_contract import Addresses, End, PlugContract, Start, a_port, together, until
-from tests.contract.spaces import Space, Spaces, ask, look_up, spaces
+from tests.contract.spaces import Space, Spaces, ask, elsewhere, look_up, spaces
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"networks: {missing()}")
 
@@ -372,6 +372,32 @@ async def test_a_name_server_that_died_is_missed_and_started_again(put: Put, sta
     await plug.plug(port, space.pid)
     assert await plug.list() == {port.id: plug.namespace(space.pid)}
     assert await look_up(space, "web") == ["10.88.0.2"]
+
+
+@pytest.fixture
+def machine() -> Iterator[None]:
+    """Another one, as far as networks go: without a Docker Engine, and with nobody else at work."""
+    with elsewhere():
+        said("ip", "link", "set", "lo", "up")
+        yield
+
+
+async def test_rules_that_somebody_flushed_are_missed_and_made_again(
+    machine: None, put: Put, room: Spaces, world: World, plug: LocalPlug
+) -> None:
+    port = replace(a_port(), published=(Published(host_port=8080, port=80),))
+    space = await put(port)
+    await room.listen(space, 80)
+    await room.listen(world.space, 80)
+    number = await room.listen(None, 0)
+    said("nft", "flush", "ruleset")
+    assert await ask(None, "127.0.0.1", 8080, within=0.2) is None
+    assert await plug.list() == {port.id: ""}
+    await plug.plug(port, space.pid)
+    assert await plug.list() == {port.id: plug.namespace(space.pid)}
+    assert await ask(None, "127.0.0.1", 8080) is not None
+    assert await ask(space, world.address, 80) == world.here
+    assert await ask(space, world.here, number) is None
 
 
 async def test_an_interface_that_somebody_removed_is_missed_and_made_again(put: Put, plug: LocalPlug) -> None:
