@@ -201,7 +201,7 @@ def test_what_cannot_be_attached_or_detached_is_refused_by_name(form, given, fie
 
 def test_exposed_ports_and_groups_exclude_each_other_from_1_20_on():
     both = {"exposed_ports": {"80/tcp": {}}, "security_groups": ["web"]}
-    with pytest.raises(errors.Invalid, match="'exposed_ports'.* cannot stand beside security_groups"):
+    with pytest.raises(errors.Invalid, match=r"'exposed_ports'.* cannot stand beside security_groups"):
         create(Version(1, 24), **both)
     assert create(exposed_ports={"80/tcp": {}}, security_groups=[]).exposed_ports == {"80/tcp": {}}
     assert create(exposed_ports={}, security_groups=["web"]).security_groups == ["web"]

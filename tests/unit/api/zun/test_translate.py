@@ -307,7 +307,7 @@ def test_published_ports_are_those_that_were_asked_for_each_once() -> None:
 
 
 def test_one_port_of_a_host_cannot_lead_to_two() -> None:
-    with pytest.raises(errors.Invalid, match="'published_ports'.*8080/tcp.*leads to one port only"):
+    with pytest.raises(errors.Invalid, match=r"'published_ports'.*8080/tcp.*leads to one port only"):
         opened(published_ports=[{"port": 80, "host_port": 8080}, {"port": 81, "host_port": 8080}])
     udp = {"port": 80, "host_port": 8080, "protocol": "udp"}
     assert len(opened(published_ports=[{"port": 80, "host_port": 8080}, udp]).published) == 2
