@@ -20,8 +20,6 @@ from higgins.store.database import Connection, Database
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 20
-_LEASE = 60.0
-"""Seconds that one piece of work may take; then another replica may try."""
 _ACCEPTANCE = 120.0
 """Seconds in which a host has to have heard that a change is taken back."""
 
@@ -45,12 +43,21 @@ class Provisioner:
     """
 
     def __init__(
-        self, database: Database, hints: Hints, networks: NetworkProvider, retry: float, clock: Callable[[], float]
+        self,
+        database: Database,
+        hints: Hints,
+        networks: NetworkProvider,
+        clock: Callable[[], float],
+        *,
+        lease: float,
+        retry: float,
     ) -> None:
-        """After a failure the provider is asked again in `retry` seconds."""
+        """`lease` is how many seconds one piece of work may take: then another replica may try. After a failure the provider is asked again in `retry`
+        seconds."""
         self._database = database
         self._hints = hints
         self._networks = networks
+        self._lease = lease
         self._retry = retry
         self._clock = clock
         self._owner = str(uuid.uuid4())
@@ -58,7 +65,9 @@ class Provisioner:
     async def visit(self) -> float | None:
         now = self._clock()
         leased = await self._database.write(
-            lambda db: capsules.lease_unprovisioned(db, owner=self._owner, now=now, until=now + _LEASE, most=_AT_ONCE)
+            lambda db: capsules.lease_unprovisioned(
+                db, owner=self._owner, now=now, until=now + self._lease, most=_AT_ONCE
+            )
         )
         async with asyncio.TaskGroup() as group:
             for capsule in leased:
@@ -67,7 +76,7 @@ class Provisioner:
 
     async def _provide(self, capsule: Capsule) -> None:
         try:
-            async with asyncio.timeout(_LEASE / 2):
+            async with asyncio.timeout(self._lease / 2):
                 answer = await self._asked(capsule)
             written = await self._database.write(lambda db: self._write(db, capsule, answer))
         except errors.Conflict:

@@ -144,7 +144,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             )
         },
     )
-    rhythm = plane.Rhythm(lease=settings.hosts.lease)
+    # What is allotted is in the same database: nobody is waited for who is far away.
+    rhythm = plane.Rhythm(lease=settings.hosts.lease, allotting=10.0)
     async with (
         link.listen(_doors(settings)) as entrances,
         serving(app, host=settings.api.host_ip, port=settings.api.port) as listening,

@@ -342,6 +342,7 @@ async def cloud(
     lease: float = 30.0,
     heartbeat: float = 0.3,
     patrol: float = 0.5,
+    allotting: float = 60.0,
     hosted: bool = True,
     database: Database | None = None,
     unique_names: str = "",
@@ -366,7 +367,7 @@ async def cloud(
     networks = LocalNetworks(database) if networks is None and own is not None else networks
     plug = plug or (FakePlug() if networks is not None else None)
     custom = placer.Custom(patience=patience)
-    rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
+    rhythm = plane.Rhythm(patrol=patrol, lease=lease, allotting=allotting, retry=0.1)
 
     def replica() -> tuple[Hints, Hosts, Containers, Capsules, Registries]:
         hints = Hints()

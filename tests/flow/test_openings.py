@@ -71,7 +71,7 @@ class Plane:
         async with asyncio.TaskGroup() as group:
             for database in self.replicas:
                 group.create_task(Placer(database, Hints(), Custom(ratios=RATIOS, patience=0.0), time.time).visit())
-        await Provisioner(self.database, Hints(), LocalNetworks(self.database), 0.1, time.time).visit()
+        await Provisioner(self.database, Hints(), LocalNetworks(self.database), time.time, lease=60.0, retry=0.1).visit()
         assert_no_claim_leaks(self.file)
 
     async def now(self, capsule: Capsule) -> Capsule:
