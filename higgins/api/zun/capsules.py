@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from higgins import errors
-from higgins.api.zun import lists, template, translate, values, views
+from higgins.api.zun import lists, reach, template, translate, values, views
 from higgins.api.zun.form import Form
 from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS, Version
@@ -93,7 +93,7 @@ class Capsule(Struct, kw_only=True):
     status_reason: str | None
     labels: Mapping[str, str] | UnsetType = UNSET
     meta_labels: Annotated[Mapping[str, str] | UnsetType, said("Up to version 1.31: its labels.")] = UNSET
-    addresses: Annotated[dict[str, list[views.Address]], said("By the ids of the networks that all of it is in.")]
+    addresses: Annotated[dict[str, list[reach.Address]], said("By the ids of the networks that all of it is in.")]
     restart_policy: Annotated[dict[str, str] | str, said("Up to version 1.31 only its name.")]
     annotations: Mapping[str, str] | None
     created_at: str
@@ -115,7 +115,7 @@ class Capsule(Struct, kw_only=True):
         ),
     ] = UNSET
     published_ports: Annotated[
-        list[views.PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
+        list[reach.PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
     ] = UNSET
 
 
@@ -154,7 +154,7 @@ def view(
         status=word.status,
         status_reason=word.reason,
         labels=spec.labels or {},
-        addresses=views.addresses(capsule),
+        addresses=reach.addresses(capsule),
         restart_policy=views.restart(spec.containers[0].restart or model.RestartPolicy()),
         annotations=spec.annotations,
         created_at=views.moment(capsule.created_at),
@@ -164,7 +164,7 @@ def view(
         init_containers=[_nested(capsule, one, now, hidden) for one in spec.init],
         task_state=word.task,
         deadline=None if capsule.deadline is None else views.moment(capsule.deadline),
-        published_ports=views.published(capsule),
+        published_ports=reach.published(capsule),
     )
     return _before_names(_before_ours(shown, version), version)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from higgins.api.zun import values
+from higgins.api.zun import reach, values
 from higgins.api.zun.form import Form, Gate, Unoffered, invalid
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.values import said
@@ -72,36 +72,6 @@ class Healthcheck(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
-Ref = Annotated[str, Meta(min_length=1, max_length=255)]
-"""An id or a name."""
-
-
-class Attachment(Struct, forbid_unknown_fields=True, kw_only=True):
-    """One network that a container is to be on: named, or by one of its ports."""
-
-    network: Annotated[Ref | None, said("The network, by id or name.")] = None
-    port: Annotated[
-        Ref | None,
-        said("A port that was made for it before, by id or name. Networks made here have none by themselves."),
-    ] = None
-    v4: Annotated[values.IPv4 | None, said("The address that it is to have there; nothing: any.")] = field(
-        default=None, name="v4-fixed-ip"
-    )
-    v6: Annotated[values.IPv6 | None, said("The same in IPv6, which networks made here do not have.")] = field(
-        default=None, name="v6-fixed-ip"
-    )
-
-
-class PublishPort(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A port of a container that a port of its host is to lead to."""
-
-    port: Annotated[values.PortNumber, said("Its number inside the container.")]
-    protocol: Annotated[Literal["tcp", "udp"] | None, said("Nothing: tcp.")] = None
-    host_port: Annotated[
-        values.PortNumber | None, said("On the host, which then has to have it free; nothing: any that is free.")
-    ] = None
-
-
 class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     """A container to be made."""
 
@@ -154,7 +124,7 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
         said("When the image is fetched, in any case of letters. Admins only."),
     ] = None
     security_groups: Annotated[
-        Annotated[list[Ref], Meta(max_length=64)] | None,
+        Annotated[list[reach.Ref], Meta(max_length=64)] | None,
         said("Names or ids. Only what one of them allows may come in; nothing: all that comes from its networks."),
     ] = None
     exposed_ports: Annotated[
@@ -164,11 +134,11 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = None
     published_ports: Annotated[
-        Annotated[list[PublishPort], Meta(max_length=64)] | None,
+        Annotated[list[reach.PublishPort], Meta(max_length=64)] | None,
         said("The ports that ports of its host are to lead to, from wherever the host is reached."),
     ] = None
     nets: Annotated[
-        Annotated[list[Attachment], Meta(max_length=16)] | None,
+        Annotated[list[reach.Attachment], Meta(max_length=16)] | None,
         said("The networks to be on; the world is reached through the first. Nothing: the one of the project."),
     ] = None
     mounts: Annotated[list[dict[str, Any]] | None, said("Volumes and files to mount.")] = None
@@ -263,24 +233,6 @@ class StopContainer(Struct, forbid_unknown_fields=True, kw_only=True):
     timeout: Annotated[values.Count | None, said("Seconds after which it is killed; nothing: 10.")] = None
 
 
-class AttachNetwork(Struct, forbid_unknown_fields=True, kw_only=True):
-    """One more network; nothing: the one that a container gets by itself."""
-
-    network: Annotated[Ref | None, said("The network, by id or name.")] = None
-    port: Annotated[
-        Ref | None,
-        said("A port that was made for it before, by id or name. Networks made here have none by themselves."),
-    ] = None
-    fixed_ip: Annotated[values.IP | None, said("The address that it is to have there; nothing: any.")] = None
-
-
-class DetachNetwork(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The network to be left, or the port by which a container is on it."""
-
-    network: Annotated[Ref | None, said("The network, by id or name.")] = None
-    port: Annotated[Ref | None, said("The port, by id.")] = None
-
-
 class RebuildContainer(Struct, kw_only=True):
     """From which image a container is made anew; nothing: from its own."""
 
@@ -373,25 +325,9 @@ def _one_of_two(version: Version, params: CreateContainer) -> CreateContainer:
         if (one.network is None) == (one.port is None):
             raise invalid(f"nets[{place}]", "It needs exactly one of network and port.")
         if one.v6 is not None:
-            raise invalid(f"nets[{place}].v6-fixed-ip", NO_IPV6, value=one.v6)
+            raise invalid(f"nets[{place}].v6-fixed-ip", reach.NO_IPV6, value=one.v6)
     return params
 
-
-def _attached(version: Version, params: AttachNetwork) -> AttachNetwork:
-    if params.network is not None and params.port is not None:
-        raise invalid("port", "It cannot stand beside network: a port is on a network already.", value=params.port)
-    if params.fixed_ip is not None and ":" in params.fixed_ip:
-        raise invalid("fixed_ip", NO_IPV6, value=params.fixed_ip)
-    return params
-
-
-def _detached(version: Version, params: DetachNetwork) -> DetachNetwork:
-    if (params.network is None) == (params.port is None):
-        raise invalid("network", "Exactly one of network and port is needed.")
-    return params
-
-
-NO_IPV6 = "Networks here have no IPv6; ask for an address of IPv4, or for none."
 
 NOTHING = Form(params=Nothing, strict=False)
 CREATE = Form(
@@ -428,8 +364,6 @@ DELETE = Form(
     ),
 )
 STOP = Form(params=StopContainer)
-ATTACH_NETWORK = Form(params=AttachNetwork, steps=(_attached,))
-DETACH_NETWORK = Form(params=DetachNetwork, steps=(_detached,))
 REBUILD = Form(
     params=RebuildContainer,
     strict=False,

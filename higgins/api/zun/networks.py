@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from higgins.api.zun import form, forms, translate, values, views
+from higgins.api.zun import form, reach, translate, values, views
 from higgins.api.zun.form import Form
 from higgins.api.zun.forms import Name, Several
 from higgins.api.zun.lists import Paging, following, query
@@ -212,7 +212,7 @@ async def delete(door: Door, ask: Ask[Any]) -> Answer:
     return EMPTY
 
 
-async def attach(door: Door, ask: Ask[forms.AttachNetwork]) -> Answer:
+async def attach(door: Door, ask: Ask[reach.AttachNetwork]) -> Answer:
     """Have a container on one more network, whether or not it runs."""
     asked = ask.params
     named = translate.named(asked.network, asked.port, asked.fixed_ip)
@@ -220,7 +220,7 @@ async def attach(door: Door, ask: Ask[forms.AttachNetwork]) -> Answer:
     return NULL
 
 
-async def detach(door: Door, ask: Ask[forms.DetachNetwork]) -> Answer:
+async def detach(door: Door, ask: Ask[reach.DetachNetwork]) -> Answer:
     """Take a container off a network, whether or not it runs."""
     which = ask.params.network or ask.params.port or ""
     await door.services.containers.detach_network(ask.caller, ask.request, ask.path[0], which)

@@ -8,8 +8,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from higgins.api.zun import form, values, views
 from higgins.api.zun.form import Form
-from higgins.api.zun.forms import Name, Ref, Several
+from higgins.api.zun.forms import Name, Several
 from higgins.api.zun.lists import Paging, following, query
+from higgins.api.zun.reach import Ref
 from higgins.api.zun.values import said
 from higgins.api.zun.verbs import EMPTY, NULL, Answer, Ask, Door
 from higgins.api.zun.views import Link

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from higgins import errors
-from higgins.api.zun import form, forms, values
+from higgins.api.zun import form, forms, reach, values
 from higgins.logic.statusword import Status
 from higgins.model.capsule import (
     CapsuleSpec,
@@ -115,7 +115,7 @@ def _container(
     )
 
 
-def networks(asked: Sequence[forms.Attachment] | None) -> Sequence[NetworkNamed]:
+def networks(asked: Sequence[reach.Attachment] | None) -> Sequence[NetworkNamed]:
     """The networks that a container is to be on."""
     return [named(one.network, one.port, one.v4) for one in asked or ()]
 

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from msgspec import UNSET, Struct, UnsetType
 
+from higgins.api.zun import reach
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
-from higgins.model.capsule import Capsule, CapsuleSpec, Healthcheck, Observation, RestartPolicy, Stage
-from higgins.model.capsule import Container as Asked
+from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
 from higgins.model.capsule import Health as Found
 from higgins.model.capsule import Progress as Progressed
 from higgins.model.ids import CapsuleId
@@ -45,24 +45,6 @@ class Progress(Struct, kw_only=True):
     done: int
 
 
-class Address(Struct, kw_only=True):
-    """One address on a network."""
-
-    addr: str
-    version: int
-    port: str
-    subnet_id: Annotated[str, said("The network's id: each has one subnet.")]
-    preserve_on_delete: bool
-
-
-class PublishedPort(Struct, kw_only=True):
-    """A port of a host that leads to one of a container's."""
-
-    port: int
-    protocol: str
-    host_port: Annotated[int | None, said("null until it is known which one it got.")]
-
-
 class Container(Struct, kw_only=True):
     """A container. Policy withholds some fields, four of them from everybody but admins; older versions lack those of `SINCE`."""
 
@@ -85,7 +67,7 @@ class Container(Struct, kw_only=True):
     ports: Sequence[int] | None
     hostname: str | None
     labels: Mapping[str, str] | None
-    addresses: Annotated[dict[str, list[Address]] | None, said("By the ids of the networks that it is in.")]
+    addresses: Annotated[dict[str, list[reach.Address]] | None, said("By the ids of the networks that it is in.")]
     image_pull_policy: str | UnsetType | None = UNSET
     host: str | UnsetType | None = UNSET
     restart_policy: dict[str, str] | None
@@ -129,7 +111,7 @@ class Container(Struct, kw_only=True):
         ),
     ] = UNSET
     published_ports: Annotated[
-        list[PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
+        list[reach.PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
     ] = UNSET
 
 
@@ -241,10 +223,10 @@ def container(
         environment=asked.environment or empty,
         workdir=asked.workdir,
         auto_remove=spec.auto_remove,
-        ports=_ports(spec, asked, seen) or (None if fresh and not seen else ()),
+        ports=reach.ports(spec, asked, seen) or (None if fresh and not seen else ()),
         hostname=(seen.hostname if seen else None) or asked.hostname,
         labels=asked.labels or empty,
-        addresses=addresses(capsule) or (None if fresh else {}),
+        addresses=reach.addresses(capsule) or (None if fresh else {}),
         image_pull_policy=asked.pull,
         host=capsule.host,
         restart_policy=restart(asked.restart) if asked.restart else empty,
@@ -269,7 +251,7 @@ def container(
         desired_state=spec.desired.value,
         progress=progress(capsule.status.progress),
         deadline=_optional(moment, capsule.deadline),
-        published_ports=published(capsule),
+        published_ports=reach.published(capsule),
     )
     if address is not None:
         shown.links = links(capsule.id, address)
@@ -284,23 +266,6 @@ def links(capsule_id: CapsuleId, address: str) -> list[Link]:
         Link(f"{address}/v1/containers/{capsule_id}", "self"),
         Link(f"{address}/containers/{capsule_id}", "bookmark"),
     ]
-
-
-def addresses(capsule: Capsule) -> dict[str, list[Address]]:
-    """What it was allotted, by the ids of the networks; nothing yet while it waits for that."""
-    found: dict[str, list[Address]] = {}
-    for port in capsule.assignment.ports:
-        found.setdefault(port.network_id, []).extend(
-            Address(
-                addr=address,
-                version=6 if ":" in address else 4,
-                port=port.id,
-                subnet_id=port.network_id,
-                preserve_on_delete=False,
-            )
-            for address in port.addresses
-        )
-    return found
 
 
 def following(query: Query, last: CapsuleId | None, address: str) -> str | None:
@@ -379,19 +344,6 @@ def _instant(seconds: float) -> str:
 
 def _optional(show: Callable[[float], str], seconds: float | None) -> str | None:
     return None if seconds is None else show(seconds)
-
-
-def _ports(spec: CapsuleSpec, asked: Asked, seen: Observation | None) -> Sequence[int]:
-    """What it says that it listens on, what its image says, and what was opened for it."""
-    own = tuple(port.number for port in (*asked.ports, *spec.exposed))
-    opened = tuple(one.port for one in spec.published)
-    return tuple(dict.fromkeys((*(seen.ports if seen else ()), *own, *opened)))
-
-
-def published(capsule: Capsule) -> list[PublishedPort]:
-    """The ports of its host that lead to it; those that were asked for, as long as it has no host."""
-    shown = capsule.assignment.published or capsule.spec.published
-    return [PublishedPort(port=one.port, protocol=one.protocol, host_port=one.host_port or None) for one in shown]
 
 
 def progress(fetching: Progressed | None) -> Progress | None:

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from higgins import errors
-from higgins.api.zun import forms, values
+from higgins.api.zun import forms, reach, values
 from higgins.api.zun.form import Form
-from higgins.api.zun.forms import Attachment
 from higgins.api.zun.microversion import MAX, Version
+from higgins.api.zun.reach import Attachment
 
 READ = values.reader(values.Bounds())
 
@@ -43,7 +43,7 @@ def create(version: Version = MAX, **asked):
         ("nets", [], []),
         ("nets", [{"network": "blue"}], [Attachment(network="blue")]),
         ("nets", [{"port": "p"}, {"network": "blue"}], [Attachment(port="p"), Attachment(network="blue")]),
-        ("nets", [{"network": "blue", "v4-fixed-ip": "10.0.0.7"}], [Attachment(network="blue", v4="10.0.0.7")]),
+        ("nets", [{"network": "blue", "v4-fixed-ip": "10.0.0.7"}], [Attachment(network="blue", v4=values.IPv4("10.0.0.7"))]),
         ("nets", [{"network": "blue", "port": None, "v6-fixed-ip": None}], [Attachment(network="blue")]),
         ("mounts", None, None),
         ("mounts", [], []),
@@ -184,14 +184,14 @@ def test_a_word_about_a_network_that_there_is_not_is_refused_with_those_that_the
 @pytest.mark.parametrize(
     ("form", "given", "field"),
     [
-        (forms.ATTACH_NETWORK, {"network": "a", "port": "b"}, "port"),
-        (forms.ATTACH_NETWORK, {"network": ""}, "network"),
-        (forms.ATTACH_NETWORK, {"network": "a", "fixed_ip": "10.0"}, "fixed_ip"),
-        (forms.ATTACH_NETWORK, {"network": "a", "fixed_ip": "fd00::7"}, "fixed_ip"),
-        (forms.ATTACH_NETWORK, {"colour": "red"}, "colour"),
-        (forms.DETACH_NETWORK, {}, "network"),
-        (forms.DETACH_NETWORK, {"network": "a", "port": "b"}, "network"),
-        (forms.DETACH_NETWORK, {"network": "a", "colour": "red"}, "colour"),
+        (reach.ATTACH_NETWORK, {"network": "a", "port": "b"}, "port"),
+        (reach.ATTACH_NETWORK, {"network": ""}, "network"),
+        (reach.ATTACH_NETWORK, {"network": "a", "fixed_ip": "10.0"}, "fixed_ip"),
+        (reach.ATTACH_NETWORK, {"network": "a", "fixed_ip": "fd00::7"}, "fixed_ip"),
+        (reach.ATTACH_NETWORK, {"colour": "red"}, "colour"),
+        (reach.DETACH_NETWORK, {}, "network"),
+        (reach.DETACH_NETWORK, {"network": "a", "port": "b"}, "network"),
+        (reach.DETACH_NETWORK, {"network": "a", "colour": "red"}, "colour"),
     ],
 )
 def test_what_cannot_be_attached_or_detached_is_refused_by_name(form, given, field):
@@ -208,8 +208,8 @@ def test_exposed_ports_and_groups_exclude_each_other_from_1_20_on():
 
 
 def test_a_network_may_be_named_in_the_query_and_none_need_be():
-    assert read(forms.ATTACH_NETWORK, {}) == forms.AttachNetwork()
-    said = read(forms.ATTACH_NETWORK, {}, query={"network": "blue", "fixed_ip": "10.0.0.7"})
+    assert read(reach.ATTACH_NETWORK, {}) == reach.AttachNetwork()
+    said = read(reach.ATTACH_NETWORK, {}, query={"network": "blue", "fixed_ip": "10.0.0.7"})
     assert (said.network, said.fixed_ip) == ("blue", "10.0.0.7")
 
 

@@ -26,7 +26,7 @@ class Table:
     """A container with two published ports, a security group, and what was asked."""
 
     def __init__(self) -> None:
-        self.web = {
+        self.web: dict[str, Any] = {
             "uuid": WEB,
             "name": "web",
             "image": "busybox:1",
