@@ -189,8 +189,11 @@ class DockerRuntime:
     async def create_sandbox(
         self, origin: Origin, sandbox: ContainerId, *, hostname: str | None = None, bare: bool = False
     ) -> None:
+        # Under whatever name: one from the store has another than one that is made.
+        if bare and await self._is_there(origin, sandbox):
+            return
         ready_made = bare and hostname is None and origin.handler is None
-        if ready_made and not await self._is_there(origin, sandbox) and await self._sandboxes.take(origin, sandbox):
+        if ready_made and await self._sandboxes.take(origin, sandbox):
             return
         labels = terms.labels(origin, sandbox, self._owner)
         body = self._sandboxes.body(labels, handler=origin.handler, hostname=hostname, bare=bare)
