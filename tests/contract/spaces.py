@@ -141,7 +141,7 @@ async def spaces() -> AsyncIterator[Spaces]:
             await made.end(pid)
 
 
-async def ask(space: Space | None, address: str, port: int, *, udp: bool = False, within: float = 0.5) -> str | None:
+async def ask(space: Space | None, address: str, port: int, *, udp: bool = False, within: float = 10) -> str | None:
     """What a listener there says; None: it is not reached, or does not answer."""
     kind = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
     with await space.socket(kind) if space else socket.socket(socket.AF_INET, kind) as made:

@@ -49,9 +49,10 @@ async def state() -> AsyncIterator[Path]:
     assert not left
     assert folder.name not in said("ip", "-d", "link", "show", "type", "veth")
     assert folder.name not in said("ps", "-wweo", "args")
+    for name in re.findall(r"^hgn-\w+", said("ip", "netns"), re.MULTILINE):
+        assert folder.name not in said("sh", "-c", f"ip -n {name} link 2>&1 || true")
     # Other drivers of this machine may be at work; the rules of the host are for all of them.
     if not any(name.startswith("hgu") for _, name in socket.if_nameindex()):
-        assert "hgn-" not in said("ip", "netns")
         assert not re.search("higgins|hgp", said("nft", "list", "tables"))
         assert "hgu" not in said("sh", "-c", "iptables -S DOCKER-USER 2>&1 || true")
 
@@ -82,6 +83,8 @@ async def put(plug: LocalPlug, room: Spaces) -> AsyncIterator["Put"]:
 
 
 Put = Callable[..., Awaitable[Space]]
+VAIN = 0.4
+"""Seconds after which nobody is waited for whom nothing should reach."""
 _numbers = itertools.count(os.getpid() % 4096)
 
 
@@ -194,7 +197,9 @@ async def test_the_host_itself_is_not_reached(put: Put, room: Spaces, world: Wor
     assert await ask(None, world.here, port) == world.here
     assert len(own) > 3
     found: list[str | None] = []
-    await together(*(_note(found, ask(space, address, port)) for address in (*own, uplink, "169.254.53.53")))
+    await together(
+        *(_note(found, ask(space, address, port, within=VAIN)) for address in (*own, uplink, "169.254.53.53"))
+    )
     assert set(found) == {None}
 
 
@@ -232,7 +237,7 @@ async def test_no_frame_gets_from_one_network_to_another(put: Put, room: Spaces)
     assert len(uplinks) >= 3
     guesses = ("10.88.0.3", "10.99.0.2", "10.99.0.1", *uplinks, *(_other(each) for each in uplinks))
     found: list[str | None] = []
-    await together(*(_note(found, ask(sender, address, 80, within=0.3)) for address in guesses))
+    await together(*(_note(found, ask(sender, address, 80, within=VAIN)) for address in guesses))
     assert set(found) == {None}
     assert await ask(sender, "10.88.0.4", 80) == "10.88.0.2"
     friendly, *others = [frames(each) for each in heard]
@@ -299,14 +304,14 @@ async def test_rules_let_in_what_they_allow_and_answers_to_what_went_out(
     assert await ask(ruled, "127.0.0.1", 82) == "127.0.0.1"
     refused: list[str | None] = []
     await together(
-        *(_note(refused, ask(near, "10.88.0.2", number)) for number in (82, 443)),
-        _note(refused, ask(far, "10.88.0.2", 53, udp=True)),
+        *(_note(refused, ask(near, "10.88.0.2", number, within=VAIN)) for number in (82, 443)),
+        _note(refused, ask(far, "10.88.0.2", 53, udp=True, within=VAIN)),
     )
     assert refused == [None] * 3
     await plug.plug(replace(port, rules=(Rule(),)), ruled.pid)
     assert await ask(near, "10.88.0.2", 82) == "10.88.0.3"
     await plug.plug(replace(port, rules=()), ruled.pid)
-    assert await ask(near, "10.88.0.2", 80) is None
+    assert await ask(near, "10.88.0.2", 80, within=VAIN) is None
     await plug.plug(port, ruled.pid)
     await plug.unplug(port.id)
     assert "hgp" not in await ruled.says("nft", "list", "tables")
@@ -329,8 +334,8 @@ async def test_what_is_published_is_reached_from_everywhere(
     for each in (space, neighbour, stranger):
         assert await ask(each, world.here, tcp) is not None
     await plug.plug(replace(port, published=()), space.pid)
-    assert await ask(world.space, world.here, tcp, within=0.3) is None
-    assert await ask(None, "127.0.0.1", tcp, within=0.3) is None
+    assert await ask(world.space, world.here, tcp, within=VAIN) is None
+    assert await ask(None, "127.0.0.1", tcp, within=VAIN) is None
 
 
 async def test_a_port_that_a_program_of_the_host_has_is_not_published(put: Put, room: Spaces, plug: LocalPlug) -> None:
@@ -350,6 +355,26 @@ async def test_networks_that_come_at_the_same_time_have_uplinks_of_their_own(sta
     uplinks = [each for each in found if each.startswith("100.126.255.")]
     assert len(uplinks) == len(set(uplinks)) == len(ports)
     await together(*(plug.unplug(port.id) for port in ports))
+
+
+@pytest.mark.parametrize("_", range(2))
+async def test_a_network_in_which_ports_come_and_go_all_at_once_serves_those_that_stay(
+    _: int, plug: LocalPlug, room: Spaces
+) -> None:
+    blue = on()
+    ports = [replace(blue(f"10.88.0.{number}"), names=(f"n{number}",)) for number in range(2, 12)]
+    spaces = [await room.start() for _ in ports]
+    pairs = list(zip(ports, spaces, strict=True))
+    await together(*(plug.plug(port, space.pid) for port, space in pairs[:4]))
+    await together(
+        *(plug.plug(port, space.pid) for port, space in pairs[4:]), *(plug.unplug(port.id) for port, _ in pairs[:4])
+    )
+    assert await plug.list() == {port.id: plug.namespace(space.pid) for port, space in pairs[4:]}
+    await room.listen(spaces[4], 80)
+    assert await ask(spaces[9], "10.88.0.6", 80) == "10.88.0.11"
+    await until(lambda: finds(spaces[9], "n6", ["10.88.0.6"]))
+    await together(*(plug.unplug(port.id) for port in ports))
+    assert await plug.list() == {}
 
 
 async def test_a_driver_that_starts_anew_finds_all_and_the_name_server(put: Put, state: Path, plug: LocalPlug) -> None:
@@ -391,13 +416,13 @@ async def test_rules_that_somebody_flushed_are_missed_and_made_again(
     await room.listen(world.space, 80)
     number = await room.listen(None, 0)
     said("nft", "flush", "ruleset")
-    assert await ask(None, "127.0.0.1", 8080, within=0.2) is None
+    assert await ask(None, "127.0.0.1", 8080, within=VAIN) is None
     assert await plug.list() == {port.id: ""}
     await plug.plug(port, space.pid)
     assert await plug.list() == {port.id: plug.namespace(space.pid)}
     assert await ask(None, "127.0.0.1", 8080) is not None
     assert await ask(space, world.address, 80) == world.here
-    assert await ask(space, world.here, number) is None
+    assert await ask(space, world.here, number, within=VAIN) is None
 
 
 async def test_an_interface_that_somebody_removed_is_missed_and_made_again(put: Put, plug: LocalPlug) -> None:
@@ -452,7 +477,7 @@ async def listening(space: Space) -> socket.socket:
 def frames(heard: socket.socket) -> list[bytes]:
     """All that came since the last time, and for a link of the host all that went."""
     outgoing = heard.getsockname()[0].startswith("hgu")
-    found = []
+    found: list[bytes] = []
     while True:
         try:
             frame, (_, _, kind, *_) = heard.recvfrom(2000)

@@ -13,6 +13,7 @@ from higgins.drivers.networks.local.wanted import NAMESERVER
 
 _RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 """Who else is asked. The second where the first names nobody but the machine itself, which no network reaches."""
+_ATTEMPTS = 5
 
 
 def runs(shelf: Shelf) -> bool:
@@ -26,6 +27,16 @@ def runs(shelf: Shelf) -> bool:
 
 async def start(shelf: Shelf, namespace: Path) -> None:
     """It answers when this returns. It reads the ports' files by itself, also those that come and go later."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await _start(shelf, namespace)
+        except errors.Unavailable:
+            # One that has just died has its address for a moment more.
+            await asyncio.sleep(0.1)
+    await _start(shelf, namespace)
+
+
+async def _start(shelf: Shelf, namespace: Path) -> None:
     await run(
         *inside(namespace),
         "setsid",

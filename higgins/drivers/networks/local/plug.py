@@ -1,7 +1,6 @@
 """The plug of a host whose networks end at it."""
 
 import asyncio
-import hashlib
 import ipaddress
 import re
 import socket
@@ -16,7 +15,7 @@ from higgins.drivers.networks.local import firewall, names, processes, sheets
 from higgins.drivers.networks.local.commands import inside, program, run, together
 from higgins.drivers.networks.local.router import NAMESPACES, Router
 from higgins.drivers.networks.local.shelf import Record, Shelf
-from higgins.drivers.networks.local.wanted import PREFIX, Wanted, link, mark, router
+from higgins.drivers.networks.local.wanted import PREFIX, Wanted, digest, link_of, mark, router_of
 from higgins.model.ids import PortId
 from higgins.model.network import Port, Published
 
@@ -47,10 +46,11 @@ class LocalPlug:
     """
 
     def __init__(self, owner: str, *, uplink: str = "100.127.0.0/16", state: Path = Path("/run/higgins")) -> None:
-        self._owner = (
-            owner if _PLAIN.fullmatch(owner) else hashlib.sha1(owner.encode(), usedforsecurity=False).hexdigest()
-        )
-        self._uplinks = ipaddress.IPv4Network(uplink)
+        self._owner = owner if _PLAIN.fullmatch(owner) else digest(owner)
+        try:
+            self._uplinks = ipaddress.IPv4Network(uplink)
+        except ValueError as error:
+            raise errors.Invalid(f"Uplinks cannot have addresses of {uplink}: {error}.") from error
         self._state = state / self._owner
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -69,9 +69,9 @@ class LocalPlug:
     async def plug(self, port: Port, pid: int) -> None:
         """As the protocol says."""
         wanted = Wanted.of(port)
-        made = self._router(router(self._owner, port.network_id))
+        made = self._router(router_of(self._owner, port.network_id))
         with processes.held(pid) as (path, namespace):
-            async with self._lock(made):
+            async with self._lock(wanted.link):
                 before = made.shelf.read(port.id)
                 if before is not None and await self._stands(made, wanted, before, namespace):
                     return
@@ -79,12 +79,12 @@ class LocalPlug:
 
     async def unplug(self, port_id: PortId) -> None:
         """As the protocol says."""
-        name = link(port_id)
+        name = link_of(port_id)
         routers = self._routers()
         for made in [made for made in routers if made.shelf.read(port_id)] or [
             made for made in routers if name in made.links()
         ]:
-            async with self._lock(made):
+            async with self._lock(name):
                 await self._take_out(made, port_id, name)
 
     async def _stands(self, made: Router, wanted: Wanted, before: Record, namespace: str) -> bool:
@@ -100,8 +100,9 @@ class LocalPlug:
         port = wanted.port
         if port.published and (before is None or not before.published):
             _free(port.published)
-        made.shelf.begin(wanted, namespace)
-        uplink = await made.make(wanted)
+        async with self._lock(made.name):
+            made.shelf.begin(wanted, namespace)
+            uplink = await made.make(wanted)
         present = made.marked(wanted.link) if before is not None else None
         alias = mark(self._owner, port.id, namespace)
         stays = before is not None and before.wiring == wanted.wiring and present == alias
@@ -129,8 +130,6 @@ class LocalPlug:
                 return
             record = Record(namespace=present[name].alias.rpartition(",")[2])
         made.shelf.undo(port_id, record)
-        others = {link(each) for each, _ in made.shelf.ports()} | {each for each in present if each.startswith(PREFIX)}
-        last = not others - {name}
         steps: list[Coroutine[Any, Any, object]] = []
         if name in present:
             steps.append(made.unlink(name))
@@ -138,14 +137,18 @@ class LocalPlug:
             steps.append(run("nft", "-f", "-", told=sheets.no_table(name)))
         if record.ruled:
             steps.append(_unrule(name, record.namespace))
-        if not last and present:
-            steps.append(run(*inside(made.path), "nft", "-f", "-", told=sheets.no_guard(name)))
+        if others := made.others(name):
+            steps.append(made.unguard(name))
         await together(*steps)
-        if last:
-            await made.end()
-            await firewall.take_down()
-            made.shelf.clear()
-        made.shelf.forget(port_id)
+        async with self._lock(made.name):
+            # Whoever comes to the network has a file there before it counts on the router.
+            if not made.others(name):
+                await made.end()
+                await firewall.take_down()
+                made.shelf.clear()
+            elif not others:
+                await made.unguard(name)
+            made.shelf.forget(port_id)
 
     def _routers(self) -> Sequence[Router]:
         """Of all networks of which there may be something here: they have a folder, or a namespace with our mark."""
@@ -157,9 +160,9 @@ class LocalPlug:
     def _router(self, name: str) -> Router:
         return Router(name, owner=self._owner, uplinks=self._uplinks, shelf=Shelf(self._state / name))
 
-    def _lock(self, made: Router) -> asyncio.Lock:
-        # Whoever holds or awaits it keeps it.
-        return self._locks.setdefault(made.name, asyncio.Lock())
+    def _lock(self, name: str) -> asyncio.Lock:
+        """Of a port, or within that of a router, while it is looked whether that is needed. Whoever holds or awaits it keeps it."""
+        return self._locks.setdefault(name, asyncio.Lock())
 
 
 def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, str]]:
@@ -167,7 +170,7 @@ def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, st
     present = made.links()
     serves = "higgins" in tables and made.uplink() is not None and names.runs(made.shelf)
     for port_id, record in made.shelf.ports():
-        name = link(port_id)
+        name = link_of(port_id)
         linked = name in present and present[name].alias.endswith(f",{record.namespace}")
         whole = serves and linked and record.whole and (name in tables or not record.published)
         yield port_id, record.namespace if whole else ""

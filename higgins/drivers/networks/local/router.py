@@ -1,6 +1,5 @@
 """One network's router on this host: a namespace with a bridge for the ports, a way out, and a name server."""
 
-import hashlib
 import ipaddress
 import random
 import socket
@@ -10,7 +9,7 @@ from higgins import errors
 from higgins.drivers.networks.local import firewall, links, names, sheets
 from higgins.drivers.networks.local.commands import inside, program, run
 from higgins.drivers.networks.local.shelf import Shelf
-from higgins.drivers.networks.local.wanted import NAMESERVER, Wanted, mark
+from higgins.drivers.networks.local.wanted import NAMESERVER, PREFIX, Wanted, digest, link_of, mark
 
 NAMESPACES = Path("/run/netns")
 """Where ip keeps those that have a name."""
@@ -36,7 +35,12 @@ class Router:
     def links(self) -> dict[str, links.Link]:
         """All that it has, by their names."""
         number = links.number(self.path)
-        return {link.name: link for link in links.links(number)} if number is not None else {}
+        return {each.name: each for each in links.links(number)} if number is not None else {}
+
+    def others(self, name: str) -> bool:
+        """Whether there may be something of another port than the one whose link has this name."""
+        linked = {each for each in self.links() if each.startswith(PREFIX)}
+        return bool((linked | {link_of(port_id) for port_id, _ in self.shelf.ports()}) - {name})
 
     def marked(self, name: str) -> str | None:
         """What is written on one of its links; None: there is no such link."""
@@ -49,6 +53,11 @@ class Router:
         await run(*inside(self.path), "ip", "link", "del", name, quiet=True)
         if self.marked(name) is not None:
             raise errors.Unavailable(f"The link {name} of {self.name} does not go.")
+
+    async def unguard(self, name: str) -> None:
+        """It has no rules for the port of this link. Succeeds if there is no router."""
+        if self.uplink() is not None:
+            await run(*inside(self.path), "nft", "-f", "-", told=sheets.no_guard(name))
 
     async def make(self, wanted: Wanted) -> str:
         """It is there, and its name server runs; the answer is its uplink's address. Succeeds if that is so already."""
@@ -111,7 +120,7 @@ class Router:
 
     def _inside(self, wanted: Wanted, here: str, there: str) -> str:
         port = wanted.port
-        digits = hashlib.sha1(self.name.encode(), usedforsecurity=False).hexdigest()[:10]
+        digits = digest(self.name)[:10]
         mac = ":".join(("06", *(digits[at : at + 2] for at in range(0, 10, 2))))
         # The mark comes last: with it the router is whole.
         return f"""link set lo up

@@ -52,21 +52,21 @@ class Wanted:
             _fits(port, word, re.compile("tcp|udp"))
         for word in [rule.protocol for rule in port.rules or () if rule.protocol is not None]:
             _fits(port, word, re.compile("tcp|udp|icmp"))
-        return cls(port=port, link=link(port.id), prefix=subnet.prefixlen)
+        return cls(port=port, link=link_of(port.id), prefix=subnet.prefixlen)
 
     @property
     def wiring(self) -> str:
         """A digest of what cannot be changed without taking the port out."""
         port = self.port
-        return _digest(port.network_id, port.mac, port.addresses, port.subnet, port.gateway, port.interface)
+        return digest(port.network_id, port.mac, port.addresses, port.subnet, port.gateway, port.interface)
 
     @property
     def form(self) -> str:
         """A digest of all of it."""
-        return _digest(self.port)
+        return digest(self.port)
 
 
-def link(port_id: PortId) -> str:
+def link_of(port_id: PortId) -> str:
     """The name of a port's end in the router. Raises Invalid for an id that is no UUID."""
     try:
         return PREFIX + uuid.UUID(port_id).hex[:12]
@@ -74,9 +74,9 @@ def link(port_id: PortId) -> str:
         raise errors.Invalid(f"Port {port_id}: an id has to be a UUID.") from error
 
 
-def router(owner: str, network_id: NetworkId) -> str:
+def router_of(owner: str, network_id: NetworkId) -> str:
     """The name of a network's namespace on this host."""
-    return "hgn-" + hashlib.sha1(f"{owner} {network_id}".encode(), usedforsecurity=False).hexdigest()[:8]
+    return "hgn-" + digest(owner, network_id)[:8]
 
 
 def mark(*words: str) -> str:
@@ -89,5 +89,6 @@ def _fits(port: Port, word: str, form: re.Pattern[str]) -> None:
         raise errors.Invalid(f"Port {port.id} cannot be made with {word!r}.")
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """The same for the same."""
     return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()[:16]
