@@ -22,6 +22,7 @@ from tests.compat.kinds import (
     Maybe,
     OrEmpty,
     Since,
+    Until,
     fields,
     matching,
     words,
@@ -139,6 +140,27 @@ DRY_RUN = fields(
 """What somebody is told who asks only what would happen, from 1.41 on."""
 """In the answer to its creation what was not given is null; from the first read on it is empty."""
 CONTAINERS = fields(containers=ListOf(LISTED_CONTAINER), next=Maybe(URL))
+"""Without links."""
+
+NETWORKS_OF = fields(
+    networks=ListOf(
+        fields(
+            net_id=ID,
+            port_id=ID,
+            fixed_ips=Since(18, ListOf(fields(subnet_id=ID, version=WHOLE, ip_address=TEXT))),
+            subnet_id=Until(17, ID),
+            version=Until(17, WHOLE),
+            ip_address=Until(17, TEXT),
+        )
+    )
+)
+"""Those that a container is on."""
+REGISTERED = fields(
+    uuid=ID, name=TEXT, project_id=Maybe(TEXT), user_id=TEXT, network_id=Maybe(TEXT), neutron_net_id=ID
+)
+_NETWORK = fields(uuid=ID, name=TEXT, project_id=Maybe(TEXT), subnet=TEXT, gateway=TEXT, created_at=SPACED_TIME)
+NETWORK = Fields({**_NETWORK.fields, "links": LINKS})
+NETWORKS = fields(networks=ListOf(_NETWORK), next=Maybe(URL))
 """Without links."""
 
 LOGS = TEXT

@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.compat.rows import containers, creation, hosts, images, live, quotas, registries, routing, security_groups
+from tests.compat.rows import (
+    containers,
+    creation,
+    hosts,
+    images,
+    live,
+    networks,
+    quotas,
+    registries,
+    routing,
+    security_groups,
+)
 from tests.compat.table import Parameter, Row
 
 
@@ -21,6 +32,7 @@ ROWS: tuple[Row, ...] = tuple(
         creation.ROWS,
         containers.ROWS,
         live.ROWS,
+        networks.ROWS,
         registries.ROWS,
         security_groups.ROWS,
         images.ROWS,
