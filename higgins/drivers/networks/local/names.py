@@ -27,13 +27,16 @@ def runs(shelf: Shelf) -> bool:
 
 async def start(shelf: Shelf, namespace: Path) -> None:
     """It answers when this returns. It reads the ports' files by itself, also those that come and go later."""
-    for _ in range(_ATTEMPTS - 1):
+    for left in reversed(range(_ATTEMPTS)):
         try:
-            return await _start(shelf, namespace)
+            await _start(shelf, namespace)
         except errors.Unavailable:
+            if not left:
+                raise
             # One that has just died has its address for a moment more.
             await asyncio.sleep(0.1)
-    await _start(shelf, namespace)
+        else:
+            return
 
 
 async def _start(shelf: Shelf, namespace: Path) -> None:

@@ -115,10 +115,9 @@ class LocalPlug:
             steps.append(run("nft", "-f", "-", told=sheets.published(wanted, uplink)))
         if before is not None and before.ruled and before.namespace != namespace:
             steps.append(_unrule(wanted.link, before.namespace))
-        if port.rules is not None or (before is not None and before.ruled):
-            steps.append(run(*inside(path), "nft", "-f", "-", told=sheets.rules(wanted)))
-        if not stays:
-            steps.append(_wire(made, wanted, path, alias))
+        ruled = port.rules is not None or (before is not None and before.ruled)
+        rules = sheets.rules(wanted) if ruled else ""
+        steps.append(_rule(path, rules) if stays else _wire(made, wanted, path, alias, rules))
         await together(*steps)
         made.shelf.finish(wanted, namespace)
 
@@ -176,14 +175,21 @@ def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, st
         yield port_id, record.namespace if whole else ""
         present.pop(name, None)
     for each in present.values():
-        if each.name.startswith(PREFIX) and each.alias:
-            yield PortId(each.alias.split(",")[2]), ""
+        match each.alias.split(","):
+            case ["higgins", _, said, _] if each.name.startswith(PREFIX):
+                yield PortId(said), ""
 
 
-async def _wire(made: Router, wanted: Wanted, path: Path, alias: str) -> None:
-    # Nothing passes before the router has a guard for it.
-    await run(*inside(made.path), "ip", "-batch", "-", told=sheets.plug(wanted, str(path), alias))
+async def _wire(made: Router, wanted: Wanted, path: Path, alias: str, rules: str) -> None:
+    # The rules are there before the interface is up, and nothing passes before the router has a guard for it.
+    batch = sheets.plug(wanted, str(path), alias)
+    await together(run(*inside(made.path), "ip", "-batch", "-", told=batch), _rule(path, rules))
     await run(*inside(path), "ip", "-batch", "-", told=sheets.interface(wanted))
+
+
+async def _rule(path: Path, rules: str) -> None:
+    if rules:
+        await run(*inside(path), "nft", "-f", "-", told=rules)
 
 
 async def _unrule(name: str, namespace: str) -> None:

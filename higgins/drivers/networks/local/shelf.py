@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from higgins.drivers.networks.local.wanted import Wanted
+from higgins.drivers.networks.local.wanted import ID, Wanted
 from higgins.model.ids import PortId
 
 
@@ -82,7 +82,8 @@ class Shelf:
         """All of which there may be something."""
         names = sorted(os.listdir(self.hosts)) if self.hosts.is_dir() else []
         for name in names:
-            if (record := self.read(PortId(name))) is not None:
+            # Somebody may have put names of their own there.
+            if ID.fullmatch(name) and (record := self.read(PortId(name))) is not None:
                 yield PortId(name), record
 
     def _write(self, port_id: PortId, *lines: str) -> None:
