@@ -155,9 +155,7 @@ NETWORKS_OF = fields(
     )
 )
 """Those that a container is on."""
-REGISTERED = fields(
-    uuid=ID, name=TEXT, project_id=Maybe(TEXT), user_id=TEXT, network_id=Maybe(TEXT), neutron_net_id=ID
-)
+REGISTERED = fields(uuid=ID, name=TEXT, project_id=Maybe(TEXT), user_id=TEXT, network_id=Maybe(TEXT), neutron_net_id=ID)
 _NETWORK = fields(uuid=ID, name=TEXT, project_id=Maybe(TEXT), subnet=TEXT, gateway=TEXT, created_at=SPACED_TIME)
 NETWORK = Fields({**_NETWORK.fields, "links": LINKS})
 NETWORKS = fields(networks=ListOf(_NETWORK), next=Maybe(URL))
