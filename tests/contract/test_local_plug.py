@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -438,6 +439,11 @@ async def is_half(plug: LocalPlug, port: Port) -> bool:
     return await plug.list() == {port.id: ""}
 
 
+def test_a_host_that_may_not_change_networks_says_so():
+    asked = "from higgins.drivers.networks.local import missing; print(missing())"
+    assert "root" in said("setpriv", "--bounding-set", "-net_admin", sys.executable, "-c", asked)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -445,6 +451,9 @@ async def is_half(plug: LocalPlug, port: Port) -> bool:
         {"mac": "no"},
         {"addresses": ("fd00::2",)},
         {"addresses": ("10.89.0.2",)},
+        {"addresses": ()},
+        {"published": (Published(host_port=70000, port=2),)},
+        {"rules": (Rule(protocol="tcp", first=20, last=10),)},
         {"names": ("a b",)},
         {"id": "no-uuid"},
         {"published": (Published(host_port=1, port=2, protocol="sctp"),)},

@@ -17,7 +17,8 @@ PREFIX = "hgp"
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,9}")
 _MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_PUBLISHED, _RULED = re.compile("tcp|udp"), re.compile("tcp|udp|icmp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +36,25 @@ class Wanted:
         """Raises Invalid for what no host could make."""
         try:
             subnet = ipaddress.IPv4Network(port.subnet)
-            for address in (port.gateway, *port.addresses):
-                if ipaddress.IPv4Address(address) not in subnet:
-                    raise errors.Invalid(f"Port {port.id} has the address {address}, which is not in {port.subnet}.")
-            for source in (rule.source for rule in port.rules or () if rule.source is not None):
-                ipaddress.ip_network(source, strict=False)
+            if not port.addresses or not all(
+                ipaddress.IPv4Address(each) in subnet for each in (port.gateway, *port.addresses)
+            ):
+                raise ValueError(f"{port.addresses} and {port.gateway} have to be addresses of {subnet}")
+            _fits(port.interface, _INTERFACE)
+            _fits(port.mac, _MAC)
+            for name in port.names:
+                _fits(name, _NAME)
+            for published in port.published:
+                _fits(published.protocol, _PUBLISHED)
+                _is_port(published.host_port, published.port)
+            for rule in port.rules or ():
+                _fits(rule.protocol or "tcp", _RULED)
+                ipaddress.ip_network(rule.source or "0.0.0.0/0", strict=False)
+                first = rule.first or 0
+                if not 0 <= first <= (first if rule.last is None else rule.last) < 65536:
+                    raise ValueError(f"{rule.first} to {rule.last} is no range of port numbers")
         except ValueError as error:
-            raise errors.Invalid(
-                f"Port {port.id} cannot be made: {error}. Networks of this kind have IPv4 only."
-            ) from error
-        _fits(port, port.interface, _INTERFACE)
-        _fits(port, port.mac, _MAC)
-        for name in port.names:
-            _fits(port, name, _NAME)
-        for word in [published.protocol for published in port.published]:
-            _fits(port, word, re.compile("tcp|udp"))
-        for word in [rule.protocol for rule in port.rules or () if rule.protocol is not None]:
-            _fits(port, word, re.compile("tcp|udp|icmp"))
+            raise errors.Invalid(f"Port {port.id} cannot be made: {error}. Networks here have IPv4 only.") from error
         return cls(port=port, link=link_of(port.id), prefix=subnet.prefixlen)
 
     @property
@@ -83,9 +86,14 @@ def mark(*words: str) -> str:
     return ",".join(("higgins", *words))
 
 
-def _fits(port: Port, word: str, form: re.Pattern[str]) -> None:
+def _fits(word: str, form: re.Pattern[str]) -> None:
     if not form.fullmatch(word):
-        raise errors.Invalid(f"Port {port.id} cannot be made with {word!r}.")
+        raise ValueError(f"{word!r} is not possible")
+
+
+def _is_port(*numbers: int) -> None:
+    if not all(0 < number < 65536 for number in numbers):
+        raise ValueError(f"not all of {numbers} are port numbers")
 
 
 def digest(*parts: object) -> str:
