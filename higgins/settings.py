@@ -165,6 +165,28 @@ class Containers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """What containers are on."""
+
+    provider: Literal["local", "none"] = option(
+        "none",
+        "local: networks that hosts make by themselves, apart from each other, and each project gets one; none: whatever the runtime of a host gives by "
+        "itself. Containers keep what they were made with.",
+    )
+    pool: str = option(
+        "10.88.0.0/13",
+        "Where networks for which nobody names a subnet get theirs from, a /24 each; no two get the same.",
+    )
+    published: str = option(
+        "30000-32767", "The ports of a host of which one is given to a container that publishes a port and names none."
+    )
+    host_ports: str = option(
+        "1024-65535",
+        "The ports of a host that a container may choose itself. Whatever else listens on one of them there is not reached from outside any more.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """The most that a project may have for which no administrator has said anything else; -1: no limit."""
 
@@ -224,6 +246,19 @@ class Agent:
     availability_zone: str = option("nova", "Availability zone of this host.")
     runtime: Literal["docker"] = option("docker", "What runs the containers.")
     starts_at_once: int = option(8, "How many containers may be created and started at the same time.", minimum=1)
+    networks: Literal["auto", "none"] = option(
+        "auto",
+        "auto: this host attaches containers to networks, where it is able to: it needs root, and the programs ip, nft and dnsmasq; none: it never does.",
+    )
+    uplink: str = option(
+        "100.127.0.0/16",
+        "Two of these addresses lead from each network that is on this host out into the world. They should mean nothing else to the host.",
+    )
+    warm_sandboxes: int = option(
+        4,
+        "How many sandboxes this host keeps ready once containers there are attached to networks, so that the next ones start sooner; 0: none.",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +296,7 @@ class Settings:
     hosts: Hosts = _group(Hosts)
     deadlines: Deadlines = _group(Deadlines)
     containers: Containers = _group(Containers)
+    networks: Networks = _group(Networks)
     quota: Quota = _group(Quota)
     events: Events = _group(Events)
     images: Images = _group(Images)

@@ -215,6 +215,18 @@ end_process() {
   kill -9 "$1" 2>/dev/null || true
 }
 
+# --- networks
+
+# network_programs FOR - what networks that end at this machine are made with; only root installs what is missing of it.
+network_programs() {
+  local missing=()
+  command -v ip >/dev/null || missing+=(iproute2)
+  command -v nft >/dev/null || missing+=(nftables)
+  # The package dnsmasq would start a service, which nobody needs here.
+  command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
+  if [[ ${#missing[@]} -gt 0 ]]; then debian "$1" "${missing[@]}"; fi
+}
+
 # --- busybox
 
 # static_busybox - print the path of a static busybox, fetched as Debian's package if need be; nothing is installed.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
@@ -33,8 +33,9 @@ from higgins.link.messages import (
 )
 from higgins.logic.convergence import Outage
 from higgins.model.capsule import Desired
-from higgins.model.host import Inventory
-from higgins.model.ids import CapsuleId, ContainerId, HostId, VolumeId
+from higgins.model.host import NETWORKS, Inventory
+from higgins.model.ids import CapsuleId, ContainerId, HostId, PortId, VolumeId
+from higgins.protocols.network import NetworkPlug
 from higgins.protocols.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -83,12 +84,14 @@ class Agent:
         *,
         holds: Holds | None = None,
         mounts: Mounts | None = None,
+        plug: NetworkPlug | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         custom = custom or Custom()
         self._identity = identity
         self._connect = connect
         self._runtime = runtime
+        self._plug = plug
         self._custom = custom
         self._clock = clock
         self._jumps = Jumps(clock)
@@ -102,6 +105,7 @@ class Agent:
             clock=clock,
             holds=holds or Holds(),
             mounts=self._mounts,
+            plug=plug,
         )
         self._workers: dict[CapsuleId, tuple[Worker, asyncio.Task[None]]] = {}
         self._spoken: dict[CapsuleId, int] = {}
@@ -316,8 +320,9 @@ class Agent:
         try:
             async with asyncio.timeout(self._custom.stock):
                 told = await self._runtime.inventory()
-                capabilities = (*told.capabilities, *await self._mounts.capabilities())
-                self._inventory = replace(told, capabilities=capabilities)
+            networks = (NETWORKS,) if self._plug is not None else ()
+            capabilities = (*told.capabilities, *networks, *await self._mounts.capabilities())
+            self._inventory = replace(told, capabilities=capabilities)
         except errors.Failure as failure:
             trouble = failure.message
         except TimeoutError:
@@ -335,6 +340,8 @@ class Agent:
             return None
         try:
             there = await self._runtime.list()
+            # What is plugged in leaves before what it is plugged into.
+            plugged = await self._unplug_strays()
         except errors.Failure as failure:
             # While it is known not to answer, saying it again and again tells nothing.
             log.log(
@@ -343,7 +350,7 @@ class Agent:
                 failure.message,
             )
             return _LONGEST_PAUSE
-        again: float | None = None
+        again = _LONGEST_PAUSE if plugged is None and self._plug is not None else None
         for container_id in there:
             # Asked now, not when the list was made: work may have arrived meanwhile.
             if container_id in self._owners:
@@ -355,7 +362,29 @@ class Agent:
                 log.warning("cannot remove %s yet: %s", container_id, failure.message)
                 again = _LONGEST_PAUSE
         for worker, _ in list(self._workers.values()):
-            worker.compare(there)
+            worker.compare(there, plugged)
         # Last: what is mounted in a container that has just been removed can be unmounted now.
         await self._mounts.sweep(lambda: self._workers, self._used_volumes)
         return again
+
+    async def _unplug_strays(self) -> Mapping[PortId, str] | None:
+        """Unplug what carries our mark but belongs to nothing that is assigned; returns what there was, None where nobody can tell."""
+        if self._plug is None:
+            return None
+        try:
+            there = await self._plug.list()
+            for port_id in there:
+                if self._keepers(port_id):
+                    continue
+                log.warning("unplugging %s: it belongs to nobody", port_id)
+                await self._plug.unplug(port_id)
+                # Asked again: work may have arrived meanwhile, and have plugged it in before it was taken away.
+                for worker in self._keepers(port_id):
+                    worker.plumb()
+        except errors.Failure as failure:
+            log.warning("cannot look after what is plugged in on this host: %s", failure.message)
+            return None
+        return there
+
+    def _keepers(self, port_id: PortId) -> Sequence[Worker]:
+        return [worker for worker, _ in self._workers.values() if any(port.id == port_id for port in worker.work.ports)]

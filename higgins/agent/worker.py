@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from higgins.logic.convergence import (
     Heal,
     Outage,
     Pause,
+    Plug,
     Prepare,
     Remove,
     Rest,
@@ -33,7 +34,9 @@ from higgins.logic.convergence import (
     Step,
     Stop,
     Unpause,
+    Unplug,
     Update,
+    Wires,
 )
 from higgins.model.capsule import (
     CapsuleStatus,
@@ -46,7 +49,9 @@ from higgins.model.capsule import (
     Resources,
     Stage,
 )
-from higgins.model.ids import ContainerId
+from higgins.model.ids import ContainerId, PortId
+from higgins.model.network import Port
+from higgins.protocols.network import NetworkPlug
 from higgins.protocols.runtime import Origin, Pauses, Runtime, Sandboxes, Updates
 
 log = logging.getLogger(__name__)
@@ -72,6 +77,8 @@ class Workplace:
     steady: Callable[[], float] = time.monotonic
     holds: Holds = field(default_factory=Holds)
     mounts: Mounts = field(default_factory=Mounts)
+    plug: NetworkPlug | None = None
+    """None: this host has no networks but what its runtime gives."""
     patrol: float = 600.0
     """Seconds after which a worker looks at its capsule though nothing was heard."""
 
@@ -91,6 +98,12 @@ class Worker:
         self._known: dict[ContainerId, ContainerStatus]
         self._sandbox: Observation | None = None
         """As last seen."""
+        self._plugged: dict[PortId, str] = {}
+        """Its ports that are plugged in, as far as is known, each with its namespace."""
+        self._unplumbed = True
+        """They have to be looked for."""
+        self._forms: dict[PortId, Port] = {}
+        """How each was plugged in last. Whoever has just started plugs them in once more."""
         self._unwatched: bool
         """Nobody has looked since that was written down."""
         self._reported: CapsuleStatus
@@ -110,8 +123,8 @@ class Worker:
 
     def assign(self, work: Work) -> None:
         """Newer work, or the same again. What is older than what is known is ignored."""
-        mine = (self._work.epoch, self._work.spec.generation)
-        theirs = (work.epoch, work.spec.generation)
+        mine = (self._work.epoch, self._work.spec.generation, self._work.attachments)
+        theirs = (work.epoch, work.spec.generation, work.attachments)
         if theirs < mine:
             return
         if work.epoch > self._work.epoch:
@@ -133,13 +146,20 @@ class Worker:
         self._changed.ring()
         self._bell.ring()
 
-    def compare(self, there: Mapping[ContainerId, Observation]) -> None:
-        """Look again if the runtime shows something else than was seen last."""
+    def plumb(self) -> None:
+        """Look at what is plugged in: somebody else has had their hands on it."""
+        self._unplumbed = True
+        self._bell.ring()
+
+    def compare(self, there: Mapping[ContainerId, Observation], plugged: Mapping[PortId, str] | None = None) -> None:
+        """Look again if the runtime, or what is plugged in on this host, is something else than was seen last."""
         known = {container_id: status.observed for container_id, status in self._known.items()}
         if self._work.spec.sandbox is not None:
             known[self._work.spec.sandbox] = self._sandbox
         if any(_stage(there.get(each)) is not _stage(known.get(each)) for each in self._work.spec.ids()):
             self._bell.ring()
+        if plugged is not None and any(plugged.get(each) != self._plugged.get(each) for each in self._ports()):
+            self.plumb()
 
     async def run(self) -> None:
         """Work on the capsule until cancelled."""
@@ -159,7 +179,7 @@ class Worker:
         """Carry on from what the control plane has stored."""
         self._work = work
         self._known = dict(work.status.containers)
-        self._unwatched = True
+        self._unwatched = self._unplumbed = True
         self._reported = work.status
         self._story = Story(self._place.clock, work.status.acting, work.status.steps)
         self._pause = _FIRST_PAUSE
@@ -174,6 +194,7 @@ class Worker:
             self._taking = None
             there = await self._place.runtime.list(list(work.spec.ids()))
             seen = self._as_meant(there)
+            wires = await self._wires(work, seen)
             if work is not self._work:
                 continue
             self._sandbox = seen.get(work.spec.sandbox) if work.spec.sandbox is not None else None
@@ -186,7 +207,8 @@ class Worker:
             if self._has_failed(work) and not kept:
                 self._report(work, settled=True, reason=self._reported.reason, failed=True)
                 return None
-            match convergence.next_step(work.spec, work.epoch, seen, self._known, self._waited(seen), content=kept):
+            waited = self._waited(seen)
+            match convergence.next_step(work.spec, work.epoch, seen, self._known, waited, wires, content=kept):
                 case Rest(settled=settled, again=again, failure=failure):
                     self._pause = _FIRST_PAUSE
                     reason = self._reported.reason if kept and failure is None else failure
@@ -203,7 +225,7 @@ class Worker:
                     if isinstance(step, Update) and step == last:
                         raise errors.Unavailable("The runtime has not taken the new limits on.")
                     last = step
-                    if await self._take(step, work) and work.epoch == self._work.epoch:
+                    if await self._take(step, work, wires.namespace) and work.epoch == self._work.epoch:
                         self._known = convergence.taken(step, work.spec, self._known)
                         if isinstance(step, Prepare | Heal):
                             await self._write_down(work, _UNWELL if isinstance(step, Heal) else None)
@@ -212,6 +234,36 @@ class Worker:
         if self._story.generation != work.spec.generation:
             self._story = Story(self._place.clock, work.spec.generation)
         self._story.over = self._has_settled(work)
+
+    async def _wires(self, work: Work, seen: Mapping[ContainerId, Observation]) -> Wires:
+        """What it shall have of networks, and what it has."""
+        plug, sandbox = self._place.plug, work.spec.sandbox
+        if sandbox is None:
+            return Wires()
+        behind = work.attachments != work.spec.attachments
+        found = seen.get(sandbox)
+        pid = found.pid if found is not None and found.stage in (Stage.RUNNING, Stage.PAUSED) else None
+        if plug is None:
+            # What cannot be plugged in is told when it is tried.
+            return Wires(wanted=work.ports, behind=behind, namespace=None if pid is None else "")
+        namespace = None if pid is None else plug.namespace(pid)
+        if self._unplumbed:
+            self._unplumbed = False
+            with self._doubting():
+                there = await plug.list()
+            ours = self._ports()
+            self._plugged = {each: where for each, where in there.items() if each in ours or where == namespace}
+        return Wires(
+            wanted=work.ports,
+            behind=behind,
+            namespace=namespace,
+            plugged=dict(self._plugged),
+            forms=self._forms,
+        )
+
+    def _ports(self) -> Set[PortId]:
+        """Those that it shall have, or has had as far as is known."""
+        return {port.id for port in self._work.ports} | self._forms.keys() | self._plugged.keys()
 
     def _waited(self, seen: Mapping[ContainerId, Observation]) -> Mapping[ContainerId, float]:
         now = self._place.steady()
@@ -247,8 +299,8 @@ class Worker:
         """Nobody waits for this generation any more: what is repaired from now on has no deadline, and is not shown as under way."""
         return self._reported.settled and self._reported.generation == work.spec.generation
 
-    async def _take(self, step: Step, work: Work) -> bool:
-        """Do it; False if newer work came in between and the step was left."""
+    async def _take(self, step: Step, work: Work, namespace: str | None) -> bool:
+        """Do it; `namespace` is that of its sandbox. False if newer work came in between and the step was left."""
         runtime = self._place.runtime
         log.info("%s: %s", work.capsule_id, _worded(step))
         match step:
@@ -261,10 +313,14 @@ class Worker:
                 return await self._create(container, work, at_hand=at_hand)
             case Shelter(sandbox=sandbox):
                 with self._story.telling("sandbox"):
-                    await self._sandboxes().create_sandbox(_origin(work), sandbox)
+                    await self._shelter(sandbox, work)
                 return True
         with self._story.telling(type(step).__name__.lower()):
             match step:
+                case Plug(port=port):
+                    await self._plug(port, work, namespace or "")
+                case Unplug(port_id=port_id):
+                    await self._unplug(port_id)
                 case Start(container_id=container_id):
                     for container in work.spec.all():
                         if container.id == container_id:
@@ -282,6 +338,44 @@ class Worker:
                 case Update(container_id=container_id, limits=limits):
                     await self._update(container_id, limits)
         return True
+
+    async def _shelter(self, sandbox: ContainerId, work: Work) -> None:
+        origin, asked = _origin(work), work.spec
+        hostname = asked.containers[0].hostname if origin.alone else None
+        # What has been attached to networks has no other, even while it is detached from all.
+        bare = origin.alone or bool(asked.networks) or asked.attachments > 0
+        await self._sandboxes().create_sandbox(origin, sandbox, hostname=hostname, bare=bare)
+
+    async def _plug(self, port: Port, work: Work, namespace: str) -> None:
+        plug, sandbox = self._place.plug, self._sandbox
+        if plug is None:
+            raise errors.Invalid("This host cannot attach containers to networks.")
+        if sandbox is None or sandbox.pid is None:
+            raise errors.Unavailable("The sandbox does not run any more.")
+        with self._doubting():
+            await plug.plug(port, sandbox.pid)
+            if port == work.ports[0] and port.addresses:
+                await self._sandboxes().introduce(sandbox.container_id, port.addresses[0])
+        self._plugged[port.id], self._forms[port.id] = namespace, port
+
+    async def _unplug(self, port_id: PortId) -> None:
+        if self._place.plug is not None:
+            with self._doubting():
+                await self._place.plug.unplug(port_id)
+        self._plugged.pop(port_id, None)
+        self._forms.pop(port_id, None)
+        # Another may be the first by now, which the host name leads to.
+        for first in self._work.ports[:1]:
+            self._forms.pop(first.id, None)
+
+    @contextmanager
+    def _doubting(self) -> Iterator[None]:
+        """What fails or is left may have happened all the same: the next look tells."""
+        try:
+            yield
+        except BaseException:
+            self._unplumbed = True
+            raise
 
     def _sandboxes(self) -> Sandboxes:
         runtime = self._place.runtime
@@ -434,5 +528,9 @@ def _worded(step: Step) -> str:
             return f"stop {container_id} within {timeout} s"
         case Shelter(sandbox=sandbox):
             return f"make the sandbox {sandbox}"
+        case Plug(port=port):
+            return f"plug in {port.id} as {port.interface}"
+        case Unplug(port_id=port_id):
+            return f"unplug {port_id}"
         case _:
             return f"{type(step).__name__.lower()} {step.container_id}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from higgins.control.unassign import unassign
 from higgins.model.action import Outcome
-from higgins.model.capsule import Capsule, Desired, GivenUp
+from higgins.model.capsule import Capsule, Desired, GivenUp, Provision
 from higgins.service import retraction
 from higgins.service.hints import Hints
 from higgins.store import actions, capsules
@@ -72,7 +72,14 @@ def _reason(capsule: Capsule) -> str:
     """What the user can act on: what did not happen, and what is known of why."""
     spec = capsule.spec
     if retraction.reversible(capsule) and spec.former is not None:
-        doing = "Rebuilding" if spec.former.rebuilds < spec.rebuilds else "Updating"
+        rewiring = spec.former.networks != spec.networks
+        doing = (
+            "Rebuilding"
+            if spec.former.rebuilds < spec.rebuilds
+            else "Changing the networks"
+            if rewiring
+            else "Updating"
+        )
         return f"{doing} did not finish in time: {_why(capsule)}; try again."
     doing = {
         Desired.CREATED: "Creating",
@@ -92,6 +99,8 @@ def _reason(capsule: Capsule) -> str:
 def _why(capsule: Capsule) -> str:
     if capsule.assignment.host_id is None:
         return "no host took it"
+    if capsule.assignment.provision is Provision.WANTED:
+        return "its networks could not be had"
     if capsule.assignment.host_lost:
         return "its host is not connected"
     return (capsule.status.reason or capsule.status.activity or "its host has not answered").rstrip(".")

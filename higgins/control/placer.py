@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from higgins import errors
-from higgins.logic import placement
+from higgins.logic import openings, placement
 from higgins.logic.placement import Ratios, Refused
 from higgins.model.action import Outcome, Step
 from higgins.model.capsule import Assignment, Capsule, GivenUp, Provision
 from higgins.model.host import Host
 from higgins.model.ids import HostId
+from higgins.model.network import HostPort
 from higgins.service.hints import Hints
-from higgins.store import actions, capsules, hosts, volumes
+from higgins.store import actions, capsules, host_ports, hosts, volumes
 from higgins.store.database import Connection, Database
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class Placer:
         """One page: what was decided, how many go on waiting, and whether there is another page."""
         now = self._clock()
         waiting = capsules.unplaced(db, _AT_ONCE, skip=skip)
-        by_id = {host.id: host for host in hosts.every(db)}
+        asks_for_ports = any(capsule.spec.published for capsule in waiting)
+        by_id = {host.id: host for host in hosts.every(db, ports=asks_for_ports)}
         done: list[Capsule] = []
         for capsule in waiting:
             homes = volumes.homes(db, capsule.spec.volumes())
@@ -72,25 +74,32 @@ class Placer:
                     placed = self._claim(db, capsule, by_id[chosen], now)
                     if placed is not None:
                         done.append(placed)
-                        by_id[chosen] = replace(by_id[chosen], allocated=by_id[chosen].allocated + capsule.spec.claim())
+                        by_id[chosen] = _with(by_id[chosen], placed.assignment)
         return done, len(waiting) - len(done), len(waiting) == _AT_ONCE
 
     def _claim(self, db: Connection, capsule: Capsule, host: Host, now: float) -> Capsule | None:
-        """None if somebody was quicker: with the host's last room, or with the capsule."""
+        """None if somebody was quicker: with the host's last room, with one of its ports, or with the capsule."""
         claim = capsule.spec.claim()
-        if not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
+        published = openings.assigned(capsule.spec.published, host.published, self._custom.ratios.ports)
+        if published is None or not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
             return None
         bound = volumes.bind(db, capsule.spec.volumes(), host.id)
         if bound is None:
             hosts.release(db, host.id, claim)
             return None
-        needs = Provision.WANTED if capsule.spec.networks or [*capsule.spec.volumes()] else Provision.NONE
+        wanted = capsule.spec.networks or capsule.spec.attachments or [*capsule.spec.volumes()]
+        needs = Provision.WANTED if wanted else Provision.NONE
         epoch = capsule.assignment.epoch + 1
-        assignment = Assignment(host_id=HostId(host.id), epoch=epoch, claim=claim, provision=needs)
+        assignment = Assignment(host_id=HostId(host.id), epoch=epoch, claim=claim, provision=needs, published=published)
+        if not host_ports.claim(db, host.id, capsule.id, published):
+            volumes.unbind(db, bound)
+            hosts.release(db, host.id, claim)
+            return None
         try:
             placed = capsules.write_assignment(db, capsule, assignment)
         except errors.Conflict:
             volumes.unbind(db, bound)
+            host_ports.give_back(db, host.id, published)
             hosts.release(db, host.id, claim)
             return None
         actions.tell(db, capsule.id, capsule.spec.generation, [_scheduled(capsule, now, None)])
@@ -107,6 +116,15 @@ class Placer:
         actions.close(db, capsule.id, upto=capsule.spec.generation, outcome=Outcome.ERROR, message=sentence, now=now)
         log.info("%s not placed: %s", capsule.id, sentence)
         return [refused]
+
+
+def _with(host: Host, assignment: Assignment) -> Host:
+    """The host once it has that too."""
+    return replace(
+        host,
+        allocated=host.allocated + assignment.claim,
+        published=host.published | {HostPort(one.protocol, one.host_port) for one in assignment.published},
+    )
 
 
 def _scheduled(capsule: Capsule, now: float, refusal: str | None) -> Step:

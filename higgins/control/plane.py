@@ -30,6 +30,8 @@ class Rhythm:
     patrol: float = 10.0
     lease: float = 30.0
     """A host that has not been heard of for so long is down."""
+    allotting: float = 60.0
+    """So long an asking of a provider may take, and so long others wait for whoever has died meanwhile."""
     retry: float = 5.0
     """So long is waited after a provider has failed."""
     prune: float = 60.0
@@ -56,7 +58,8 @@ async def run(
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
     pruner = Pruner(database, keeping or Keeping(), clock)
-    provisioner = Provisioner(database, hints, networks, volumes or LocalVolumes(database), rhythm.retry, clock)
+    storage = volumes or LocalVolumes(database)
+    provisioner = Provisioner(database, hints, networks, storage, clock, lease=rhythm.allotting, retry=rhythm.retry)
     loop = partial(patrol, foreseen=(errors.Failure,))
     async with asyncio.TaskGroup() as group:
         group.create_task(loop("placer", placer.visit, hints.placer, rhythm.patrol))

@@ -1,17 +1,20 @@
-"""Allots what a host cannot give by itself before the host is told, and gives it back when nobody needs it any more."""
+"""Allots what a host cannot give by itself before the host is told, allots anew what has changed, and gives it back when nobody needs it any more."""
 
 import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from higgins import errors
 from higgins.control.unassign import unassign
 from higgins.model.action import Outcome
-from higgins.model.capsule import Assignment, Capsule, Desired, GivenUp, Provision
+from higgins.model.capsule import Capsule, Desired, GivenUp, Provision
+from higgins.model.network import Port
+from higgins.model.volume import Attachment
 from higgins.protocols.network import NetworkProvider
 from higgins.protocols.volume import VolumeProvider
+from higgins.service import retraction
 from higgins.service.hints import Hints
 from higgins.store import actions, capsules
 from higgins.store.database import Connection, Database
@@ -19,12 +22,24 @@ from higgins.store.database import Connection, Database
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 20
-_LEASE = 60.0
-"""Seconds that one piece of work may take; then another replica may try."""
+_ACCEPTANCE = 120.0
+"""Seconds in which a host has to have heard that a change is taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provided:
+    """What a provider has done for a capsule: the part of the assignment that is its answer."""
+
+    provision: Provision
+    ports: tuple[Port, ...] = ()
+    attachments: int = 0
+    volumes: tuple[Attachment, ...] = ()
 
 
 class Provisioner:
     """One visit takes a page of capsules that need something allotted or given back.
+
+    What turns out to be impossible for what is there already is not asked for any more: it goes on as it was.
 
     The provider is asked outside of any transaction, under a lease: whoever dies in between leaves a row that is leased again, and the provider
     answers the second asking as it did the first.
@@ -36,14 +51,18 @@ class Provisioner:
         hints: Hints,
         networks: NetworkProvider | None,
         volumes: VolumeProvider,
-        retry: float,
         clock: Callable[[], float],
+        *,
+        lease: float,
+        retry: float,
     ) -> None:
-        """After a failure the provider is asked again in `retry` seconds. Without `networks` nobody can ask for any."""
+        """`lease` is how many seconds one piece of work may take: then another replica may try. After a failure the provider is asked again in `retry`
+        seconds. Without `networks` nobody can ask for any."""
         self._database = database
         self._hints = hints
         self._networks = networks
         self._volumes = volumes
+        self._lease = lease
         self._retry = retry
         self._clock = clock
         self._owner = str(uuid.uuid4())
@@ -51,7 +70,9 @@ class Provisioner:
     async def visit(self) -> float | None:
         now = self._clock()
         leased = await self._database.write(
-            lambda db: capsules.lease_unprovisioned(db, owner=self._owner, now=now, until=now + _LEASE, most=_AT_ONCE)
+            lambda db: capsules.lease_unprovisioned(
+                db, owner=self._owner, now=now, until=now + self._lease, most=_AT_ONCE
+            )
         )
         async with asyncio.TaskGroup() as group:
             for capsule in leased:
@@ -60,9 +81,9 @@ class Provisioner:
 
     async def _provide(self, capsule: Capsule) -> None:
         try:
-            async with asyncio.timeout(_LEASE / 2):
-                after = await self._asked(capsule)
-            written = await self._database.write(lambda db: self._write(db, capsule, after))
+            async with asyncio.timeout(self._lease / 2):
+                answer = await self._asked(capsule)
+            written = await self._database.write(lambda db: self._write(db, capsule, answer))
         except errors.Conflict:
             return  # Somebody else has it, or it has moved on: the next visit sees which.
         except (errors.Failure, TimeoutError) as failure:
@@ -72,14 +93,13 @@ class Provisioner:
             return
         self._hints.changed(written)
 
-    async def _asked(self, capsule: Capsule) -> Assignment | GivenUp:
-        """The assignment as it is once the provider has done its part, or why it never will."""
-        assignment = capsule.assignment
-        if assignment.host_id is None or capsule.spec.desired is Desired.DELETED:
+    async def _asked(self, capsule: Capsule) -> Provided | GivenUp:
+        """What the providers did, or why they never will."""
+        if capsule.assignment.host_id is None or capsule.spec.desired is Desired.DELETED:
             if self._networks is not None:
                 await self._networks.release(capsule.id)
             await self._volumes.release(capsule.id)
-            return replace(assignment, provision=Provision.RELEASED, ports=(), volumes=())
+            return Provided(provision=Provision.RELEASED)
         try:
             ports = await self._networks.allot(capsule) if self._networks is not None else ()
             attached = await self._volumes.attach(capsule)
@@ -87,18 +107,36 @@ class Provisioner:
             if not failure.permanent:
                 raise
             return GivenUp(generation=capsule.spec.generation, reason=failure.message)
-        return replace(assignment, provision=Provision.HELD, ports=ports, volumes=attached)
+        return Provided(provision=Provision.HELD, ports=ports, attachments=capsule.spec.attachments, volumes=attached)
 
-    def _write(self, db: Connection, capsule: Capsule, after: Assignment | GivenUp) -> Capsule:
-        if isinstance(after, Assignment):
+    def _write(self, db: Connection, capsule: Capsule, answer: Provided | GivenUp) -> Capsule:
+        # What else was allotted may have changed meanwhile, and is not written over.
+        now = (capsules.get(db, capsule.id) or capsule).assignment
+        if isinstance(answer, Provided):
+            after = replace(
+                now,
+                provision=answer.provision,
+                ports=answer.ports,
+                attachments=answer.attachments,
+                volumes=answer.volumes,
+            )
             return capsules.write_assignment(db, capsule, after, lease=self._owner)
+        log.warning("%s cannot have its networks and volumes: %s", capsule.id, answer.reason)
         actions.close(
-            db,
-            capsule.id,
-            upto=after.generation,
-            outcome=Outcome.ERROR,
-            message=after.reason,
-            now=self._clock(),
+            db, capsule.id, upto=answer.generation, outcome=Outcome.ERROR, message=answer.reason, now=self._clock()
         )
+        if capsule.spec.former is not None and capsule.spec.former.networks != capsule.spec.networks:
+            return self._fall_back(db, capsule, answer.reason)
+        if capsule.assignment.provision is Provision.HELD:
+            # What is there goes on with what it has.
+            after = replace(now, given_up=answer)
+            return capsules.write_assignment(db, capsule, after, close=True, lease=self._owner)
         # Without a host it is over, and what was allotted of it so far is given back on the next visit.
-        return unassign(db, capsule, after, lease=self._owner)
+        return unassign(db, capsule, answer, lease=self._owner)
+
+    def _fall_back(self, db: Connection, capsule: Capsule, reason: str) -> Capsule:
+        """It goes on as it was. What may have been given back already is allotted anew on the next visit."""
+        deadline = self._clock() + _ACCEPTANCE
+        back = retraction.take_back(db, capsule, reason, deadline=deadline, now=self._clock())
+        capsules.postpone(db, capsule.id, owner=self._owner, until=self._clock())
+        return back

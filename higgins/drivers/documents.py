@@ -54,6 +54,8 @@ class State(msgspec.Struct, frozen=True):
     oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
     started_at: str = msgspec.field(name="StartedAt", default="")
     finished_at: str = msgspec.field(name="FinishedAt", default="")
+    process: int = msgspec.field(name="Pid", default=0)
+    """Its first, on the engine's machine; 0: none."""
     health: Checks | None = msgspec.field(name="Health", default=None)
 
     @property
@@ -108,9 +110,13 @@ class Inspected(msgspec.Struct, frozen=True):
     image: str = msgspec.field(name="Image")
     state: State = msgspec.field(name="State")
     config: Configured = msgspec.field(name="Config")
+    name: str = msgspec.field(name="Name", default="")
+    """After a slash."""
     host: Host = msgspec.field(name="HostConfig", default_factory=Host)
     commands: tuple[str, ...] | None = msgspec.field(name="ExecIDs", default=None)
     """Of those that run in it besides its own."""
+    hosts: str = msgspec.field(name="HostsPath", default="")
+    """What it has for its /etc/hosts, on the engine's machine."""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -118,6 +124,13 @@ class Listed(msgspec.Struct, frozen=True):
 
     labels: dict[str, str] = msgspec.field(name="Labels")
     status: str = msgspec.field(name="State")
+    names: list[str] | None = msgspec.field(name="Names", default=None)
+    """Its own, after a slash, and such as other containers have for it."""
+
+    @property
+    def name(self) -> str:
+        """Its own."""
+        return next((name[1:] for name in self.names or () if name.count("/") == 1), "")
 
     @property
     def state(self) -> State:

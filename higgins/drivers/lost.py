@@ -1,4 +1,4 @@
-"""Processes of containers that an engine cannot reach: what it has lost sight of, and commands whose caller has left."""
+"""What an engine cannot tell of the processes in its containers: what it has lost sight of, whose caller has left, what they send."""
 
 import logging
 import os
@@ -47,6 +47,19 @@ def hang_up(engine_id: str, number: int) -> bool:
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def traffic(engine_id: str, number: int) -> tuple[int, int]:
+    """The bytes that the network of a container's process has received and sent, but for what it sent to itself."""
+    process = Path("/proc") / str(number)
+    try:
+        if not _belongs(process, engine_id):
+            return 0, 0
+        counted = [line.replace(":", " ").split() for line in (process / "net" / "dev").read_text().splitlines()[2:]]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0, 0
+    links = [each for each in counted if each[0] != "lo"]
+    return sum(int(each[1]) for each in links), sum(int(each[9]) for each in links)
 
 
 def _belongs(process: Path, engine_id: str) -> bool:

@@ -13,6 +13,7 @@ from higgins.model.capsule import CapsuleSpec, CapsuleStatus
 from higgins.model.host import Inventory
 from higgins.model.ids import CapsuleId, FileId, HostId, ProjectId, RegistryId, VolumeId
 from higgins.model.live import LiveRequest
+from higgins.model.network import Port
 from higgins.model.registry import Login
 from higgins.model.volume import Attachment
 
@@ -27,6 +28,10 @@ class Work:
     spec: CapsuleSpec
     status: CapsuleStatus
     """As stored last: where an agent that has just started carries on."""
+    ports: tuple[Port, ...] = ()
+    """What was allotted to it for the networks that it asks for."""
+    attachments: int = 0
+    """The spec's counter that the ports answer: while it is behind, there will be others."""
     logins: Mapping[RegistryId, Login] = field(default_factory=dict)
     """The registries that its containers name."""
     volumes: tuple[Attachment, ...] = ()
@@ -137,7 +142,7 @@ ControlMessage = Welcome | Whole | Changed | Withdrawn | Acknowledged | Gone | O
 
 def roll(work: Iterable[Work]) -> str:
     """A digest of which capsules are worked on, and of which version of each: equal on both sides when both know the same."""
-    lines = sorted(f"{one.capsule_id} {one.epoch} {one.spec.generation}\n" for one in work)
+    lines = sorted(f"{one.capsule_id} {one.epoch} {one.spec.generation} {one.attachments}\n" for one in work)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

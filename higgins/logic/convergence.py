@@ -4,7 +4,7 @@ One function for every path: the first start, the path after a crash, and the re
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from higgins.logic import restart
 from higgins.model.capsule import (
@@ -20,7 +20,8 @@ from higgins.model.capsule import (
     RestartPolicy,
     Stage,
 )
-from higgins.model.ids import ContainerId
+from higgins.model.ids import ContainerId, PortId
+from higgins.model.network import Port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,20 @@ class Shelter:
     """Make the sandbox that the containers are going to share."""
 
     sandbox: ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plug:
+    """Give the sandbox a port, or bring the one that it has up to date."""
+
+    port: Port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplug:
+    """Take a port away from whatever has it."""
+
+    port_id: PortId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +131,39 @@ class Rest:
     """Why it will never be there."""
 
 
-Step = Prepare | Shelter | Create | Start | Stop | Remove | Pause | Unpause | Update | Heal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """What a capsule shall have of networks, and what it has."""
+
+    wanted: tuple[Port, ...] = ()
+    behind: bool = False
+    """Others have been asked for, and are not allotted yet."""
+    namespace: str | None = None
+    """Of its sandbox; None while that does not run."""
+    plugged: Mapping[PortId, str] = field(default_factory=dict)
+    """Its ports that are plugged in, be they wanted or not, each with its namespace."""
+    forms: Mapping[PortId, Port] = field(default_factory=dict)
+    """How this host has plugged them in last, as far as it remembers."""
+
+
+Step = Prepare | Shelter | Plug | Unplug | Create | Start | Stop | Remove | Pause | Unpause | Update | Heal
 Known = Mapping[ContainerId, ContainerStatus]
 Seen = Mapping[ContainerId, Observation]
 Waited = Mapping[ContainerId, float]
 
 
+_UNWIRED = Wires()
+
+
 def next_step(
-    spec: CapsuleSpec, epoch: int, seen: Seen, known: Known, waited: Waited, *, content: bool = False
+    spec: CapsuleSpec,
+    epoch: int,
+    seen: Seen,
+    known: Known,
+    waited: Waited,
+    wires: Wires = _UNWIRED,
+    *,
+    content: bool = False,
 ) -> Step | Rest:
     """The one step to take now for a capsule that is assigned to this host under `epoch`.
 
@@ -133,14 +173,24 @@ def next_step(
     wanted = set(spec.ids())
     for found in seen.values():
         if found.epoch != epoch or found.container_id not in wanted:
-            return Remove(container_id=found.container_id)
+            # Its ports leave a sandbox before it goes.
+            leaving = _unplugging(wires) if found.container_id == spec.sandbox else None
+            return leaving or Remove(container_id=found.container_id)
     if spec.desired is Desired.DELETED:
-        return _ending(spec, seen)
-    if spec.sandbox is not None and spec.desired is not Desired.STOPPED:
-        ahead = _sheltered(spec, spec.sandbox, seen, waited)
-        if ahead is not None:
-            return ahead
-    if spec.desired in (Desired.RUNNING, Desired.PAUSED):
+        return _ending(spec, seen, wires)
+    ahead = _contained(spec, seen, known, waited, content=content)
+    if spec.desired is not Desired.STOPPED:
+        ahead = _sheltered(spec, seen, waited, ahead) or _wiring(wires) or ahead
+    elif isinstance(ahead, Rest):
+        ahead = _unplugging(wires) or _unsheltering(spec, seen) or ahead
+    if wires.behind and isinstance(ahead, Rest):
+        return replace(ahead, settled=False, failure=None)
+    return ahead
+
+
+def _contained(spec: CapsuleSpec, seen: Seen, known: Known, waited: Waited, *, content: bool) -> Step | Rest:
+    """The next step of the containers, wherever they are."""
+    if spec.desired in _UP:
         for container in spec.init:
             ahead = _initial(spec, _Case.of(container, seen, known, waited))
             if ahead is not None:
@@ -159,8 +209,6 @@ def next_step(
                 looks.append(again)
             case ahead:
                 return ahead
-    if spec.sandbox is not None and spec.desired is Desired.STOPPED and _stage_of(seen, spec.sandbox) in _ALIVE:
-        return Stop(container_id=spec.sandbox, timeout=0)
     return Rest(again=min(looks, default=None))
 
 
@@ -257,10 +305,19 @@ def _stage_of(seen: Seen, container_id: ContainerId) -> Stage:
     return found.stage if found else Stage.ABSENT
 
 
-def _sheltered(spec: CapsuleSpec, sandbox: ContainerId, seen: Seen, waited: Waited) -> Step | Rest | None:
-    """The way to a sandbox that stands; None when it does. Whoever is in one that has fallen has lost its network for good."""
+def _sheltered(spec: CapsuleSpec, seen: Seen, waited: Waited, ahead: Step | Rest) -> Step | Rest | None:
+    """The way to a sandbox that stands; None when it does, or nobody needs it, as the next step of those inside, `ahead`, tells.
+
+    Whoever is in one that has fallen has lost its network for good.
+    """
+    sandbox = spec.sandbox
+    if sandbox is None:
+        return None
     found = seen.get(sandbox)
     inside = [each for each in seen.values() if each.container_id != sandbox]
+    at_rest = isinstance(ahead, Rest) and ahead.settled and ahead.again is None
+    if spec.desired in _UP and at_rest and not any(each.stage in _ALIVE for each in inside):
+        return None  # They have ended for good: what is left of them, such as what they printed, must not go for a network.
     if found is None:
         # Nothing can move from one sandbox into another.
         return Remove(container_id=inside[0].container_id) if inside else Shelter(sandbox=sandbox)
@@ -279,6 +336,32 @@ def _sheltered(spec: CapsuleSpec, sandbox: ContainerId, seen: Seen, waited: Wait
         if each.stage in _ALIVE:
             return _stopping(spec, each.container_id, each.stage)
     return Start(container_id=sandbox)
+
+
+def _unsheltering(spec: CapsuleSpec, seen: Seen) -> Step | None:
+    if spec.sandbox is None or _stage_of(seen, spec.sandbox) not in _ALIVE:
+        return None
+    return Stop(container_id=spec.sandbox, timeout=0)
+
+
+def _wiring(wires: Wires) -> Step | None:
+    """The way to what is wanted, in a sandbox that runs, and to nothing where there is none."""
+    if wires.namespace is None:
+        return _unplugging(wires)
+    wanted = {port.id for port in wires.wanted}
+    for port_id in wires.plugged:
+        if port_id not in wanted:
+            return Unplug(port_id=port_id)
+    for port in wires.wanted:
+        if wires.plugged.get(port.id) != wires.namespace or wires.forms.get(port.id) != port:
+            return Plug(port=port)
+    return None
+
+
+def _unplugging(wires: Wires) -> Step | None:
+    for port_id in wires.plugged:
+        return Unplug(port_id=port_id)
+    return None
 
 
 def _absorbed(
@@ -395,14 +478,17 @@ def _lost(status: ContainerStatus) -> Observation | None:
         return last
     if last.stage is Stage.EXITED and not status.interrupted:
         return replace(last, stage=Stage.ABSENT)
-    return replace(last, stage=Stage.ABSENT, started_at=None, finished_at=None, exit_code=None)
+    return replace(last, stage=Stage.ABSENT, started_at=None, finished_at=None, exit_code=None, pid=None)
 
 
-def _ending(spec: CapsuleSpec, seen: Seen) -> Step | Rest:
+def _ending(spec: CapsuleSpec, seen: Seen, wires: Wires) -> Step | Rest:
     for found in seen.values():
         if found.container_id != spec.sandbox:
             grace = _stopping(spec, found.container_id, found.stage) if spec.stop_timeout > 0 else None
             return grace or Remove(container_id=found.container_id)
+    leaving = _unplugging(wires)
+    if leaving is not None:
+        return leaving
     # What is in it goes first.
     return Remove(container_id=spec.sandbox) if spec.sandbox is not None and spec.sandbox in seen else Rest()
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from higgins.logic import openings
 from higgins.model.capsule import CapsuleSpec, Resources
-from higgins.model.host import Host
+from higgins.model.host import NETWORKS, Host
 from higgins.model.ids import HostId
+from higgins.model.network import PortRange
 
 _BEST = 3
 """Choosing at random among so many keeps replicas that decide at the same time from colliding."""
@@ -28,6 +30,10 @@ class Rule(StrEnum):
     """Its runtime has some, for several containers."""
     VOLUMES = "volumes"
     """It can mount some, and those that are asked for do not lie on another."""
+    NETWORKS = "networks"
+    """It can attach containers to some."""
+    PORTS = "ports"
+    """Those that are to lead to the capsule are free on it."""
     CPU = "cpu"
     MEMORY = "memory"
     DISK = "disk"
@@ -47,6 +53,8 @@ _BROKEN: Mapping[Rule, str] = {
     Rule.RUNTIME: "without that runtime",
     Rule.SANDBOXES: "whose runtime has no sandboxes for several containers",
     Rule.VOLUMES: "on which its volumes do not lie, or that cannot mount any",
+    Rule.NETWORKS: "that cannot attach containers to networks",
+    Rule.PORTS: "on which a port that was asked for is taken",
     Rule.CPU: "without enough cpu",
     Rule.MEMORY: "without enough memory",
     Rule.DISK: "without enough disk",
@@ -58,11 +66,12 @@ _AWAY = (Rule.CONNECTED, Rule.WORKING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratios:
-    """How much more than it has a host may be asked for."""
+    """How much more than it has a host may be asked for, and which of its ports are given out to who names none."""
 
     cpu: float = 16.0
     memory: float = 1.5
     disk: float = 1.0
+    ports: PortRange = openings.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +143,10 @@ def first_broken(
         return Rule.SANDBOXES
     if homes - {host.id} or (_mounts(spec) and "volumes" not in host.inventory.capabilities):
         return Rule.VOLUMES
+    if spec.networks and NETWORKS not in host.inventory.capabilities:
+        return Rule.NETWORKS
+    if spec.published and openings.assigned(spec.published, host.published, ratios.ports) is None:
+        return Rule.PORTS
     limit = room(host, ratios)
     for rule in (Rule.CPU, Rule.MEMORY, Rule.DISK):
         asked = getattr(claim, rule)

@@ -11,6 +11,7 @@ from higgins.model.capsule import (
     Container,
     ContainerStatus,
     Desired,
+    Former,
     Health,
     Kind,
     Progress,
@@ -85,7 +86,7 @@ def _pending(capsule: Capsule) -> Word:
         return Word(status=Status.REBUILDING, task="container_rebuilding", reason=status.reason)
     match spec.desired:
         case desired if spec.former is not None and now is _AT_LAST.get(desired) and not _stale(capsule):
-            task = None  # Only its limits are still to be changed: the API has no word for that.
+            task = _rewiring(spec, spec.former)
         case Desired.CREATED:
             task = "container_creating"
         case Desired.STOPPED:
@@ -99,6 +100,13 @@ def _pending(capsule: Capsule) -> Word:
         case _:
             task = "container_starting"
     return Word(status=now, task=task, reason=status.reason or spec.refused)
+
+
+def _rewiring(spec: CapsuleSpec, former: Former) -> str | None:
+    """The task while it runs as it did. Where only its limits are still to be changed, the API has no word for that."""
+    if former.networks == spec.networks:
+        return None
+    return "network_attaching" if {*spec.networks} - {*former.networks} else "network_detaching"
 
 
 def _stale(capsule: Capsule) -> bool:

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from higgins.model.action import Step
-from higgins.model.ids import CapsuleId, ContainerId, FileId, HostId, ProjectId, RegistryId, UserId, VolumeId
+from higgins.model.ids import (
+    CapsuleId,
+    ContainerId,
+    FileId,
+    HostId,
+    ProjectId,
+    RegistryId,
+    SecurityGroupId,
+    UserId,
+    VolumeId,
+)
+from higgins.model.network import NetworkWish, Port, Published
 from higgins.model.volume import Attachment, Mount
 
 
@@ -160,16 +171,6 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkWish:
-    """One attachment that was asked for: a network, or a port that is there already."""
-
-    network: str | None = None
-    port: str | None = None
-    address: str | None = None
-    """On that network; None: any."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
     """How a container alone stood before a change that its host may find impossible; then that is asked for again."""
 
@@ -179,6 +180,8 @@ class Former:
     """Fewer than asked for now: the change is a rebuild."""
     image: str
     limits: Resources
+    networks: tuple[NetworkWish, ...] = ()
+    security_groups: tuple[SecurityGroupId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,14 @@ class CapsuleSpec:
     annotations: Mapping[str, str] | None = None
     networks: tuple[NetworkWish, ...] = ()
     """Empty: whatever network the host's runtime gives by itself."""
+    security_groups: tuple[SecurityGroupId, ...] = ()
+    """What they allow may come in. With none of them, and nothing exposed, all that comes from its networks."""
+    exposed: tuple[ContainerPort, ...] = ()
+    """What may come in besides, from wherever it is reached: a group of its own that goes with it."""
+    published: tuple[Published, ...] = ()
+    """The ports of its host that are to lead to it. What comes through them is let in whatever its groups say."""
+    attachments: int = 0
+    """How often other networks have been asked for since it was made."""
     waived: int = 0
     """The rebuild that has been taken back: what was made for an earlier one will do."""
     former: Former | None = None
@@ -265,16 +276,6 @@ class GivenUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
-    """One allotted attachment to a network."""
-
-    id: str
-    network_id: str
-    mac: str
-    addresses: tuple[str, ...] = ()
-
-
 class Provision(StrEnum):
     """How far what a host cannot give by itself has been allotted."""
 
@@ -300,6 +301,10 @@ class Assignment:
     provision: Provision = Provision.NONE
     ports: tuple[Port, ...] = ()
     volumes: tuple[Attachment, ...] = ()
+    attachments: int = 0
+    """The spec's counter that the ports answer."""
+    published: tuple[Published, ...] = ()
+    """The ports of the host that are claimed for it, one for each that is asked for, in their order."""
     given_up: GivenUp | None = None
     host_lost: bool = False
     """The host has fallen silent; what its containers do is unknown."""
@@ -324,6 +329,8 @@ class Observation:
     leaving: bool = False
     """The runtime is removing it, or failed to: it can never start again."""
     oom_killed: bool = False
+    pid: int | None = None
+    """Of its first process, on its host; None where it does not run, or the runtime is elsewhere."""
     started_at: float | None = None
     finished_at: float | None = None
     image: str | None = None
@@ -415,6 +422,24 @@ class Capsule:
     """The name of the assigned host, filled in on reading."""
     deadline: float | None = None
     """When what is pending counts as failed; None while nothing is. Filled in on reading."""
+
+    @property
+    def owed(self) -> bool:
+        """Whether something has to be allotted to it, or will have to be given back once its host has let go of it."""
+        match self.assignment.provision:
+            case Provision.WANTED:
+                return True
+            case Provision.HELD if self.assignment.host_id is None or self.spec.desired is Desired.DELETED:
+                return True
+            case Provision.HELD:
+                return self.assignment.attachments != self.spec.attachments and not self._given_up
+            case _:
+                return False
+
+    @property
+    def _given_up(self) -> bool:
+        given_up = self.assignment.given_up
+        return given_up is not None and given_up.generation == self.spec.generation
 
     @property
     def settled(self) -> bool:

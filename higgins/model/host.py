@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 from higgins.model.capsule import Resources
 from higgins.model.ids import HostId
+from higgins.model.network import HostPort
+
+NETWORKS = "networks"
+"""The capability of hosts that can attach containers to networks, whatever their runtime is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +22,7 @@ class Inventory:
     """The runtimes inside it: runc, crun, runsc."""
     default_handler: str = ""
     capabilities: tuple[str, ...] = ()
-    """Names of the capability protocols that the driver offers."""
+    """Names of the capability protocols that the driver offers, and NETWORKS."""
     capacity: Resources = field(default_factory=Resources)
     architecture: str = ""
     os_type: str = ""
@@ -46,6 +50,8 @@ class Host:
     availability_zone: str = "nova"
     # Control plane.
     allocated: Resources = field(default_factory=Resources)
+    published: frozenset[HostPort] = frozenset()
+    """Its ports that lead to capsules; filled in only where somebody asks for some."""
     down: bool = False
     # Agent.
     inventory: Inventory | None = None

@@ -21,6 +21,12 @@ VolumeId = NewType("VolumeId", str)
 """A UUID, that is never given to another volume."""
 FileId = NewType("FileId", str)
 """A UUID; the content of one file that is mounted into a container."""
+NetworkId = NewType("NetworkId", str)
+"""A UUID."""
+PortId = NewType("PortId", str)
+"""A UUID."""
+SecurityGroupId = NewType("SecurityGroupId", str)
+"""A UUID."""
 ExecId = NewType("ExecId", str)
 """64 hexadecimal digits; one command run inside a container."""
 

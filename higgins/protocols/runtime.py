@@ -30,7 +30,12 @@ class Origin:
     """The runtime inside the runtime; None: its default."""
     rebuilds: int = 0
     sandbox: ContainerId | None = None
-    """Whose network, IPC namespace and host name the container shares; None: it has its own."""
+    """Whose network and host name the container shares; None: it has its own."""
+
+    @property
+    def alone(self) -> bool:
+        """The sandbox is there for one container only, which keeps everything but the network to itself."""
+        return self.sandbox is not None and CapsuleId(self.sandbox) != self.capsule_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +86,20 @@ class Runtime(Protocol):
 
 @runtime_checkable
 class Sandboxes(Protocol):
-    """Can keep what several containers share for as long as there are any."""
+    """Can keep what containers share for as long as there are any, and a network for those that come and go."""
 
-    async def create_sandbox(self, origin: Origin, sandbox: ContainerId) -> None:
-        """Make one, not started. Succeeds if it is there already. It is listed, started, stopped and removed like a container.
+    async def create_sandbox(
+        self, origin: Origin, sandbox: ContainerId, *, hostname: str | None = None, bare: bool = False
+    ) -> None:
+        """Make one, which may run at once. Succeeds if it is there already. It is listed, started, stopped and removed like a container.
 
-        A container is created in one that is there, and started in one that runs; otherwise Unavailable is raised.
+        A container is created in one that is there, and started in one that runs; otherwise Unavailable is raised. A `bare` one has no network but
+        what is plugged into it, others what the runtime gives.
         """
+        ...
+
+    async def introduce(self, sandbox: ContainerId, address: str) -> None:
+        """Its host name leads those inside to this address. Does nothing where the runtime has no such thing, or the sandbox is gone."""
         ...
 
 

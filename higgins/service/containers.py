@@ -22,15 +22,18 @@ from higgins.model.capsule import (
 )
 from higgins.model.host import Host
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, RequestId
+from higgins.model.ids import CapsuleId, RequestId, SecurityGroupId
+from higgins.model.network import NetworkWish, Port
 from higgins.model.query import Part, Query
 from higgins.model.volume import NOTHING, Storage
 from higgins.service import waiting
 from higgins.service.creation import Creation, Customs, opened
 from higgins.service.hints import Hints
 from higgins.service.lookup import Lookup
+from higgins.service.networks import NetworkNamed, known, offered, wish
 from higgins.service.policy import Policy
-from higgins.store import actions, capsules, hosts
+from higgins.service.security_groups import resolved
+from higgins.store import actions, capsules, hosts, security_groups
 from higgins.store.database import Connection, Database
 
 _UP = (Desired.RUNNING, Desired.PAUSED)
@@ -85,23 +88,42 @@ class Containers:
         request: RequestId,
         spec: CapsuleSpec,
         *,
+        networks: Sequence[NetworkNamed] = (),
+        groups: Sequence[str] = (),
         again: bool = False,
         storage: Storage = NOTHING,
     ) -> Capsule:
         """Write down that one container is wanted, created or running; Forbidden, code `over-quota`, if its project may not have so much.
 
-        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `again` says that the same request, with the same id, may
-        have been here before; then Conflict if what it made is gone since. Raises Forbidden for what policy keeps from the caller,
-        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that no host has together.
+        Its id is the caller's choice of a new UUID, an empty name becomes a generated one. `networks` are those it is to be on, the first being its way
+        to the world; none of them: the one of its project, which is made if there is none. Of two that are the same the first counts. `again` says that
+        the same request, with the same id, may have been here before; then Conflict if what it made is gone since. `groups` are the names or
+        ids of its security groups. Raises Forbidden for what policy keeps from the caller, NotFound for an unknown host or volume, Invalid for an unknown
+        group, Conflict for a name that is taken where names are unique or volumes that no host has together, and what `networks.wishes` raises.
         """
         wanted = self._wanted(caller, spec)
         return await self._creation.write_down(
-            caller, request, wanted, within=self._deadlines.create, again=again, storage=storage
+            caller,
+            request,
+            wanted,
+            networks=networks,
+            groups=groups,
+            within=self._deadlines.create,
+            again=again,
+            storage=storage,
         )
 
-    async def foretell(self, caller: Caller, spec: CapsuleSpec, *, storage: Storage = NOTHING) -> Forecast:
+    async def foretell(
+        self,
+        caller: Caller,
+        spec: CapsuleSpec,
+        *,
+        networks: Sequence[NetworkNamed] = (),
+        groups: Sequence[str] = (),
+        storage: Storage = NOTHING,
+    ) -> Forecast:
         """What would become of it if it were created now: raises what that would raise, and changes nothing."""
-        return await self._creation.foretell(self._wanted(caller, spec), storage)
+        return await self._creation.foretell(self._wanted(caller, spec), storage, networks=networks, groups=groups)
 
     async def list(
         self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None
@@ -275,6 +297,65 @@ class Containers:
             self._deadlines.stop,
         )
 
+    async def attach_network(
+        self, caller: Caller, request: RequestId, ref: str, named: NetworkNamed | None = None
+    ) -> None:
+        """Have it on one more network, whatever it does; None: on the one that it would have got by itself.
+
+        Raises Invalid if it is on that already, or cannot have the address; Conflict for an address that is taken, and while it is being deleted;
+        NotFound for an unknown network. If it turns out later that it cannot be, the action ends in Error and everything is as it was.
+        """
+        now = self._clock()
+
+        def change(db: Connection, capsule: Capsule) -> tuple[NetworkWish, ...]:
+            pool = offered(self._customs.networks)
+            one = wish(db, capsule.project_id, named or NetworkNamed(), pool, now)
+            if any(each.network == one.network for each in capsule.spec.networks):
+                raise errors.Invalid(f"Network '{one.network}' is already attached to container '{capsule.id}'.")
+            return (*capsule.spec.networks, one)
+
+        await self._rewire(caller, request, ref, "network_attach", change, now)
+
+    async def detach_network(self, caller: Caller, request: RequestId, ref: str, network_or_port: str) -> None:
+        """Take it off one. Raises Invalid if it is not on that, NotFound for an unknown network, Conflict while it is being deleted."""
+
+        def change(db: Connection, capsule: Capsule) -> tuple[NetworkWish, ...]:
+            has = capsule.spec.networks
+            leaving = [each for each in has if network_or_port in (each.port, each.network)]
+            if not leaving:
+                network = known(db, capsule.project_id, network_or_port)
+                leaving = [each for each in has if each.network == network.id]
+            if not leaving:
+                raise errors.Invalid(f"Network '{network_or_port}' is not attached to container '{capsule.id}'.")
+            return tuple(each for each in has if each not in leaving)
+
+        await self._rewire(caller, request, ref, "network_detach", change, self._clock())
+
+    async def networks_of(self, caller: Caller, ref: str) -> tuple[Port, ...]:
+        """Its ports as they are allotted now."""
+        return (await self._lookup.read(caller, ref, "container:get_one")).assignment.ports
+
+    async def add_security_group(self, caller: Caller, request: RequestId, ref: str, group: str) -> None:
+        """Let in what this group allows, too. Raises Invalid for an unknown group, and for one that it has already."""
+
+        def change(has: tuple[SecurityGroupId, ...], one: SecurityGroupId) -> tuple[SecurityGroupId, ...]:
+            if one in has:
+                raise errors.Invalid(f"Security group {one} has been added to the container already.")
+            return (*has, one)
+
+        await self._regroup(caller, request, ref, "add_security_group", group, change)
+
+    async def remove_security_group(self, caller: Caller, request: RequestId, ref: str, group: str) -> None:
+        """Do not let in any more what only this group allows; without the last, all that comes from its networks. Raises Invalid for a group that it
+        has not."""
+
+        def change(has: tuple[SecurityGroupId, ...], one: SecurityGroupId) -> tuple[SecurityGroupId, ...]:
+            if one not in has:
+                raise errors.Invalid(f"Security group {one} was not added to the container.")
+            return tuple(each for each in has if each != one)
+
+        await self._regroup(caller, request, ref, "remove_security_group", group, change)
+
     async def actions(self, caller: Caller, ref: str) -> Sequence[Action]:
         """Newest first, without their steps."""
 
@@ -322,6 +403,74 @@ class Containers:
                 self._creation.check_sources(db, spec)
             wanted = capsules.write_spec(db, capsule, spec, deadline=now + allowance, now=now, verb=asked)
             actions.insert(db, opened(caller, request, wanted, asked, now))
+            return wanted
+
+        self._hints.changed(await self._database.write(work))
+
+    async def _rewire(
+        self,
+        caller: Caller,
+        request: RequestId,
+        ref: str,
+        verb: str,
+        change: Callable[[Connection, Capsule], tuple[NetworkWish, ...]],
+        now: float,
+    ) -> None:
+        def work(db: Connection) -> Capsule:
+            capsule = self._lookup.find(db, caller, ref, f"container:{verb}")
+            if actions.known(db, capsule.id, request):
+                return capsule
+            leaving = capsule.spec.desired is Desired.DELETED
+            status = Status.DELETING if leaving else statusword.describe(capsule).status
+            allowed.check(verb, status, capsule.id)
+            if capsule.spec.sandbox is None:
+                raise errors.Conflict(
+                    f"Container {capsule.id} was made with the network that its host's runtime has by itself; make another one to have it on others."
+                )
+            networks = change(db, capsule)
+            # What never was there cannot be as it was: for that it is one more try.
+            fresh = status in (Status.CREATING, Status.ERROR)
+            spec = _changed(capsule, lambda capsule: _rewired(capsule.spec, networks, reversible=not fresh))
+            allowance = self._deadlines.create if fresh else self._deadlines.start
+            deadline = max(now + allowance, capsule.deadline or 0.0)
+            wanted = capsules.write_spec(db, capsule, spec, deadline=deadline, now=now, verb=verb)
+            actions.insert(db, opened(caller, request, wanted, verb, now))
+            return wanted
+
+        self._hints.changed(await self._database.write(work))
+
+    async def _regroup(
+        self,
+        caller: Caller,
+        request: RequestId,
+        ref: str,
+        verb: str,
+        group: str,
+        change: Callable[[tuple[SecurityGroupId, ...], SecurityGroupId], tuple[SecurityGroupId, ...]],
+    ) -> None:
+        now = self._clock()
+
+        def work(db: Connection) -> Capsule:
+            capsule = self._lookup.find(db, caller, ref, f"container:{verb}")
+            if actions.known(db, capsule.id, request):
+                return capsule
+            allowed.check(verb, statusword.describe(capsule).status, capsule.id)
+            if not capsule.spec.networks:
+                raise errors.Conflict(f"Container {capsule.id} is on no network whose ports could be opened.")
+            (one,) = resolved(db, capsule.project_id, [group])
+            groups = change(capsule.spec.security_groups, one)
+            spec = _changed(
+                capsule,
+                lambda capsule: replace(
+                    capsule.spec,
+                    security_groups=groups,
+                    attachments=capsule.spec.attachments + 1,
+                    former=_former(capsule.spec),
+                ),
+            )
+            wanted = capsules.write_spec(db, capsule, spec, deadline=now + self._deadlines.start, now=now, verb=verb)
+            security_groups.use(db, capsule.id, groups)
+            actions.insert(db, opened(caller, request, wanted, verb, now))
             return wanted
 
         self._hints.changed(await self._database.write(work))
@@ -419,7 +568,14 @@ def _former(spec: CapsuleSpec) -> Former:
         rebuilds=spec.rebuilds,
         image=one.image,
         limits=spec.former.limits if spec.former else one.limits,
+        networks=spec.former.networks if spec.former else spec.networks,
+        security_groups=spec.former.security_groups if spec.former else spec.security_groups,
     )
+
+
+def _rewired(spec: CapsuleSpec, networks: tuple[NetworkWish, ...], *, reversible: bool) -> CapsuleSpec:
+    former = _former(spec) if reversible else spec.former
+    return replace(spec, networks=networks, attachments=spec.attachments + 1, former=former)
 
 
 def _granted(spec: CapsuleSpec, wish: Wish) -> CapsuleSpec:

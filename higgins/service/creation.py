@@ -1,11 +1,13 @@
 """Writing down something new: a container or a capsule, with all that belongs to it, or nothing of it."""
 
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
 
 from higgins import errors
-from higgins.logic import forecast
+from higgins.logic import forecast, openings
 from higgins.logic.forecast import Forecast
 from higgins.logic.placement import Ratios
 from higgins.logic.quota import counted
@@ -13,13 +15,16 @@ from higgins.model.action import Action
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Kind, PullPolicy, Resources
 from higgins.model.event import Filter
 from higgins.model.identity import Caller
-from higgins.model.ids import CapsuleId, HostId, ProjectId, RegistryId, RequestId
+from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, RequestId
+from higgins.model.network import PortRange
 from higgins.model.quota import Limits
 from higgins.model.volume import Storage, Volume
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
+from higgins.service.networks import NetworkNamed, offered, wishes
 from higgins.service.registries import Sources
-from higgins.store import actions, capsules, events, hosts, quotas, registries, volumes
+from higgins.service.security_groups import resolved
+from higgins.store import actions, capsules, events, hosts, quotas, registries, security_groups, volumes
 from higgins.store.database import Connection, Database
 
 _GREEK = (
@@ -46,6 +51,10 @@ class Customs:
     """How much a project may have for which nothing else was said."""
     least: Resources = field(default_factory=Resources)
     """How little can be asked for."""
+    host_ports: PortRange = openings.CHOOSABLE
+    """Which ports of a host can be asked for."""
+    networks: IPv4Network | None = None
+    """Where new networks get their subnets from; None: containers are on no networks but those that runtimes have by themselves."""
 
 
 class Creation:
@@ -58,14 +67,24 @@ class Creation:
         self._clock = clock
 
     async def write_down(
-        self, caller: Caller, request: RequestId, asked: Capsule, *, within: float, again: bool, storage: Storage
+        self,
+        caller: Caller,
+        request: RequestId,
+        asked: Capsule,
+        *,
+        within: float,
+        again: bool,
+        storage: Storage,
+        networks: Sequence[NetworkNamed] = (),
+        groups: Sequence[str] = (),
     ) -> Capsule:
         """What is asked for is to be there in so many seconds. A container without a name gets one; a capsule need not have any.
 
         `again` says that the same request, with the same id, may have been here before; then Conflict if what it made is gone since. Raises
-        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that lie apart, Forbidden for an
-        image from where none may come,
-        and, with the code `over-quota`, if the project may not have so much.
+        NotFound for an unknown host or volume, Conflict for a name that is taken where names are unique, or volumes that lie apart, Forbidden for
+        an image from where none may come,
+        and, with the code `over-quota`, if the project may not have so much; for `networks` what `wishes` raises. `groups` are the names or ids of
+        security groups: Invalid for an unknown one.
         """
         now, spec = asked.created_at, asked.spec
         capsule = replace(
@@ -80,7 +99,10 @@ class Creation:
             self._check_place_and_name(db, capsule)
             nameless = capsule.kind is Kind.CONTAINER and not capsule.name
             created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
+            created = replace(created, spec=self._wired(db, created, networks))
+            created = replace(created, spec=self._opened(db, created, groups))
             capsules.insert(db, created, now + within, within=self._customs.limits)
+            security_groups.use(db, created.id, created.spec.security_groups)
             registries.use(db, created.id, _named_by(created.spec))
             self._check_volumes(db, created, storage)
             _store(db, created, storage)
@@ -92,16 +114,21 @@ class Creation:
         self._hints.changed(created)
         return created
 
-    async def foretell(self, asked: Capsule, storage: Storage) -> Forecast:
+    async def foretell(
+        self, asked: Capsule, storage: Storage, *, networks: Sequence[NetworkNamed] = (), groups: Sequence[str] = ()
+    ) -> Forecast:
         """What would become of it. Writes nothing, and raises what `write_down` would raise now."""
 
         def work(db: Connection) -> Forecast:
+            wired = replace(asked, spec=self._wired(db, asked, networks, dry=True))
             self._check_place_and_name(db, asked)
             quotas.check(db, asked.project_id, counted(asked), self._customs.limits)
             self.check_sources(db, asked.spec)
             homes = self._check_volumes(db, asked, storage)
+            spec = self._opened(db, wired, groups)
+            there = hosts.every(db, ports=bool(spec.published))
             least, ratios = self._customs.least, self._customs.ratios
-            return forecast.of(hosts.every(db), asked.spec, ratios, least=least, homes=homes)
+            return forecast.of(there, spec, ratios, least=least, homes=homes)
 
         return await self._database.read(work)
 
@@ -135,6 +162,35 @@ class Creation:
         if len(homes) > 1:
             raise errors.Conflict("The volumes lie on different hosts; no host can mount all of them.")
         return homes
+
+    def _wired(
+        self, db: Connection, asked: Capsule, named: Sequence[NetworkNamed], *, dry: bool = False
+    ) -> CapsuleSpec:
+        """What is asked for, with the networks that it is to be on, and a sandbox that has them."""
+        pool = self._customs.networks
+        if pool is None and not named:
+            return asked.spec
+        wished = wishes(db, asked.project_id, named, offered(pool), asked.created_at, dry=dry)
+        return replace(asked.spec, networks=wished, sandbox=asked.spec.sandbox or ContainerId(str(uuid.uuid4())))
+
+    def _opened(self, db: Connection, asked: Capsule, groups: Sequence[str]) -> CapsuleSpec:
+        """What is asked for, with the security groups of these names. Raises Invalid for an unknown one, and for openings where there are no networks,
+        Conflict for a name that several have, Forbidden for a port of a host that nobody may choose."""
+        spec = asked.spec
+        named = (("security_groups", groups), ("exposed_ports", spec.exposed), ("published_ports", spec.published))
+        if unheard := [name for name, asked_for in named if asked_for and not spec.networks]:
+            raise errors.Invalid(
+                f"Invalid input for field '{unheard[0]}'. This deployment offers no networks whose ports could be opened; leave it out.",
+                code="schema-validation-error",
+            )
+        least, most = self._customs.host_ports.first, self._customs.host_ports.last
+        for one in spec.published:
+            if one.host_port and one.host_port not in self._customs.host_ports:
+                raise errors.Forbidden(
+                    f"Port {one.host_port} of a host cannot be chosen here: from {least} to {most} they can, and without a choice a free one is given.",
+                    code="host-port-not-allowed",
+                )
+        return replace(spec, security_groups=resolved(db, asked.project_id, groups))
 
     def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
         return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)

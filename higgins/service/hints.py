@@ -2,7 +2,7 @@
 
 from higgins.aio.bell import Bell
 from higgins.aio.topics import Topics
-from higgins.model.capsule import Capsule, Desired, Provision
+from higgins.model.capsule import Capsule, Desired
 from higgins.model.ids import CapsuleId, HostId
 
 
@@ -23,7 +23,7 @@ class Hints:
     def changed(self, capsule: Capsule) -> None:
         """One of the sides of a capsule has been written."""
         self.seen(capsule.id)
-        if capsule.assignment.provision in (Provision.WANTED, Provision.HELD):
+        if capsule.owed:
             self.provisioner.ring()
         if capsule.assignment.host_id is not None:
             self.hosts.hint(capsule.assignment.host_id, capsule.id)

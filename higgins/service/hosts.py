@@ -243,6 +243,8 @@ def _work(capsule: Capsule, logins: Mapping[RegistryId, Login], contents: Mappin
         epoch=capsule.assignment.epoch,
         spec=capsule.spec,
         status=capsule.status,
+        ports=capsule.assignment.ports,
+        attachments=capsule.assignment.attachments,
         logins={registry_id: login for registry_id, login in logins.items() if registry_id in named},
         volumes=capsule.assignment.volumes,
         files={file_id: contents[file_id] for file_id in capsule.spec.files() if file_id in contents},

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from higgins.model.capsule import Capsule, CapsuleSpec, ContainerStatus, Desired
-from higgins.store import capsules, hosts
+from higgins.store import capsules, hosts, security_groups
 from higgins.store.database import Connection
 
 
@@ -23,12 +23,18 @@ def take_back(db: Connection, capsule: Capsule, reason: str, *, deadline: float,
     if former is None:
         return capsule
     (one,) = spec.containers
+    there = security_groups.among(db, former.security_groups)
+    groups = tuple(group_id for group_id in former.security_groups if group_id in there)
     wanted = replace(
         spec,
         containers=(replace(one, image=former.image, limits=former.limits),),
         desired=former.desired,
         restarts=former.restarts,
         waived=spec.rebuilds,
+        networks=former.networks,
+        security_groups=groups,
+        # Whatever has been allotted for the others has to be given back.
+        attachments=spec.attachments + ((former.networks, groups) != (spec.networks, spec.security_groups)),
         former=None,
         refused=reason,
     )
@@ -36,6 +42,7 @@ def take_back(db: Connection, capsule: Capsule, reason: str, *, deadline: float,
     if assignment.host_id is not None and claim != assignment.claim:
         hosts.release(db, assignment.host_id, assignment.claim - claim)
     back = capsules.write_spec(db, capsule, wanted, deadline=deadline, now=now)
+    security_groups.use(db, capsule.id, groups)
     if claim == assignment.claim:
         return back
     return capsules.write_assignment(db, back, replace(back.assignment, claim=claim))

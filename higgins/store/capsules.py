@@ -241,10 +241,9 @@ def lease_unprovisioned(db: Connection, *, owner: str, now: float, until: float,
     """Those for which something has to be allotted or given back, leased to `owner`: nobody else gets them before `until`."""
     leaving = capsules.c.desired == Desired.DELETED.value
     idle = sa.or_(capsules.c.lease_until.is_(None), capsules.c.lease_until <= now)
-    wanted = capsules.c.provision == Provision.WANTED.value
-    over = sa.or_(capsules.c.host_id.is_(None), sa.and_(leaving, sa.or_(capsules.c.gone, hosts.c.down)))
-    held = sa.and_(capsules.c.provision == Provision.HELD.value, over)
-    found = db.execute(_ROW.where(sa.or_(wanted, held), idle).order_by(capsules.c.number).limit(most)).all()
+    # What a host still has in use is not given back under its feet.
+    in_use = sa.and_(capsules.c.provision == Provision.HELD.value, leaving, ~capsules.c.gone, hosts.c.down.is_(False))
+    found = db.execute(_ROW.where(capsules.c.owed, ~in_use, idle).order_by(capsules.c.number).limit(most)).all()
     return tuple(_capsule(row) for row in found if _leased(db, row.id, idle, owner, until))
 
 
@@ -440,6 +439,7 @@ def _facts(capsule: Capsule) -> dict[str, Any]:
         "given_up": assignment.given_up.generation if assignment.given_up else 0,
         "host_lost": assignment.host_lost,
         "provision": assignment.provision.value,
+        "owed": capsule.owed,
         "status_word": word.status.value,
         "task_state": word.task,
         "spec": documents.encode(spec).decode(),

@@ -1,6 +1,7 @@
 """Hosts in the database: what they have, what is booked on them, when they were last heard of."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from higgins.logic import documents
 from higgins.model.capsule import Resources
 from higgins.model.host import Host, Inventory
 from higgins.model.ids import HostId
+from higgins.store import host_ports
 from higgins.store.database import Connection
 from higgins.store.tables import capsules, enrolments, hosts
 
@@ -64,9 +66,13 @@ def named(db: Connection, name: str) -> Host | None:
     return _host(row) if row is not None else None
 
 
-def every(db: Connection) -> Sequence[Host]:
-    """All hosts, by name."""
-    return tuple(_host(row) for row in db.execute(hosts.select().order_by(hosts.c.name)))
+def every(db: Connection, *, ports: bool = False) -> Sequence[Host]:
+    """All hosts, by name; with their `ports` that lead to capsules only if they are asked for."""
+    found = tuple(_host(row) for row in db.execute(hosts.select().order_by(hosts.c.name)))
+    if not ports:
+        return found
+    taken = host_ports.taken(db)
+    return tuple(replace(host, published=frozenset(taken.get(host.id, ()))) for host in found)
 
 
 def connected(

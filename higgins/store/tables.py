@@ -37,6 +37,9 @@ capsules = sa.Table(
     sa.Column("given_up", sa.Integer, nullable=False),
     sa.Column("host_lost", sa.Boolean, nullable=False),
     sa.Column("provision", sa.String(16), nullable=False),
+    sa.Column(
+        "owed", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # Something is to be allotted, or given back.
     sa.Column("lease_owner", sa.String(64)),  # Who works on the assignment outside of a transaction, and until when.
     sa.Column("lease_until", sa.Float),
     # Of the status.
@@ -55,7 +58,7 @@ capsules = sa.Table(
     sa.Index(None, "host_id"),
     sa.Index(None, "deadline"),
     sa.Index(None, "desired"),
-    sa.Index(None, "provision"),
+    sa.Index(None, "owed"),
     sqlite_autoincrement=True,
 )
 
@@ -135,6 +138,71 @@ registry_uses = sa.Table(
     sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("registry_id", sa.String(36), sa.ForeignKey("registries.id"), primary_key=True),
     sa.Index(None, "registry_id"),
+)
+
+# Rules under a name. They never change, so that nothing has to be told of a change.
+security_groups = sa.Table(
+    "security_groups",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("rules", sa.Text, nullable=False),  # A JSON document.
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index(None, "project_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# Which of them capsules have: those cannot be deleted.
+security_group_uses = sa.Table(
+    "security_group_uses",
+    metadata,
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("group_id", sa.String(36), sa.ForeignKey("security_groups.id"), primary_key=True),
+    sa.Index(None, "group_id"),
+)
+
+networks = sa.Table(
+    "networks",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),  # The order of creation.
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(64)),  # Nothing: every project may use it.
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("subnet", sa.String(18), nullable=False),
+    sa.Column("gateway", sa.String(15), nullable=False),
+    sa.Column("given", sa.BigInteger, nullable=False),  # The address that was handed out last, as a number.
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index(None, "project_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# What is allotted on them. It cannot outlive its capsule, nor its network go while it is there.
+ports = sa.Table(
+    "ports",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("network_id", sa.String(36), sa.ForeignKey("networks.id"), nullable=False),
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("mac", sa.String(17), nullable=False),
+    sa.Column(
+        "address", sa.BigInteger, nullable=False
+    ),  # As a number: those that are free are looked for between others.
+    sa.Column("interface", sa.String(15), nullable=False),
+    sa.UniqueConstraint("network_id", "address"),
+    sa.Index(None, "capsule_id"),
+)
+
+# Which ports of a host lead to which capsule: of each there is only one.
+host_ports = sa.Table(
+    "host_ports",
+    metadata,
+    sa.Column("host_id", sa.String(36), sa.ForeignKey("hosts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("protocol", sa.String(8), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
+    sa.Index(None, "capsule_id"),
 )
 
 images = sa.Table(

@@ -17,7 +17,8 @@ from higgins.model.capsule import (
     Stage,
 )
 from higgins.model.host import Host, Inventory
-from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, UserId
+from higgins.model.ids import CapsuleId, ContainerId, HostId, NetworkId, PortId, ProjectId, UserId
+from higgins.model.network import NetworkWish, Port
 
 _numbers = itertools.count(1)
 
@@ -31,6 +32,25 @@ def container(**said: Any) -> Container:
         "command": ("sleep", "inf"),
     }
     return Container(**(ordinary | said))
+
+
+def wish(network: str, address: str | None = None) -> NetworkWish:
+    """For a port of its own on this network."""
+    return NetworkWish(port=PortId(str(uuid.uuid4())), network=NetworkId(network), address=address)
+
+
+def port(**said: Any) -> Port:
+    """One on a network of its own."""
+    number = next(_numbers)
+    ordinary: dict[str, Any] = {
+        "id": PortId(str(uuid.uuid4())),
+        "network_id": NetworkId(str(uuid.uuid4())),
+        "mac": f"02:00:00:00:{number // 256 % 256:02x}:{number % 256:02x}",
+        "addresses": (f"10.0.{number // 200 % 256}.{number % 200 + 2}",),
+        "subnet": "10.0.0.0/16",
+        "gateway": "10.0.0.1",
+    }
+    return Port(**(ordinary | said))
 
 
 def spec(*containers: Container, **said: Any) -> CapsuleSpec:

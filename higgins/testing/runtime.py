@@ -104,6 +104,13 @@ class FakeRuntime(Mischief):
         """The signals that were delivered."""
         self.entered: dict[tuple[ContainerId, ExecId], Program] = {}
         """The commands that somebody talks to just now."""
+        self.gone: set[int] = set()
+        """The numbers of processes that have ended. A plug that knows them too loses what was plugged in there."""
+        self.bare: set[ContainerId] = set()
+        """Sandboxes that were made without a network."""
+        self.introduced: dict[ContainerId, str] = {}
+        """Sandboxes with the address that their names lead to."""
+        self._processes = itertools.count(100)
         self._readings = itertools.count(1)
 
     # What a test tells it
@@ -114,6 +121,7 @@ class FakeRuntime(Mischief):
 
     def end(self, container_id: ContainerId, exit_code: int = 0, *, oom_killed: bool = False) -> None:
         """Its command ends."""
+        self._bury(container_id)
         self._change(
             container_id,
             stage=Stage.EXITED,
@@ -121,6 +129,7 @@ class FakeRuntime(Mischief):
             oom_killed=oom_killed,
             finished_at=float(self._clock()),
             health=None,
+            pid=None,
         )
         self._kept[container_id].program.end(exit_code)
         self._kept[container_id].launched.clear()
@@ -129,6 +138,7 @@ class FakeRuntime(Mischief):
 
     def forget(self, container_id: ContainerId) -> None:
         """It vanishes, as if removed behind our back."""
+        self._bury(container_id)
         kept = self._kept.pop(container_id, None)
         if kept is not None:
             kept.program.end(137 if kept.seen.stage is not Stage.CREATED else 0)
@@ -192,9 +202,9 @@ class FakeRuntime(Mischief):
                     )
                 image = found
             self.bound[container.id] = bound
-            self._kept[container.id] = _Kept(
-                origin, container, _made(origin, container, image), self._program(container)
-            )
+            shared = self._kept[origin.sandbox].seen.hostname if origin.sandbox is not None else None
+            made = _made(origin, container, image, shared or container.hostname)
+            self._kept[container.id] = _Kept(origin, container, made, self._program(container))
             self._tell(container.id)
 
     async def start(self, container_id: ContainerId) -> None:
@@ -221,6 +231,7 @@ class FakeRuntime(Mischief):
             self._change(
                 container_id,
                 stage=Stage.RUNNING,
+                pid=next(self._processes),
                 started_at=float(self._clock()),
                 finished_at=None,
                 exit_code=None,
@@ -262,13 +273,22 @@ class FakeRuntime(Mischief):
 
     # Sandboxes
 
-    async def create_sandbox(self, origin: Origin, sandbox: ContainerId) -> None:
+    async def create_sandbox(
+        self, origin: Origin, sandbox: ContainerId, *, hostname: str | None = None, bare: bool = False
+    ) -> None:
         async with self.call("create_sandbox", sandbox):
             if sandbox not in self._kept:
-                empty = Container(id=sandbox, name="", image="pause")
-                kept = _Kept(origin, empty, _made(origin, empty, "sha256:pause"), self._program(empty))
-                self._kept[sandbox] = kept
+                empty = Container(id=sandbox, name="", image="pause", hostname=hostname)
+                made = _made(origin, empty, "sha256:pause", hostname)
+                self._kept[sandbox] = _Kept(origin, empty, made, self._program(empty))
+                if bare:
+                    self.bare.add(sandbox)
                 self._tell(sandbox)
+
+    async def introduce(self, sandbox: ContainerId, address: str) -> None:
+        async with self.call("introduce", sandbox):
+            if sandbox in self._kept:
+                self.introduced[sandbox] = address
 
     # Pauses
 
@@ -506,6 +526,11 @@ class FakeRuntime(Mischief):
             ended=lambda code: self.end(container.id, code),
         )
 
+    def _bury(self, container_id: ContainerId) -> None:
+        kept = self._kept.get(container_id)
+        if kept is not None and kept.seen.pid is not None:
+            self.gone.add(kept.seen.pid)
+
     def _entered(self, container_id: ContainerId) -> Sequence[Program]:
         return [program for (each, _), program in self.entered.items() if each == container_id]
 
@@ -541,7 +566,7 @@ _SIGNALS = frozenset(
 )
 
 
-def _made(origin: Origin, container: Container, image: str) -> Observation:
+def _made(origin: Origin, container: Container, image: str, hostname: str | None) -> Observation:
     return Observation(
         container_id=container.id,
         capsule_id=origin.capsule_id,
@@ -550,7 +575,7 @@ def _made(origin: Origin, container: Container, image: str) -> Observation:
         rebuilds=origin.rebuilds,
         stage=Stage.CREATED,
         image=image,
-        hostname=container.hostname or container.id[:12],
+        hostname=hostname or container.id[:12],
         command=tuple(container.command or ()),
         entrypoint=tuple(container.entrypoint or ()),
         limits=replace(container.limits, disk=0),

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from higgins import errors
@@ -17,12 +18,15 @@ from higgins.api.zun.values import Bounds
 from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
 from higgins.control.fetcher import Fetcher
+from higgins.control.local_networks import LocalNetworks
 from higgins.control.pruner import Keeping
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel
 from higgins.link.near import Near
 from higgins.link.server import Allowed, Doors, LinkServer, ServeSession
+from higgins.logic import openings, subnets
+from higgins.logic.placement import Ratios
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
 from higgins.model.quota import Limits
@@ -38,11 +42,13 @@ from higgins.service.identity import LocalIdentity
 from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries, Sources
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.security_groups import SecurityGroups
 from higgins.service.turnstile import Turnstile
 from higgins.service.volumes import Volumes
 from higgins.settings import Settings
@@ -88,7 +94,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     live = Directory(most=settings.link.calls_per_host)
     images = Images(database, policy, live, hints, registries, sources, deadline=limits.fetch)
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
-    customs = _customs(settings, limits, sources)
+    pool = _pool(settings)
+    customs = _customs(settings, limits, sources, pool)
     containers = Containers(database, policy, hints, customs)
     link = LinkServer(
         directory=live,
@@ -116,6 +123,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             registries=registries,
             volumes=Volumes(database, policy),
             images=images,
+            networks=Networks(database, policy, pool),
+            security_groups=SecurityGroups(database, policy),
             quotas=Quotas(database, policy, _limits(settings)),
         ),
         identity,
@@ -137,7 +146,8 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
             )
         },
     )
-    rhythm = plane.Rhythm(lease=settings.hosts.lease)
+    # What is allotted is in the same database: nobody is waited for who is far away.
+    rhythm = plane.Rhythm(lease=settings.hosts.lease, allotting=10.0)
     async with (
         link.listen(_doors(settings)) as entrances,
         serving(app, host=settings.api.host_ip, port=settings.api.port) as listening,
@@ -145,7 +155,16 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     ):
         fetcher = Fetcher(database, hints, live, registries, time.time)
         loops = group.create_task(
-            plane.run(database, hints, placer.Custom(), rhythm, keeping=_keeping(settings), fetcher=fetcher)
+            plane.run(
+                database,
+                hints,
+                placer.Custom(ratios=customs.ratios),
+                rhythm,
+                # Also where nobody gets new ones: what has been allotted has to be given back some day.
+                networks=LocalNetworks(database),
+                keeping=_keeping(settings),
+                fetcher=fetcher,
+            )
         )
         group.create_task(_renew(registries))
         try:
@@ -215,13 +234,20 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _customs(settings: Settings, limits: Deadlines, sources: Sources) -> Customs:
+def _pool(settings: Settings) -> IPv4Network | None:
+    return subnets.pool(settings.networks.pool) if settings.networks.provider == "local" else None
+
+
+def _customs(settings: Settings, limits: Deadlines, sources: Sources, pool: IPv4Network | None) -> Customs:
     return Customs(
         deadlines=limits,
         pull=PullPolicy(settings.containers.image_pull_policy),
         unique_names=settings.containers.unique_container_name_scope,
         sources=sources,
         limits=_limits(settings),
+        networks=pool,
+        ratios=Ratios(ports=openings.parsed(settings.networks.published)),
+        host_ports=openings.parsed(settings.networks.host_ports),
         least=Resources(
             cpu=settings.containers.minimum_cpu,
             memory=settings.containers.minimum_memory,

@@ -17,13 +17,17 @@ from higgins.agent.live import LiveAnswers
 from higgins.agent.mounts import Mounts
 from higgins.agent.shelf import Custom as Collection
 from higgins.agent.shelf import Shelf
+from higgins.aio.beside import beside
 from higgins.drivers.images.docker import DockerImages
+from higgins.drivers.networks import local
+from higgins.drivers.networks.local.wanted import NAMESERVER
 from higgins.drivers.runtimes.docker import DockerRuntime
-from higgins.drivers.volumes import local
+from higgins.drivers.volumes.local import LocalVolumes, possible
 from higgins.link import client, credentials, enrolment
 from higgins.link.credentials import Credentials
 from higgins.link.messages import HostChannel
 from higgins.link.near import Near
+from higgins.protocols.network import NetworkPlug
 from higgins.settings import Settings
 from higgins.wiring import state
 
@@ -62,16 +66,20 @@ async def _work(
     settings: Settings, me: Identity, to: Callable[[], Credentials | Path], near: Near | None = None
 ) -> None:
     docker = settings.docker
+    owner = docker.owner or me.host_id
+    plug = _plug(settings, owner)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(
             DockerRuntime(
                 url=docker.api_url,
-                owner=docker.owner or me.host_id,
+                owner=owner,
                 pids_limit=docker.pids_limit,
                 log_size=docker.log_size,
                 log_files=docker.log_files,
                 archive_limit=docker.archive_limit * 1024**3,
                 starts_at_once=settings.agent.starts_at_once,
+                warm_sandboxes=settings.agent.warm_sandboxes if plug is not None else 0,
+                nameserver=NAMESERVER if plug is not None else None,
             )
         )
         images = await stack.enter_async_context(DockerImages(url=docker.api_url))
@@ -81,7 +89,21 @@ async def _work(
         def connect() -> AbstractAsyncContextManager[HostChannel]:
             return client.connect(to(), answers, near=near)
 
-        await Agent(me, connect, runtime, shelf, holds=holds, mounts=await _mounts(settings)).run()
+        async with beside() as start:
+            start(runtime.keep_warm())
+            await Agent(me, connect, runtime, shelf, holds=holds, plug=plug, mounts=await _mounts(settings)).run()
+
+
+def _plug(settings: Settings, owner: str) -> NetworkPlug | None:
+    """None where containers cannot be attached to networks, or shall not be."""
+    if settings.agent.networks == "none":
+        return None
+    elsewhere = not settings.docker.api_url.startswith("unix://")
+    lacking = "Docker is on another machine" if elsewhere else local.missing()
+    if lacking is not None:
+        log.info("containers are not attached to networks here: %s", lacking)
+        return None
+    return local.LocalPlug(owner, uplink=settings.agent.uplink)
 
 
 async def _mounts(settings: Settings) -> Mounts:
@@ -89,10 +111,10 @@ async def _mounts(settings: Settings) -> Mounts:
     if not settings.docker.api_url.startswith("unix:"):
         return Mounts()
     directory = settings.state_dir / "agent"
-    limits = await local.possible(directory / "volumes")
+    limits = await possible(directory / "volumes")
     if not limits:
         log.info("sizes of volumes are not kept to: this needs root, loop devices and mkfs.ext4")
-    return Mounts(local.LocalVolumes(directory / "volumes", limits=limits), Contents(directory / "files"))
+    return Mounts(LocalVolumes(directory / "volumes", limits=limits), Contents(directory / "files"))
 
 
 def _collection(settings: Settings) -> Collection:

@@ -33,6 +33,11 @@ HEAD = Zun("HEAD is a 405", 405)
 SUFFIX = Zun("`web.txt` cannot be reached by its name", 404)
 NO_PATH = Zun("get_archive of a path that is not there is a 500", 500)
 OURS = Zun("What is new, from 1.41 on, is in [api.md](api.md)")
-NOT_YET = Zun("Networks and security groups are not offered yet")
+NO_REGISTER = Zun(
+    "`POST /v1/networks` makes a network of Neutron known to any host, and `DELETE` has any host forget it"
+)
+NO_SIXES = Zun("Networks may have IPv6")
+NO_PORTS = Zun("A port can be made before, and its container be made with it")
+NO_GROUP = Zun("Every project has a security group `default`, and what has none gets it")
 VOLUMES = Zun("A volume is Cinder's")
 DIFFERENCES = tuple(value for value in dict(globals()).values() if isinstance(value, Zun))

@@ -140,6 +140,10 @@ class Ground:
         for name, status in (("created", "Created"), ("walker", "Created"), ("stopped", "Stopped")):
             self.settle(made[name], status)
         self.settle(made["paused"], "Paused")
+        made["network"], (address, *_) = next(iter(self.get(f"/containers/{made['running']}")["addresses"].items()))
+        made["port"] = address["port"]
+        if self.ours:
+            made["subnet"] = self.get(f"/networks/{made['network']}")["subnet"]
         self.settle(made["error"], "Error")
 
 

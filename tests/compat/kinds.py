@@ -82,13 +82,21 @@ class Since:
 
 
 @dataclass(frozen=True, slots=True)
+class Until:
+    """A field that is there up to a version."""
+
+    minor: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class ForAdmins:
     """A field that nobody else has."""
 
     kind: Kind
 
 
-Field = Kind | Since | ForAdmins
+Field = Kind | Since | Until | ForAdmins
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class Fields:
 
     def _plain(self, name: str) -> Kind:
         kind = self.fields[name]
-        assert not isinstance(kind, Since | ForAdmins)
+        assert not isinstance(kind, Since | Until | ForAdmins)
         return kind
 
     def _there(self, view: View) -> Iterator[tuple[str, Kind]]:
@@ -123,6 +131,9 @@ class Fields:
             match field:
                 case Since(minor=minor, kind=kind):
                     if view.minor >= minor:
+                        yield name, kind
+                case Until(minor=minor, kind=kind):
+                    if view.minor <= minor:
                         yield name, kind
                 case ForAdmins(kind=kind):
                     if view.admin:

@@ -22,6 +22,7 @@ from tests.compat.kinds import (
     Maybe,
     OrEmpty,
     Since,
+    Until,
     fields,
     matching,
     words,
@@ -66,6 +67,7 @@ _EMPTY = Fields({})
 _RESTART = fields(Name=words("no", "always", "on-failure", "unless-stopped"), MaximumRetryCount=DIGITS)
 
 
+PUBLISHED = ListOf(fields(port=WHOLE, protocol=words("tcp", "udp"), host_port=Maybe(WHOLE)))
 LISTED_CONTAINER = fields(
     uuid=ID,
     name=TEXT,
@@ -127,6 +129,7 @@ LISTED_CONTAINER = fields(
             )
         ),
     ),
+    published_ports=Since(41, PUBLISHED),
 )
 CONTAINER = Fields({**LISTED_CONTAINER.fields, "links": LINKS})
 NULL_AT_FIRST = (
@@ -149,6 +152,25 @@ DRY_RUN = fields(
 """What somebody is told who asks only what would happen, from 1.41 on."""
 """In the answer to its creation what was not given is null; from the first read on it is empty."""
 CONTAINERS = fields(containers=ListOf(LISTED_CONTAINER), next=Maybe(URL))
+"""Without links."""
+
+NETWORKS_OF = fields(
+    networks=ListOf(
+        fields(
+            net_id=ID,
+            port_id=ID,
+            fixed_ips=Since(18, ListOf(fields(subnet_id=ID, version=WHOLE, ip_address=TEXT))),
+            subnet_id=Until(17, ID),
+            version=Until(17, WHOLE),
+            ip_address=Until(17, TEXT),
+        )
+    )
+)
+"""Those that a container is on."""
+REGISTERED = fields(uuid=ID, name=TEXT, project_id=Maybe(TEXT), user_id=TEXT, network_id=Maybe(TEXT), neutron_net_id=ID)
+_NETWORK = fields(uuid=ID, name=TEXT, project_id=Maybe(TEXT), subnet=TEXT, gateway=TEXT, created_at=SPACED_TIME)
+NETWORK = Fields({**_NETWORK.fields, "links": LINKS})
+NETWORKS = fields(networks=ListOf(_NETWORK), next=Maybe(URL))
 """Without links."""
 
 LOGS = TEXT
@@ -281,6 +303,23 @@ _LISTED_REGISTRY = fields(
 )
 REGISTRY = fields(registry=Fields({**_LISTED_REGISTRY.fields, "links": LINKS}))
 REGISTRIES = fields(registries=ListOf(_LISTED_REGISTRY), next=Maybe(URL))
+
+_LISTED_GROUP = fields(
+    uuid=ID,
+    name=TEXT,
+    project_id=TEXT,
+    rules=ListOf(
+        fields(
+            protocol=Maybe(words("tcp", "udp", "icmp")),
+            port_min=Maybe(WHOLE),
+            port_max=Maybe(WHOLE),
+            source=Maybe(TEXT),
+        )
+    ),
+    created_at=SPACED_TIME,
+)
+SECURITY_GROUP = Fields({**_LISTED_GROUP.fields, "links": LINKS})
+SECURITY_GROUPS = fields(security_groups=ListOf(_LISTED_GROUP), next=Maybe(URL))
 
 LIMITS = fields(containers=WHOLE, memory=WHOLE, disk=WHOLE, cpu=WHOLE)
 _USE = fields(limit=WHOLE, in_use=NUMBER)

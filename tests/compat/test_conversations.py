@@ -3,6 +3,7 @@
 import base64
 import io
 import tarfile
+from typing import Any
 
 import pytest
 
@@ -108,3 +109,25 @@ def test_the_same_request_with_the_same_key_is_done_once(there: Ground) -> None:
         assert (other.status, other.refusal["code"]) == (409, "container.idempotency-key-reused")
     finally:
         there.forget(MEMBER, first)
+
+
+@pytest.mark.parametrize("minor", [8, ZUNS, NEWEST])
+def test_a_container_leaves_and_joins_a_network(there: Ground, minor: int) -> None:
+    minor, path = min(minor, there.newest), f"/containers/{there.part('walker')}"
+
+    def addresses() -> Any:
+        there.until(lambda: there.get(path)["task_state"] is None, "rest")
+        return there.get(path)["addresses"]
+
+    (network,) = before = addresses()
+    left = there.ask(MEMBER, "POST", f"{path}/network_detach", minor=minor, query={"network": network})
+    assert (left.status, left.body) == (202, None), left
+    there.until(lambda: addresses() == {}, "the network to be left")
+    again = there.ask(MEMBER, "POST", f"{path}/network_detach", minor=minor, query={"network": network})
+    assert again.status == 400
+    (address,) = before[network]
+    asked = {"network": network, "fixed_ip": address["addr"]}
+    joined = there.ask(MEMBER, "POST", f"{path}/network_attach", minor=minor, query=asked)
+    assert (joined.status, joined.body) == (200, None), joined
+    there.until(lambda: addresses() != {}, "the network to be joined")
+    assert [one["addr"] for one in addresses()[network]] == [address["addr"]]

@@ -103,4 +103,4 @@ def _success(there: Ground, row: Row, minor: int, answer: Answer) -> Iterator[st
             yield f"{name} is {json.dumps(shown)} and not {json.dumps(value)}"
 
 
-_CREATES = ("/containers", "/images", "/registries", "/capsules", "/volumes")
+_CREATES = ("/containers", "/images", "/registries", "/security_groups", "/capsules", "/volumes")

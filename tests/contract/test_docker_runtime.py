@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import aiodocker
@@ -30,6 +30,7 @@ from higgins.testing.runtime_contract import (
     read,
     until,
 )
+from tests.contract.alone import Alone
 from tests.system.engine import BUSYBOX, docker_url
 
 __all__ = ["docker_url"]
@@ -205,3 +206,43 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
                 await run()
         finally:
             await runtime.remove(container.id)
+
+
+class TestDockerRuntimeInSandboxes(TestDockerRuntime):
+    """The same of containers that are each alone in a sandbox; only what that could change, for the fake shows it of everything."""
+
+    @pytest.fixture
+    async def runtime(self, docker_url: str) -> AsyncIterator[DockerRuntime]:
+        async with DockerRuntime(url=docker_url, owner=f"contract-{uuid4()}", nameserver="169.254.53.53") as runtime:
+            yield cast(DockerRuntime, Alone(runtime))
+            for each in await runtime.list():
+                await runtime.remove(each)
+
+
+SHOWN = {
+    "test_a_created_container_is_there_and_does_not_run",
+    "test_what_is_seen_carries_for_whom_it_was_made",
+    "test_creations_at_once_make_one",
+    "test_what_ended_can_be_started_again",
+    "test_a_stopped_container_has_ended_and_stopping_again_changes_nothing",
+    "test_removing_what_runs_leaves_nothing_and_removing_again_succeeds",
+    "test_a_call_cut_short_can_be_repeated",
+    "test_a_watch_tells_of_a_removal_from_outside",
+    "test_pausing_and_unpausing_can_be_repeated",
+    "test_a_kill_ends_the_command",
+    "test_a_command_inside_leaves_its_output_and_exit_code",
+    "test_what_is_launched_is_waited_for_by_nobody_and_ends_with_its_container",
+    "test_logs_tell_the_two_outputs_apart",
+    "test_followed_logs_end_when_it_is_stopped",
+    "test_input_reaches_the_command_and_its_end_ends_it",
+    "test_a_talk_ends_when_its_container_is_removed",
+    "test_what_has_ended_is_talked_to_from_its_next_start_on_if_asked_for",
+    "test_terminals_have_sizes",
+    "test_what_it_uses_only_grows",
+    "test_what_runs_in_it_is_listed",
+    "test_files_go_in_and_come_out_whatever_they_are_called",
+    "test_an_image_is_made_of_a_container_and_it_runs_on",
+}
+for each in dir(TestDockerRuntimeInSandboxes):
+    if each.startswith("test_") and each not in SHOWN:
+        setattr(TestDockerRuntimeInSandboxes, each, None)

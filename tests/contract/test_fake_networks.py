@@ -3,14 +3,14 @@
 import pytest
 
 from higgins.testing.network_contract import NetworkContract
-from higgins.testing.networks import FakeNetworks
+from higgins.testing.networks import BLUE, FakeNetworks
 
 
 class TestFakeNetworks(NetworkContract):
     @pytest.fixture
     def provider(self) -> FakeNetworks:
-        return FakeNetworks(["blue"])
+        return FakeNetworks()
 
     @pytest.fixture
     def network(self) -> str:
-        return "blue"
+        return BLUE

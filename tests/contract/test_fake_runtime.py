@@ -1,6 +1,7 @@
 """The fakes keep the contracts, so that what is tested with them is true of real runtimes."""
 
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 
@@ -11,6 +12,7 @@ from higgins.testing.images import FakeImages
 from higgins.testing.live_contract import LiveContract, SizeOf
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.runtime_contract import Behave, Checked, RuntimeContract
+from tests.contract.alone import Alone
 
 IMAGE = "higgins-test/busybox:latest"
 
@@ -50,3 +52,11 @@ class TestFakeRuntime(RuntimeContract, LiveContract):
             return size
 
         return size_of
+
+
+class TestFakeRuntimeInSandboxes(TestFakeRuntime):
+    """The same of containers that are each alone in a sandbox."""
+
+    @pytest.fixture
+    def runtime(self) -> FakeRuntime:
+        return cast(FakeRuntime, Alone(FakeRuntime(images=FakeImages([IMAGE]))))

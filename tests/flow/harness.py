@@ -22,12 +22,13 @@ from higgins.api.link.sessions import Session, greeting
 from higgins.api.zun.verbs import Services
 from higgins.control import fetcher, placer, plane
 from higgins.control.fetcher import Fetcher
+from higgins.control.local_networks import LocalNetworks
 from higgins.link.certificates import Authority
 from higgins.link.client import Answer, connect
 from higgins.link.directory import Directory
 from higgins.link.messages import ControlChannel, Hello, HostChannel, Welcome
 from higgins.link.server import Doors, LinkServer
-from higgins.logic import statusword
+from higgins.logic import statusword, subnets
 from higgins.logic.statusword import Status
 from higgins.model.action import Action, Outcome
 from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
@@ -47,16 +48,19 @@ from higgins.service.hosts import Hosts
 from higgins.service.images import Images
 from higgins.service.limits import Deadlines
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.security_groups import SecurityGroups
 from higgins.service.volumes import Volumes
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Database
 from higgins.store.tables import metadata
 from higgins.testing.images import FakeImages
+from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.volumes import FakeMount
 from higgins.testing.wire import Adversary, Wire
@@ -231,6 +235,7 @@ class Cloud:
     link: Link
     limits: Limits
     mount: FakeMount
+    networks: Networks
     control: Part
     agent: Part
 
@@ -342,15 +347,21 @@ async def cloud(
     lease: float = 30.0,
     heartbeat: float = 0.3,
     patrol: float = 0.5,
+    allotting: float = 60.0,
     hosted: bool = True,
     database: Database | None = None,
     unique_names: str = "",
     limits: Limits | None = None,
     networks: NetworkProvider | None = None,
     mount: FakeMount | None = None,
+    pool: str | None = None,
+    plug: FakePlug | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Cloud]:
-    """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there."""
+    """A service with one host that runs until the block ends; with the same directory and runtime, it carries on from there.
+
+    With a `pool` of subnets, containers are on networks that hosts make by themselves.
+    """
     images = images or FakeImages(present=("busybox",))
     runtime = runtime or FakeRuntime(images=images, clock=time.time)
     link = link or Link()
@@ -359,15 +370,18 @@ async def cloud(
     database.open()
     metadata.create_all(database.engine)
     deadlines, limits = deadlines or Deadlines(), limits or Limits()
+    own = subnets.pool(pool) if pool is not None else None
+    networks = LocalNetworks(database) if networks is None and own is not None else networks
+    plug = plug or (FakePlug() if networks is not None else None)
     custom = placer.Custom(patience=patience)
-    rhythm = plane.Rhythm(patrol=patrol, lease=lease, retry=0.1)
+    rhythm = plane.Rhythm(patrol=patrol, lease=lease, allotting=allotting, retry=0.1)
 
     def replica() -> tuple[Hints, Hosts, Containers, Capsules, Registries]:
         hints = Hints()
         secrets = Secrets(directory / "secrets.key", make=True)
         registries = Registries(database, Policy(), secrets, hints, clock=clock)
         hosts = Hosts(database, hints, deadlines, registries, clock=clock)
-        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits)
+        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits, networks=own)
         containers = Containers(database, Policy(), hints, customs, clock=clock)
         return hints, hosts, containers, Capsules(database, Policy(), hints, customs, clock=clock), registries
 
@@ -394,7 +408,7 @@ async def cloud(
         async with live_host(socket, LiveAnswers(runtime, images, shelf, holds)):
             custom = agent or Custom(sweep=0.5, retry=0.2, silence=1.0)
             mounts = Mounts(mount, Contents(directory / "files"))
-            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds, mounts=mounts).run()
+            await Agent(identity, link.connect, runtime, shelf, custom, holds=holds, plug=plug, mounts=mounts).run()
 
     live, socket = Directory(), directory / "link.sock"
     consoles = Consoles(database, clock=clock)
@@ -416,6 +430,7 @@ async def cloud(
                 link=link,
                 limits=limits,
                 mount=mount,
+                networks=Networks(database, Policy(), own, clock=clock),
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
             )
@@ -445,6 +460,8 @@ def services(there: Cloud) -> Services:
         registries=there.registries,
         volumes=Volumes(there.database, policy),
         images=library(there),
+        networks=there.networks,
+        security_groups=SecurityGroups(there.database, policy),
         quotas=Quotas(there.database, policy, there.limits),
     )
 

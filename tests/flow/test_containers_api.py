@@ -173,6 +173,11 @@ STRANGERS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/containers/{container}/get_archive"): {"query": "?path=/etc"},
     ("POST", "/containers/{container}/put_archive"): {"query": "?path=/tmp&data="},
     ("POST", "/containers/{container}/commit"): {"query": "?repository=mine"},
+    ("POST", "/containers/{container}/network_attach"): {"query": "?network=default"},
+    ("POST", "/containers/{container}/network_detach"): {"query": "?network=default"},
+    ("GET", "/containers/{container}/network_list"): {},
+    ("POST", "/containers/{container}/add_security_group"): {"query": "?name=web"},
+    ("POST", "/containers/{container}/remove_security_group"): {"query": "?name=web"},
     ("GET", "/containers/{container}/container_actions"): {},
     ("GET", "/containers/{container}/container_actions/{request_id}"): {},
 }

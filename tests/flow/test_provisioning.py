@@ -7,10 +7,11 @@ from pathlib import Path
 from higgins import errors
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
-from higgins.model.capsule import Capsule, CapsuleSpec, Desired, Kind, NetworkWish, Provision
-from higgins.model.ids import CapsuleId
+from higgins.model.capsule import Capsule, CapsuleSpec, Desired, Kind, Provision
+from higgins.model.ids import CapsuleId, NetworkId
 from higgins.service.limits import Deadlines
 from higgins.store import capsules
+from higgins.testing import builders
 from higgins.testing.networks import FakeNetworks
 from higgins.testing.runtime import FakeRuntime
 from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, eventually, request
@@ -40,7 +41,7 @@ async def wish(service: Cloud, *networks: str, within: float = 60.0) -> Capsule:
         spec=CapsuleSpec(
             containers=(wanted,),
             desired=Desired.RUNNING,
-            networks=tuple(NetworkWish(network=name) for name in networks),
+            networks=tuple(builders.wish(name) for name in networks),
         ),
     )
     await service.database.write(lambda db: capsules.insert(db, capsule, now + within))
@@ -49,7 +50,7 @@ async def wish(service: Cloud, *networks: str, within: float = 60.0) -> Capsule:
 
 
 async def test_ports_are_there_before_the_host_is_told_and_gone_after_the_delete(tmp_path: Path) -> None:
-    networks = FakeNetworks(["blue", "red"])
+    networks = FakeNetworks([NetworkId("blue"), NetworkId("red")])
     networks.slow("allot", 0.2)
     async with cloud(tmp_path, networks=networks) as service:
         capsule = await wish(service, "red", "blue")
@@ -65,7 +66,7 @@ async def test_ports_are_there_before_the_host_is_told_and_gone_after_the_delete
 
 
 async def test_what_needs_no_provider_never_waits_for_one(tmp_path: Path) -> None:
-    networks = FakeNetworks()
+    networks = FakeNetworks([NetworkId("blue")])
     networks.go_away()
     async with cloud(tmp_path, networks=networks) as service:
         capsule = await service.containers.create(caller(), request(), alone(container(), run=True))
@@ -76,34 +77,34 @@ async def test_what_needs_no_provider_never_waits_for_one(tmp_path: Path) -> Non
 
 
 async def test_a_network_that_does_not_exist_is_an_error_that_holds_nothing(tmp_path: Path) -> None:
-    networks = FakeNetworks(["blue"])
+    networks = FakeNetworks([NetworkId("blue")])
     async with cloud(tmp_path, networks=networks) as service:
         capsule = await wish(service, "blue", "green")
         refused = await service.until(capsule, Status.ERROR)
         assert refused is not None
         assert statusword.describe(refused).reason == "Network green could not be found."
         await eventually(lambda: networks.allotted == {})
-        networks.networks.add("green")
+        networks.networks.add(NetworkId("green"))
         await service.containers.start(caller(), request(), capsule.id)
         await service.until(capsule, Status.RUNNING)
-        assert [port.network_id for port in networks.allotted[capsule.id]] == ["blue", "green"]
+        assert [port.network_id for port in networks.allotted[capsule.id].values()] == ["blue", "green"]
 
 
 async def test_an_answer_that_was_lost_leads_to_the_same_ports(tmp_path: Path) -> None:
-    networks = FakeNetworks()
+    networks = FakeNetworks([NetworkId("blue")])
     networks.fail("allot", errors.Unavailable("the answer was lost"), after=True)
     runtime = FakeRuntime(clock=time.time)
     async with cloud(tmp_path, runtime=runtime, networks=networks) as service:
         capsule = await wish(service, "blue")
         await eventually(lambda: networks.count("allot") == 1)
-        first = list(networks.allotted[capsule.id])
+        first = list(networks.allotted[capsule.id].values())
         running = await service.until(capsule, Status.RUNNING, within=15)
         assert running is not None
         assert list(running.assignment.ports) == first
 
 
 async def test_a_control_plane_that_dies_while_it_asks_is_carried_on_by_the_next(tmp_path: Path) -> None:
-    networks = FakeNetworks()
+    networks = FakeNetworks([NetworkId("blue")])
     networks.slow("allot", 3600)
     runtime = FakeRuntime(clock=time.time)
     async with cloud(tmp_path, runtime=runtime, networks=networks) as service:
@@ -120,7 +121,7 @@ async def test_a_control_plane_that_dies_while_it_asks_is_carried_on_by_the_next
 
 
 async def test_a_deadline_gives_back_what_was_allotted(tmp_path: Path) -> None:
-    networks = FakeNetworks()
+    networks = FakeNetworks([NetworkId("blue")])
     runtime = FakeRuntime(clock=time.time)
     runtime.slow("create", 3600)
     async with cloud(tmp_path, runtime=runtime, networks=networks, deadlines=Deadlines(delete=5)) as service:
@@ -133,7 +134,7 @@ async def test_a_deadline_gives_back_what_was_allotted(tmp_path: Path) -> None:
 
 
 async def test_what_is_deleted_before_its_host_was_told_gives_everything_back(tmp_path: Path) -> None:
-    networks = FakeNetworks()
+    networks = FakeNetworks([NetworkId("blue")])
     networks.fail("allot", errors.Unavailable("in a moment"), times=1000, after=True)
     async with cloud(tmp_path, networks=networks) as service:
         capsule = await wish(service, "blue")

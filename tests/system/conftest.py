@@ -37,3 +37,15 @@ def stranger(all_in_one: AllInOne) -> Login:
 def admin(all_in_one: AllInOne) -> Login:
     """An administrator."""
     return all_in_one.add("ada", "office", "admin")
+
+
+@pytest.fixture(scope="session")
+def networked(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
+    """The same with networks of its host's own."""
+    server = AllInOne(tmp_path_factory.mktemp("networked"), docker_url, {"networks": {"provider": "local"}})
+    server.start()
+    try:
+        yield server
+        server.assert_no_traceback()
+    finally:
+        server.remove()

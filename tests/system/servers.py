@@ -128,12 +128,14 @@ class AllInOne:
             self.stop()
 
     def remove(self) -> None:
-        """End it, and leave nothing of it on the engine."""
+        """End it, and leave nothing of it on the engine and the machine."""
         self.end()
         engine = [sys.executable, str(ROOT / "scripts" / "engine.py"), self.docker_url]
         subprocess.run(
             [*engine, "remove-containers", f"org.higgins.owner={self.owner}"], check=True, capture_output=True
         )
+        networks = [sys.executable, str(ROOT / "scripts" / "networks.py"), self.owner]
+        subprocess.run(networks, check=True, capture_output=True, env=environment() | {"PYTHONPATH": str(ROOT)})
 
     # Its people.
 

@@ -18,16 +18,14 @@ FILES = (
     "test_zun_clients",
     "test_zun_capsules",
     "test_zun_interactive",
+    "test_zun_networks",
     "test_zun_operators",
     "test_registries",
     "test_images",
 )
 """Where the commands are used."""
 NOT_OFFERED: Mapping[str, Sequence[str]] = {
-    "networks and addresses of another service": (
-        *("network-attach", "network-detach", "network-list", "add-security-group", "remove-security-group"),
-        *("add-floating-ip", "remove-floating-ip"),
-    ),
+    "addresses of another service": ("add-floating-ip", "remove-floating-ip"),
 }
 """What there is not, and the commands that would need it."""
 CANNOT_PRINT = frozenset({"top"})
@@ -115,23 +113,3 @@ def test_what_cannot_be_printed_is_read_by_the_library(container: str, member: L
     for act in (person.zun, person.openstack):
         with pytest.raises(AssertionError, match=r"unsupported operand type\(s\) for %"):
             act("top", container)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("network-list", "CONTAINER"),
-        ("network-attach", "--network", "private", "CONTAINER"),
-        ("add-security-group", "CONTAINER", "default"),
-    ],
-)
-def test_what_is_not_offered_says_so_and_is_no_fault_of_the_service(
-    words: Sequence[str], container: str, member: Login
-) -> None:
-    assert words[0] in {command for several in NOT_OFFERED.values() for command in several}
-    try:
-        said = Person(member).zun(*(container if word == "CONTAINER" else word for word in words))
-        assert "failed" in said
-    except AssertionError as refusal:
-        said = str(refusal)
-    assert "Not Found (HTTP 404)" in said

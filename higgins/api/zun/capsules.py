@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from higgins import errors
-from higgins.api.zun import lists, mounts, template, translate, values, views
+from higgins.api.zun import lists, mounts, reach, template, translate, values, views
 from higgins.api.zun.form import Form
 from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS, Version
@@ -93,7 +93,7 @@ class Capsule(Struct, kw_only=True):
     status_reason: str | None
     labels: Mapping[str, str] | UnsetType = UNSET
     meta_labels: Annotated[Mapping[str, str] | UnsetType, said("Up to version 1.31: its labels.")] = UNSET
-    addresses: dict[str, list[dict[str, str]]]
+    addresses: Annotated[dict[str, list[reach.Address]], said("By the ids of the networks that all of it is in.")]
     restart_policy: Annotated[dict[str, str] | str, said("Up to version 1.31 only its name.")]
     annotations: Mapping[str, str] | None
     created_at: str
@@ -113,6 +113,9 @@ class Capsule(Struct, kw_only=True):
         said(
             "From version 1.41 on. When what was asked for counts as failed, if it is not done by then; null where nothing is pending."
         ),
+    ] = UNSET
+    published_ports: Annotated[
+        list[reach.PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
     ] = UNSET
 
 
@@ -151,7 +154,7 @@ def view(
         status=word.status,
         status_reason=word.reason,
         labels=spec.labels or {},
-        addresses={},
+        addresses=reach.addresses(capsule),
         restart_policy=views.restart(spec.containers[0].restart or model.RestartPolicy()),
         annotations=spec.annotations,
         created_at=views.moment(capsule.created_at),
@@ -161,6 +164,7 @@ def view(
         init_containers=[_nested(capsule, one, now, hidden) for one in spec.init],
         task_state=word.task,
         deadline=None if capsule.deadline is None else views.moment(capsule.deadline),
+        published_ports=reach.published(capsule),
     )
     return _before_names(_before_ours(shown, version), version)
 
@@ -169,7 +173,7 @@ def _before_ours(shown: Capsule, version: Version) -> Capsule:
     """Without what Zun has no word for."""
     if version >= OURS:
         return shown
-    return msgspec.structs.replace(shown, task_state=UNSET, deadline=UNSET)
+    return msgspec.structs.replace(shown, task_state=UNSET, deadline=UNSET, published_ports=UNSET)
 
 
 def _before_names(shown: Capsule, version: Version) -> Capsule:
@@ -201,7 +205,8 @@ def _nested(capsule: model.Capsule, one: model.Container, now: float, hidden: fr
         capsule,
         id=CapsuleId(one.id),
         name=one.name,
-        spec=replace(capsule.spec, containers=(one,), init=()),
+        assignment=replace(capsule.assignment, ports=(), published=()),
+        spec=replace(capsule.spec, containers=(one,), init=(), published=()),
         status=status,
     )
     shown = views.container(alone, now=now)
@@ -229,7 +234,8 @@ async def create(door: Door, ask: Ask[CreateCapsule]) -> Answer:
             named, storage = await mounts.of_template(
                 asked.spec.volumes or (), "template.spec.volumes", door.services.volumes, ask.caller, ask.request
             )
-            spec, name = template.spec(asked, "template", named), asked.metadata.name or ""
+            spec = template.spec(asked, "template", named, publishing=ask.version >= OURS)
+            name = asked.metadata.name or ""
         case _:
             raise errors.Invalid(
                 "Invalid input for field 'template'. It must be an object.", code="schema-validation-error"

@@ -225,7 +225,7 @@ def _version(request: web.Request, route: Route) -> Version | None:
     if not route.versioned:
         return None
     version = microversion.negotiate(request.headers.get(microversion.HEADER))
-    if not route.min <= version <= route.max:
+    if not route.there(version):
         raise errors.NotAcceptable(
             f"Version {version} was requested but the requested API is not supported for this version."
         )

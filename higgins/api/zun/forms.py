@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from higgins.api.zun import mounts as mounting
-from higgins.api.zun import values
+from higgins.api.zun import reach, values
 from higgins.api.zun.form import Form, Gate, Unoffered, invalid
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.values import said
@@ -125,14 +125,23 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
         said("When the image is fetched, in any case of letters. Admins only."),
     ] = None
     security_groups: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=255)]] | None, said("Names or ids.")
+        Annotated[list[reach.Ref], Meta(max_length=64)] | None,
+        said("Names or ids. Only what one of them allows may come in; nothing: all that comes from its networks."),
     ] = None
     exposed_ports: Annotated[
-        dict[str, Any] | None, said("Ports to open, such as 80/tcp, each with {} for a value.")
+        Annotated[dict[str, Any], Meta(max_length=256)] | None,
+        said(
+            "The only ports that may be reached, such as 80/tcp, each with {} for a value. From version 1.20 on not together with security_groups."
+        ),
     ] = None
-    nets: Annotated[list[dict[str, Any]] | None, said("The networks to be in. Nothing: those that the host gives.")] = (
-        None
-    )
+    published_ports: Annotated[
+        Annotated[list[reach.PublishPort], Meta(max_length=64)] | None,
+        said("The ports that ports of its host are to lead to, from wherever the host is reached."),
+    ] = None
+    nets: Annotated[
+        Annotated[list[reach.Attachment], Meta(max_length=16)] | None,
+        said("The networks to be on; the world is reached through the first. Nothing: the one of the project."),
+    ] = None
     mounts: Annotated[mounting.Mounts | None, said("Volumes and files to mount; 64 at most, and 256 KiB of files.")] = (
         None
     )
@@ -306,6 +315,23 @@ def _tty_follows_interactive(version: Version, params: CreateContainer) -> Creat
     return params
 
 
+def _groups_or_ports(version: Version, params: CreateContainer) -> CreateContainer:
+    """The exposed ports are a group of their own."""
+    if version >= (1, 20) and params.exposed_ports and params.security_groups:
+        raise invalid("exposed_ports", "It cannot stand beside security_groups.")
+    return params
+
+
+def _one_of_two(version: Version, params: CreateContainer) -> CreateContainer:
+    """Each of `nets` is a network or a port."""
+    for place, one in enumerate(params.nets or ()):
+        if (one.network is None) == (one.port is None):
+            raise invalid(f"nets[{place}]", "It needs exactly one of network and port.")
+        if one.v6 is not None:
+            raise invalid(f"nets[{place}].v6-fixed-ip", reach.NO_IPV6, value=one.v6)
+    return params
+
+
 def _mounts(version: Version, params: CreateContainer) -> CreateContainer:
     mounting.check(version, params.mounts or ())
     return params
@@ -314,8 +340,9 @@ def _mounts(version: Version, params: CreateContainer) -> CreateContainer:
 NOTHING = Form(params=Nothing, strict=False)
 CREATE = Form(
     params=CreateContainer,
-    since={"host": Version(1, 39), "entrypoint": Version(1, 40), "dry_run": OURS},
+    since={"host": Version(1, 39), "entrypoint": Version(1, 40), "dry_run": OURS, "published_ports": OURS},
     query=("run", "dry_run"),
+    placed=("nets", "published_ports", "mounts"),
     gates=(
         Gate("auto_remove", Version(1, 3), lambda c: c.auto_remove is not None),
         Gate("runtime", Version(1, 5), lambda c: c.runtime is not None),
@@ -326,12 +353,8 @@ CREATE = Form(
         Gate("exposed_ports", Version(1, 24), lambda c: c.exposed_ports is not None),
         Gate("registry", Version(1, 31), lambda c: c.registry is not None),
     ),
-    steps=(_command_form, _tty_follows_interactive, _mounts),
-    placed=("mounts",),
+    steps=(_command_form, _tty_follows_interactive, _one_of_two, _groups_or_ports, _mounts),
     unoffered=(
-        Unoffered("nets", "a choice of networks", lambda c: bool(c.nets)),
-        Unoffered("security_groups", "security groups", lambda c: bool(c.security_groups)),
-        Unoffered("exposed_ports", "exposed ports", lambda c: bool(c.exposed_ports)),
         Unoffered("image_driver", "images from Glance", lambda c: c.image_driver == "glance"),
         Unoffered("cpu_policy", "dedicated CPUs", lambda c: c.cpu_policy == "dedicated"),
     ),

@@ -152,7 +152,8 @@ def _operation(route: Route, describe: Describe, components: Mapping[str, Any]) 
             content[route.takes] = {"schema": _BYTES}
         operation["requestBody"] = {"required": route.json_only, "content": content}
     if (route.min, route.max) != (microversion.MIN, microversion.MAX):
-        operation["description"] = f"From version {route.min} to {route.max}."
+        again = f", and again from {route.again} on" if route.again else ""
+        operation["description"] = f"From version {route.min} to {route.max}{again}."
     return operation
 
 
@@ -257,6 +258,8 @@ _NAMES = {
     "image": "An image, by id.",
     "registry": "A registry, by id or name.",
     "volume": "A volume, by id or name.",
+    "network": "A network, by id or name.",
+    "group": "A security group, by id or name.",
     "project": "A project, by id.",
     "quota_class": "A quota class, by name; `default` holds for every project that has no limits of its own.",
     "name": "What is searched for, with or without a registry's domain in front. May have slashes.",

@@ -11,8 +11,8 @@ import msgspec
 Hook = Callable[[type, Any], Any]
 
 # msgspec writes the way to a value at the end: names that are known, and numbers; `[...]` stands for a key of a map.
-_WAY = re.compile(r" - at (?P<key>`key` in )?`\$(?P<way>[\w.\[\]]*)`$")
-_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|(\[\.\.\.\])")
+_WAY = re.compile(r" - at (?P<key>`key` in )?`\$(?P<way>[\w.\[\]-]*)`$")
+_STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]|(\[\.\.\.\])")
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 

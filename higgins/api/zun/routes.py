@@ -15,8 +15,11 @@ from higgins.api.zun import (
     hosts,
     images,
     live,
+    networks,
     quotas,
+    reach,
     registries,
+    security_groups,
     verbs,
     views,
     volumes,
@@ -41,6 +44,8 @@ class Route:
     """What the answer's JSON is; None where there is nothing to say."""
     min: Version = MIN
     max: Version = MAX
+    again: Version | None = None
+    """From this version on it is there once more; None: never after `max`."""
     json_only: bool = False
     """A body of another content type is refused."""
     public: bool = False
@@ -58,6 +63,10 @@ class Route:
     def dry(self) -> bool:
         """Whether one can ask what would happen, and nothing does: the answer is then a 200 of its own."""
         return dryrun.NAME in self.form.names
+
+    def there(self, version: Version) -> bool:
+        """Whether a version has it."""
+        return self.min <= version <= self.max or (self.again is not None and version >= self.again)
 
     @property
     def action(self) -> bool:
@@ -99,12 +108,25 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    _C + "/get_archive",                    live.get_archive,  live.GET_ARCHIVE, 200, live.Archive, raw=live.TAR),
     Route("POST",   _C + "/put_archive",                    live.put_archive,  live.PUT_ARCHIVE, 200, None, takes=live.TAR),
     Route("POST",   _C + "/commit",                         live.commit,       live.COMMIT,   202, live.Committed),
+    Route("POST",   _C + "/network_attach",                 networks.attach,   reach.ATTACH_NETWORK, 200, None, min=Version(1, 8)),
+    Route("POST",   _C + "/network_detach",                 networks.detach,   reach.DETACH_NETWORK, 202, None, min=Version(1, 6)),
+    Route("GET",    _C + "/network_list",                   networks.attached_to, forms.NOTHING, 200, networks.AttachedList, min=Version(1, 13)),
+    Route("POST",   _C + "/add_security_group",             security_groups.add, security_groups.NAMED, 202, None, max=Version(1, 14), again=OURS),
+    Route("POST",   _C + "/remove_security_group",          security_groups.remove, security_groups.NAMED, 202, None, max=Version(1, 14), again=OURS),
     Route("GET",    _C + "/container_actions",              verbs.actions,     forms.NOTHING, 200, views.ActionList),
     Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
     Route("POST",   "/capsules",                            capsules.create,   capsules.CREATE, 202, capsules.Capsule, json_only=True),
     Route("GET",    "/capsules",                            capsules.list_,    capsules.LIST, 200, capsules.CapsuleList),
     Route("GET",    "/capsules/{capsule}",                  capsules.show,     capsules.SHOW, 200, capsules.Capsule),
     Route("DELETE", "/capsules/{capsule}",                  capsules.delete,   capsules.DELETE, 204, None),
+    Route("POST",   "/networks",                            networks.create,   networks.CREATE, 200, networks.Network, json_only=True),
+    Route("GET",    "/networks",                            networks.list_,    networks.LIST, 200, networks.NetworkList, min=OURS),
+    Route("GET",    "/networks/{network}",                  networks.show,     forms.NOTHING, 200, networks.Network, min=OURS),
+    Route("DELETE", "/networks/{network}",                  networks.delete,   forms.NOTHING, 204, None, min=Version(1, 27)),
+    Route("POST",   "/security_groups",        security_groups.create, security_groups.CREATE, 201, security_groups.SecurityGroup, min=OURS, json_only=True),
+    Route("GET",    "/security_groups",                     security_groups.list_, security_groups.LIST, 200, security_groups.SecurityGroupList, min=OURS),
+    Route("GET",    "/security_groups/{group}",             security_groups.show, forms.NOTHING, 200, security_groups.SecurityGroup, min=OURS),
+    Route("DELETE", "/security_groups/{group}",             security_groups.delete, forms.NOTHING, 204, None, min=OURS),
     Route("GET",    "/services",                            hosts.services,    forms.NOTHING, 200, hosts.ServiceList),
     Route("DELETE", "/services",                            hosts.forget,      hosts.DELETE,  200, None),
     Route("DELETE", "/services/{host}",                     hosts.forget,      hosts.DELETE,  200, None),

@@ -26,10 +26,12 @@ from higgins.model.capsule import (
     RestartPolicy,
 )
 from higgins.model.ids import ContainerId, VolumeId
+from higgins.model.network import Published
 
 _MOST = 64
 """Containers of a capsule, and as many that run before them; the same for volumes."""
 _NONE: Mapping[str, VolumeId] = MappingProxyType({})
+_LAST_PORT = 65535
 
 Restart = Annotated[
     Literal["Always", "OnFailure", "Never"],
@@ -68,7 +70,12 @@ class TemplatePort(Struct, forbid_unknown_fields=True, kw_only=True, rename="cam
     """A port that a container listens on."""
 
     container_port: Annotated[values.PortNumber, said("Its number.")]
-    host_port: Annotated[values.Count | None, said("Changes nothing.")] = None
+    host_port: Annotated[
+        values.Count | None,
+        said(
+            "From version 1.41 on: the port of the host that is to lead to it; 0: none. Before that it changes nothing."
+        ),
+    ] = None
     name: Annotated[str | None, said("Changes nothing.")] = None
     protocol: Annotated[Literal["TCP", "UDP"] | None, said("Nothing: TCP.")] = None
 
@@ -135,9 +142,11 @@ class CapsuleTemplate(Struct, forbid_unknown_fields=True, kw_only=True, rename="
     availability_zone: Annotated[Zone | None, said("The zone in which it has to be.")] = None
 
 
-def spec(asked: CapsuleTemplate, place: str, volumes: Mapping[str, VolumeId] = _NONE) -> CapsuleSpec:
+def spec(
+    asked: CapsuleTemplate, place: str, volumes: Mapping[str, VolumeId] = _NONE, *, publishing: bool = True
+) -> CapsuleSpec:
     """What was asked for, wanted running; the containers have no ids yet, and the names that they were given. `volumes` are those of the template, by
-    the names that it has for them.
+    the names that it has for them. Ports of the host count only if `publishing`.
 
     Raises Invalid for what contradicts itself or is not offered, with its place, which begins with `place`.
     """
@@ -155,12 +164,32 @@ def spec(asked: CapsuleTemplate, place: str, volumes: Mapping[str, VolumeId] = _
         availability_zone=asked.availability_zone,
         labels=translate.plain(asked.metadata.labels, f"{place}.metadata.labels"),
         annotations=translate.plain(asked.metadata.annotations, f"{place}.metadata.annotations"),
+        published=_published(asked.spec, within) if publishing else (),
     )
     if idle := [name for name, volume_id in volumes.items() if volume_id not in wanted.volumes()]:
         raise form.invalid(
             f"{within}.volumes", "Volume mount parameters are invalid: no container mounts it.", value=", ".join(idle)
         )
     return wanted
+
+
+def _published(asked: TemplateSpec, place: str) -> tuple[Published, ...]:
+    """They share their ports: of two containers one can listen on each."""
+    wanted = [
+        _lead(port, f"{place}.containers[{number}].ports[{each}]")
+        for number, one in enumerate(asked.containers)
+        for each, port in enumerate(one.ports or ())
+        if port.host_port
+    ]
+    return translate.published(wanted, f"{place}.containers")
+
+
+def _lead(port: TemplatePort, place: str) -> Published:
+    number = int(port.host_port or 0)
+    if number > _LAST_PORT:
+        raise form.invalid(f"{place}.hostPort", f"It must be a whole number from 0 to {_LAST_PORT}.", value=number)
+    protocol = (port.protocol or "TCP").lower()
+    return Published(host_port=number, port=int(port.container_port), protocol=protocol)
 
 
 def _container(

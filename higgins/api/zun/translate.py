@@ -1,15 +1,17 @@
 """From the API's words to the model's: what was asked for becomes a container, a list's parameters become a query."""
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from higgins import errors
-from higgins.api.zun import form, forms, values
+from higgins.api.zun import form, forms, reach, values
 from higgins.logic.statusword import Status
 from higgins.model.capsule import (
     CapsuleSpec,
     Container,
+    ContainerPort,
     Desired,
     Healthcheck,
     PullPolicy,
@@ -18,9 +20,11 @@ from higgins.model.capsule import (
     RestartPolicy,
 )
 from higgins.model.ids import ContainerId, RegistryId
+from higgins.model.network import Published
 from higgins.model.query import FILTERS, SORT_KEYS, Query
 from higgins.model.volume import Mount
 from higgins.service.containers import Wish
+from higgins.service.networks import NetworkNamed
 
 _LONGEST_WORD = 128 * 1024 - 1
 """Bytes of one argument: the kernel takes no more."""
@@ -49,7 +53,39 @@ def spec(
         availability_zone=asked.availability_zone,
         host=asked.host,
         hints=plain(asked.hints, "hints"),
+        exposed=_exposed(asked.exposed_ports or {}),
+        published=published(
+            [
+                Published(host_port=int(one.host_port or 0), port=int(one.port), protocol=one.protocol or "tcp")
+                for one in asked.published_ports or ()
+            ],
+            "published_ports",
+        ),
     )
+
+
+def published(asked: Sequence[Published], name: str) -> tuple[Published, ...]:
+    """Each once. Raises Invalid, naming the field, where one port of a host is to lead to two."""
+    wanted = tuple(dict.fromkeys(asked))
+    named = Counter((one.host_port, one.protocol) for one in wanted if one.host_port)
+    for (number, protocol), times in named.items():
+        if times > 1:
+            raise form.invalid(name, "A port of a host leads to one port only.", value=f"{number}/{protocol}")
+    return wanted
+
+
+def _exposed(asked: Mapping[str, object]) -> tuple[ContainerPort, ...]:
+    return tuple(dict.fromkeys(_port(key) for key in asked))
+
+
+def _port(text: str) -> ContainerPort:
+    """80/tcp, 53/udp, or 80, which is of TCP. Raises Invalid."""
+    number, _, protocol = text.partition("/")
+    if protocol not in ("", "tcp", "udp"):
+        raise form.invalid("exposed_ports", f"value {protocol[:20]} is an invalid protocol", value=text)
+    if not (number.isascii() and number.isdigit() and len(number) < 6 and 1 <= int(number) <= 65535):
+        raise form.invalid("exposed_ports", f"value {number[:20]} is invalid as publish port.", value=text)
+    return ContainerPort(number=int(number), protocol=protocol or "tcp")
 
 
 def _container(
@@ -80,6 +116,16 @@ def _container(
         restart=_restart(asked.restart_policy),
         healthcheck=_healthcheck(asked.healthcheck),
     )
+
+
+def networks(asked: Sequence[reach.Attachment] | None) -> Sequence[NetworkNamed]:
+    """The networks that a container is to be on."""
+    return [named(one.network, one.port, one.v4) for one in asked or ()]
+
+
+def named(network: str | None, port: str | None, address: str | None) -> NetworkNamed:
+    """One network that a container is to be on."""
+    return NetworkNamed(network=network, port=port, address=None if address is None else str(address))
 
 
 def wish(asked: forms.UpdateContainer) -> Wish:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from msgspec import Meta
@@ -101,6 +102,18 @@ class Signal(str):
 
 class Statuses(str):
     """Words for what a container is, with commas between them."""
+
+
+class IPv4(str):
+    """An address of IPv4."""
+
+
+class IPv6(str):
+    """An address of IPv6."""
+
+
+class IP(str):
+    """An address of either."""
 
 
 class Moment(float):
@@ -225,6 +238,18 @@ def _signal(raw: Any, _: Bounds) -> Signal:
     return Signal(_SIGNALS[raw])
 
 
+def _address(kind: type[str], read: Callable[[str], object], what: str, pattern: Mapping[str, Any]) -> _Kind:
+    def address(raw: Any, _: Bounds) -> str:
+        try:
+            if isinstance(raw, str):
+                return kind(read(raw))
+        except ValueError:
+            pass
+        raise ValueError(f"It must be {what}.")
+
+    return _Kind(address, lambda _: {"type": "string", **pattern})
+
+
 def _moment(raw: Any, _: Bounds) -> Moment:
     number = _whole(raw)
     if number is not None and 0 <= number <= 2**40:
@@ -270,6 +295,9 @@ _KINDS: Mapping[type, _Kind] = {
     Tail: _Kind(_tail, lambda _: {"type": ["string", "integer"]}),
     Text: _Kind(_text, lambda _: {"type": ["string", "number", "boolean"]}),
     Signal: _Kind(_signal, lambda _: {"type": "string", "enum": ["None", *_SIGNALS]}),
+    IPv4: _address(IPv4, IPv4Address, "an address of IPv4, such as 10.88.0.7", {"format": "ipv4"}),
+    IPv6: _address(IPv6, IPv6Address, "an address of IPv6", {"format": "ipv6"}),
+    IP: _address(IP, ip_address, "an address, such as 10.88.0.7", {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
     Moment: _Kind(_moment, lambda _: {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}),
 }
 

@@ -27,10 +27,12 @@ from higgins.service.events import Events
 from higgins.service.fleet import Fleet
 from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
+from higgins.service.security_groups import SecurityGroups
 from higgins.service.volumes import Volumes
 
 P = TypeVar("P")
@@ -48,6 +50,8 @@ class Services:
     registries: Registries
     volumes: Volumes
     images: Images
+    networks: Networks
+    security_groups: SecurityGroups
     quotas: Quotas
     repeats: Repeats
 
@@ -167,9 +171,14 @@ async def create(door: Door, ask: Ask[forms.CreateContainer]) -> Answer:
     registry = None if named is None else (await door.services.registries.find(ask.caller, named)).id
     mounts, storage = await mounting.meant(ask.params.mounts or (), door.services.volumes, ask.caller, ask.request)
     spec = translate.spec(ask.params, ContainerId(made_by(ask.request)), door.defaults, registry, mounts)
+    networks, groups = translate.networks(ask.params.nets), ask.params.security_groups or ()
+    containers = door.services.containers
     if ask.params.dry_run:
-        return foretold(door, ask, await door.services.containers.foretell(ask.caller, spec, storage=storage))
-    capsule = await door.services.containers.create(ask.caller, ask.request, spec, again=ask.again, storage=storage)
+        foretelling = containers.foretell(ask.caller, spec, networks=networks, groups=groups, storage=storage)
+        return foretold(door, ask, await foretelling)
+    capsule = await containers.create(
+        ask.caller, ask.request, spec, networks=networks, groups=groups, again=ask.again, storage=storage
+    )
     location = {"Location": f"{ask.address}/v1/containers/{capsule.id}"}
     return Answer(_encode(_view(door, ask, capsule, fresh=True)), location)
 

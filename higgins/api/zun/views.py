@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from msgspec import UNSET, Struct, UnsetType
 
 from higgins.api.zun import mounts as mounting
+from higgins.api.zun import reach
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
-from higgins.model.capsule import Capsule, Healthcheck, Observation, RestartPolicy, Stage
-from higgins.model.capsule import Container as Asked
+from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
 from higgins.model.capsule import Health as Found
 from higgins.model.capsule import Progress as Progressed
 from higgins.model.ids import CapsuleId
@@ -68,7 +68,7 @@ class Container(Struct, kw_only=True):
     ports: Sequence[int] | None
     hostname: str | None
     labels: Mapping[str, str] | None
-    addresses: dict[str, list[dict[str, str]]] | None
+    addresses: Annotated[dict[str, list[reach.Address]] | None, said("By the ids of the networks that it is in.")]
     image_pull_policy: str | UnsetType | None = UNSET
     host: str | UnsetType | None = UNSET
     restart_policy: dict[str, str] | None
@@ -115,12 +115,15 @@ class Container(Struct, kw_only=True):
         list[mounting.Mount] | UnsetType,
         said("From version 1.41 on. What is mounted into it, without what lies in files."),
     ] = UNSET
+    published_ports: Annotated[
+        list[reach.PublishedPort] | UnsetType, said("From version 1.41 on. The ports of its host that lead to it.")
+    ] = UNSET
 
 
 SINCE: Mapping[str, Version] = dict.fromkeys(
     (
         *("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"),
-        *("mounts",),
+        *("published_ports", "mounts"),
     ),
     Version(1, 41),
 )
@@ -225,10 +228,10 @@ def container(
         environment=asked.environment or empty,
         workdir=asked.workdir,
         auto_remove=spec.auto_remove,
-        ports=_ports(asked, seen) or (None if fresh and not seen else ()),
+        ports=reach.ports(spec, asked, seen) or (None if fresh and not seen else ()),
         hostname=(seen.hostname if seen else None) or asked.hostname,
         labels=asked.labels or empty,
-        addresses=None if fresh else {},
+        addresses=reach.addresses(capsule) or (None if fresh else {}),
         image_pull_policy=asked.pull,
         host=capsule.host,
         restart_policy=restart(asked.restart) if asked.restart else empty,
@@ -236,7 +239,7 @@ def container(
         interactive=asked.interactive,
         tty=asked.tty,
         image_driver=asked.image_driver,
-        security_groups=empty_list,
+        security_groups=[*spec.security_groups] or empty_list,
         runtime=spec.runtime,
         disk=asked.limits.disk,
         auto_heal=spec.auto_heal,
@@ -254,6 +257,7 @@ def container(
         progress=progress(capsule.status.progress),
         deadline=_optional(moment, capsule.deadline),
         mounts=mounting.shown(asked.mounts),
+        published_ports=reach.published(capsule),
     )
     if address is not None:
         shown.links = links(capsule.id, address)
@@ -308,9 +312,16 @@ _STEPS = Version(1, 41)
 """From here on the events of an action are its real steps; Zun's only one is the action as a whole."""
 
 
+_ZUNS_STEPS: Mapping[str, str] = {
+    **{f"network_{verb}": f"compute__do_network_{verb}" for verb in ("attach", "detach")},
+    **{f"{verb}_security_group": f"compute__{verb}_security_group" for verb in ("add", "remove")},
+}
+"""What Zun calls the only step of an action, where that is not as all others."""
+
+
 def _whole(found: Action, version: Version) -> Step:
     return Step(
-        name=found.verb if version >= _STEPS else f"compute__do_container_{found.verb}",
+        name=found.verb if version >= _STEPS else _ZUNS_STEPS.get(found.verb, f"compute__do_container_{found.verb}"),
         started_at=found.started_at,
         finished_at=found.finished_at,
         outcome=found.outcome,
@@ -339,12 +350,6 @@ def _instant(seconds: float) -> str:
 
 def _optional(show: Callable[[float], str], seconds: float | None) -> str | None:
     return None if seconds is None else show(seconds)
-
-
-def _ports(asked: Asked, seen: Observation | None) -> Sequence[int]:
-    """What it says that it listens on, and what its image says."""
-    own = tuple(port.number for port in asked.ports)
-    return tuple(dict.fromkeys((*(seen.ports if seen else ()), *own)))
 
 
 def progress(fetching: Progressed | None) -> Progress | None:

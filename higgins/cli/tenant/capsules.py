@@ -10,14 +10,26 @@ import click
 from higgins import errors
 from higgins.cli import plain, table, trouble
 from higgins.cli.table import Cell, Coloured
-from higgins.cli.tenant import completion, examples, moments, names, output, pods, progress, session, state, waiting
+from higgins.cli.tenant import (
+    completion,
+    examples,
+    moments,
+    names,
+    networks,
+    output,
+    pods,
+    progress,
+    session,
+    state,
+    waiting,
+)
 from higgins.cli.tenant import status as states
 from higgins.cli.tenant.pods import Remark, Weight
 from higgins.client.cloud import Cloud, Document, path
 
 _NOUN = "capsules"
-_TITLES = ("id", "name", "containers", "created", "status")
-_SPARE = ("created", "containers", "id")
+_TITLES = ("id", "name", "containers", "created", "status", "addresses")
+_SPARE = ("created", "addresses", "containers", "id")
 _UP = ("Running", "Stopped", "Restarting")
 """Once it is one of these, all that had to be made has been."""
 _LOOKS = 1.0
@@ -101,6 +113,7 @@ def ls(*, quiet: bool, no_trunc: bool, all_projects: bool, output_as: str) -> No
             _ready(one),
             moments.ago(now - (moments.read(one["created_at"]) or now)),
             _state(one, now),
+            ", ".join(networks.listed(one)),
         )
 
     output.many(output_as, found, _TITLES, row, name=_called, whole=no_trunc, first=("status",), spare=_SPARE)

@@ -43,6 +43,16 @@ def capsules(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
     return _items(incomplete, lambda one: (str(one["name"] or one["uuid"]), str(one["status"])), "capsules")
 
 
+def networks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of networks that begin so."""
+    return _items(incomplete, lambda one: (str(one["name"]), str(one["subnet"])), "networks")
+
+
+def security_groups(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of security groups that begin so."""
+    return _items(incomplete, lambda one: (str(one["name"]), ""), "security_groups")
+
+
 def _items(
     incomplete: str, show: Callable[[Document], tuple[str, str]], noun: str = "containers"
 ) -> list[CompletionItem]:

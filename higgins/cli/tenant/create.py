@@ -20,7 +20,10 @@ from higgins.cli.tenant import (
     habits,
     moments,
     mounting,
+    networks,
+    ports,
     progress,
+    security_groups,
     session,
     sizes,
     state,
@@ -35,7 +38,7 @@ _STARTED = ("Running", "Stopped", "Paused", "Restarting")
 _LOOKS = 1.0
 """Seconds between two looks at how far an image is."""
 
-_no_networks = "networks are not offered yet; containers reach out, and are entered with `higgins exec`"
+_by_name = "containers on one network (--network) find each other by name, and the world as their host does"
 _only_named = "mount a volume with -v NAME:/path, or memory with --tmpfs /path"
 _NO_WORD = (
     "--cap-add", "--cap-drop", "--security-opt", "--device", "--gpus", "--ulimit", "--shm-size", "--init", "--read-only",
@@ -70,12 +73,12 @@ _OPTIONS = (
     click.option("--zone", "availability_zone", help="In which availability zone it runs."),
     click.option("--host", help="On which host it runs; for operators."),
     click.option("--hint", "hints", multiple=True, metavar="NAME=VALUE", help="A word to the scheduler."),
+    *networks.OPTIONS,
+    *ports.OPTIONS,
+    *security_groups.OPTIONS,
     *dryrun.OPTIONS,
     click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
-    habits.refused("-p", "--publish", why=_no_networks),
-    habits.refused("-P", "--publish-all", why=_no_networks),
-    habits.refused("--network", "--net", why=_no_networks),
-    *(habits.refused(flag, why=_no_networks) for flag in ("--add-host", "--dns", "--link")),
+    *(habits.refused(flag, why=_by_name) for flag in ("--add-host", "--dns", "--link")),
     *(habits.refused(flag, why=_only_named) for flag in ("--mount", "--volumes-from")),
     *(habits.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
     habits.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
@@ -116,6 +119,7 @@ def create(**asked: Any) -> None:
         "higgins run --rm busybox echo hello",
         "higgins run -it --rm busybox sh",
         "higgins run -d --name web -m 256m --cpus 0.5 busybox sleep 600",
+        "higgins run -d -p 8080:80 busybox httpd -f",
         "higgins run --dry-run -m 64g busybox",
     ),
 )
@@ -178,6 +182,10 @@ def body(asked: Mapping[str, Any]) -> dict[str, Any]:
         "availability_zone": asked["availability_zone"],
         "host": asked["host"],
         "hints": pairs(asked["hints"]),
+        "nets": networks.wishes(asked["networks"], asked["address"]),
+        "published_ports": ports.wishes(asked["publish"]),
+        "exposed_ports": ports.exposed(asked["expose"]),
+        "security_groups": list(asked["security_groups"]),
     }
     return {name: value for name, value in whole.items() if value not in (None, [], {})}
 
@@ -241,7 +249,7 @@ def _made(cloud: Cloud, wanted: Mapping[str, Any], cidfile: Path | None, *, run:
             _noted(cidfile, lambda: cidfile.touch(exist_ok=False))
             undone.callback(cidfile.unlink)
         mounting.ensure(cloud, wanted)
-        made: Document = cloud.post("/containers", {"run": run}, wanted)
+        made: Document = networks.knowing(cloud, wanted, lambda wanted: cloud.post("/containers", {"run": run}, wanted))
         undone.pop_all()
     if cidfile is not None:
         _noted(cidfile, lambda: cidfile.write_text(made["uuid"]))

@@ -20,8 +20,13 @@ _REMEDIES = {
     "Paused": ["Let it go on: higgins unpause {}"],
     "Error": ["Its story: higgins history {}"],
 }
-_NAMESAKES = re.compile(r"Multiple \S+ exist with same name")
-_LISTINGS = {"containers": "higgins ps -a", "capsules": "higgins capsule ls"}
+_NAMESAKES = re.compile(r"Multiple [\w ]+ exist with same name")
+_LISTINGS = {
+    "containers": "higgins ps -a",
+    "capsules": "higgins capsule ls",
+    "networks": "higgins network ls",
+    "security_groups": "higgins security-group ls",
+}
 _BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
 
 

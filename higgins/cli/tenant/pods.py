@@ -95,7 +95,6 @@ _BELONGING = {
     "projected": _NO_FILES,
     "hostPath": "no directory of a host is mounted; take a volume, and copy files in with `higgins cp`",
     "persistentVolumeClaim": "there are no claims; give cinder.volumeID the name of a volume of `higgins volume ls`",
-    "hostPort": "ports are not published yet",
     "valueFrom": "not offered; give a value",
 }
 
@@ -337,10 +336,11 @@ def _expanded(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _port(one: _Part) -> Mapping[str, Any]:
-    one.leaves(("containerPort", "protocol", "name"), {})
+    one.leaves(("containerPort", "hostPort", "protocol", "name"), {})
     one.needs("containerPort")
     return _said(
         containerPort=one.number("containerPort"),
+        hostPort=one.number("hostPort"),
         protocol=one.word("protocol", ("TCP", "UDP")),
         name=one.text("name"),
     )

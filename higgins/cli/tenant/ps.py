@@ -11,12 +11,24 @@ import click
 from higgins import errors
 from higgins.cli import plain, trouble
 from higgins.cli.table import Cell
-from higgins.cli.tenant import completion, examples, moments, names, output, session, status, templates, yamls
+from higgins.cli.tenant import (
+    completion,
+    examples,
+    moments,
+    names,
+    networks,
+    output,
+    ports,
+    session,
+    status,
+    templates,
+    yamls,
+)
 from higgins.client.cloud import Cloud, Document, path
 
-TITLES = ("id", "name", "image", "command", "created", "status")
+TITLES = ("id", "name", "image", "command", "created", "status", "ports", "addresses")
 _FIRST = ("image", "command")
-_SPARE = ("created", "command", "image", "id")
+_SPARE = ("created", "addresses", "command", "image", "ports", "id")
 _MOST = 32
 """Columns for a command, and for a status: the reason of an Error can be a long story."""
 Holds = Callable[[Document], bool]
@@ -135,12 +147,14 @@ def _row(one: Document, now: float, *, whole: bool) -> Sequence[Cell]:
         command if whole else plain.fitted(command, _MOST),
         moments.ago(now - created),
         told if whole else _fitted(told),
+        ports.listed(one),
+        ", ".join(networks.listed(one)),
     )
 
 
 def _told(one: Document, now: float, *, whole: bool) -> Document:
     """What stands in the row, under docker's names for it, and all else that is known."""
-    uuid, _, _, command, running_for, _ = _row(one, now, whole=whole)
+    uuid, _, _, command, running_for, *_ = _row(one, now, whole=whole)
     return {
         **one,
         "id": uuid,
@@ -149,6 +163,7 @@ def _told(one: Document, now: float, *, whole: bool) -> Document:
         "running_for": running_for,
         "state": _state(one),
         "status": status.words(one, now),
+        "ports": ports.listed(one),
     }
 
 
@@ -171,6 +186,11 @@ def _nested(one: Document) -> Document:
             "cmd": one.get("command"),
             "working_dir": one.get("workdir"),
             **{name: one.get(name) for name in ("labels", "entrypoint", "hostname", "tty")},
+        },
+        "network_settings": {
+            "ip_address": next(iter(networks.listed(one)), ""),
+            "ports": ports.nested(one),
+            "networks": {name: {"ip_address": there[0]} for name, there in networks.addresses(one).items() if there},
         },
     }
 

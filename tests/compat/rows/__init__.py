@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.compat.rows import containers, creation, hosts, images, live, quotas, registries, routing, volumes
+from tests.compat.rows import (
+    containers,
+    creation,
+    hosts,
+    images,
+    live,
+    networks,
+    quotas,
+    registries,
+    routing,
+    security_groups,
+    volumes,
+)
 from tests.compat.table import Parameter, Row
 
 
@@ -21,8 +33,10 @@ ROWS: tuple[Row, ...] = tuple(
         creation.ROWS,
         containers.ROWS,
         live.ROWS,
+        networks.ROWS,
         registries.ROWS,
         volumes.ROWS,
+        security_groups.ROWS,
         images.ROWS,
         hosts.ROWS,
         quotas.ROWS,

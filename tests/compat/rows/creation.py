@@ -7,16 +7,18 @@ from typing import Any
 from tests.compat.differences import (
     CONTENT_TYPE,
     LABELS,
+    NO_GROUP,
     NO_JSON,
     NO_NULL,
-    NOT_YET,
+    NO_PORTS,
+    NO_SIXES,
     NULL,
     OURS,
     UNCHECKED_HEALTH,
     UNPRIVILEGED,
     VOLUMES,
 )
-from tests.compat.ground import NOWHERE
+from tests.compat.ground import NONE, NOWHERE
 from tests.compat.shapes import DRY_RUN, NEW_CONTAINER
 from tests.compat.table import (
     ADMIN,
@@ -238,15 +240,32 @@ ROWS: tuple[Row | Parameter, ...] = (
     ),
     _with({"image_pull_policy": "never"}, 403, code=FORBIDDEN, names="container:create:image_pull_policy"),
     Parameter(of=CREATE, name="security_groups", good=[[], None], bad=["default", [5], [""], ["x" * 256]]),
-    Parameter(of=CREATE, name="security_groups", bad=[["default"]], zun=NOT_YET),
+    _with({"security_groups": ["default"]}, 400, names="default", zun=NO_GROUP),
+    _with({"security_groups": ["nobodys"]}, 400, names="nobodys"),
+    Parameter(of=CREATE, name="published_ports", since=41, good=[[], None], bad=["80", 80, {}, [80], [{"port": 0}]]),
+    Parameter(of=CREATE, name="published_ports", since=41, bad=[[{"port": 80, "protocol": "sctp"}], [{"port": 65536}]]),
+    _with({"published_ports": []}, 400, names="published_ports", until=40),
     Parameter(of=CREATE, name="exposed_ports", since=24, good=[None], bad=["80", ["80/tcp"], 80]),
     Parameter(of=CREATE, name="exposed_ports", since=24, good=[{}], otherwise=GATED),
-    Parameter(of=CREATE, name="exposed_ports", since=24, bad=[{"80/tcp": {}}], zun=NOT_YET),
+    Parameter(of=CREATE, name="exposed_ports", since=24, good=[{"80/tcp": {}}, {"53/udp": {}}, {"80": {}}]),
     Parameter(of=CREATE, name="exposed_ports", since=24, bad=[{"80/sctp": {}}, {"http/tcp": {}}], code=None),
     _with({"exposed_ports": {"80/tcp": {}}, "security_groups": ["default"]}, 400, since=24),
-    Parameter(of=CREATE, name="nets", good=[[]], bad=["private", 5, {}, ["private"]]),
-    Parameter(of=CREATE, name="nets", bad=[[{}], [{"network": "a", "port": "b"}]]),
-    Parameter(of=CREATE, name="nets", bad=[[{"network": "private"}]], zun=NOT_YET),
+    Parameter(
+        of=CREATE,
+        name="nets",
+        good=[[], [{"network": "{network}"}], [{"network": "{network}"}, {"network": "{network}"}]],
+        bad=[
+            *("private", 5, {}, ["private"], [{}], [{"network": "a", "port": "b"}], [{"v4-fixed-ip": "10.0.0.7"}]),
+            *([{"network": one}] for one in ("", "x" * 256, 5)),
+            *([{"network": "{network}", "v4-fixed-ip": one}] for one in ("10.0.0", "fd00::7", 5)),
+            *([{"network": "{network}", "v6-fixed-ip": one}] for one in ("10.0.0.7", 5)),
+            [{"network": "{network}", "colour": "red"}],
+        ],
+    ),
+    Parameter(of=CREATE, name="nets", bad=[[{"network": "{network}", "v6-fixed-ip": "fd00::7"}]], zun=NO_SIXES),
+    _with({"nets": [{"network": "nobodys"}]}, 404, code="container.network-not-found", names="nobodys"),
+    _with({"nets": [{"port": NONE}]}, 404, code="container.port-not-found", names="could not be found"),
+    _with({"nets": [{"port": "{port}"}]}, 404, names="could not be found", zun=NO_PORTS),
     Parameter(of=CREATE, name="mounts", good=[[]], bad=["/data", 5, {}, ["/data"]]),
     Parameter(of=CREATE, name="mounts", since=11, bad=[[{}], [{"source": "a"}]]),
     Parameter(

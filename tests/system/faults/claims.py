@@ -1,12 +1,14 @@
-"""Whether what is booked on the hosts is what the capsules on them claim, and what counts towards quotas is what there is."""
+"""Whether what is booked on the hosts, and of their ports, is what the capsules on them claim, and what counts towards quotas is what there is."""
 
 import sqlite3
+from collections import defaultdict
 from pathlib import Path
 
 from higgins.logic import documents
 from higgins.logic.quota import counted
 from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Assignment, Resources
+from higgins.model.network import HostPort
 from higgins.model.quota import Usage
 
 
@@ -28,6 +30,26 @@ def booked_and_claimed(database: Path) -> dict[str, tuple[Resources, Resources]]
             )
             for host_id, name, cpu, memory, disk in rows
         }
+    finally:
+        connection.close()
+
+
+def led_and_claimed(database: Path) -> dict[str, tuple[set[HostPort], set[HostPort]]]:
+    """By id of host: the ports that the table says lead to a capsule, and those of the assignments."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        # One look, so that both are of the same moment.
+        connection.execute("BEGIN")
+        led: dict[str, set[HostPort]] = defaultdict(set)
+        for host_id, protocol, number in connection.execute("SELECT host_id, protocol, number FROM host_ports"):
+            led[host_id].add(HostPort(protocol, number))
+        claimed: dict[str, set[HostPort]] = defaultdict(set)
+        for host_id, document in connection.execute(
+            "SELECT host_id, assignment FROM capsules WHERE host_id IS NOT NULL"
+        ):
+            published = documents.decode(document, Assignment).published
+            claimed[host_id] |= {HostPort(one.protocol, one.host_port) for one in published}
+        return {host_id: (led[host_id], claimed[host_id]) for host_id in {*led, *claimed}}
     finally:
         connection.close()
 
@@ -62,8 +84,10 @@ def _rounded(claim: Resources) -> Resources:
 
 
 def assert_no_claim_leaks(database: Path) -> None:
-    """Raises AssertionError with the hosts on which, or the projects in which, the two differ."""
+    """Raises AssertionError with the hosts on which, or the projects in which, what is booked and what is claimed differ."""
     leaks = {name: pair for name, pair in booked_and_claimed(database).items() if pair[0] != pair[1]}
     assert not leaks, leaks
+    astray = {host_id: pair for host_id, pair in led_and_claimed(database).items() if pair[0] != pair[1]}
+    assert not astray, astray
     miscounted = {project: pair for project, pair in used_and_counted(database).items() if pair[0] != pair[1]}
     assert not miscounted, miscounted

@@ -17,8 +17,10 @@ from higgins.aio.beside import beside
 from higgins.link.messages import Work
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Container, Desired, PullPolicy, Stage
 from higgins.model.ids import CapsuleId, ContainerId, ProjectId
-from higgins.testing.builders import container, spec
+from higgins.model.network import Port
+from higgins.testing.builders import container, port, spec, wish
 from higgins.testing.images import FakeImages
+from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
 
 
@@ -37,7 +39,9 @@ class Told(Reporter):
 class Bench:
     """A worker at work."""
 
-    def __init__(self, wanted: CapsuleSpec, images: FakeImages | None = None) -> None:
+    def __init__(
+        self, wanted: CapsuleSpec, images: FakeImages | None = None, *ports: Port, plug: FakePlug | None = None
+    ) -> None:
         self.images = images or FakeImages(present=("busybox",))
         self.runtime = FakeRuntime(images=self.images, clock=time.time)
         self.shelf = Shelf(self.images)
@@ -49,8 +53,12 @@ class Bench:
             reporter=self.told,
             clock=time.time,
             holds=self.holds,
+            plug=plug,
         )
-        self.worker = Worker(work(wanted), place)
+        if plug is not None:
+            plug.gone = self.runtime.gone
+        self.place = place
+        self.worker = Worker(work(wanted, ports=ports), place)
 
     @property
     def last(self) -> CapsuleStatus:
@@ -66,13 +74,21 @@ class Bench:
         return self.last
 
 
-def work(wanted: CapsuleSpec, epoch: int = 1, status: CapsuleStatus | None = None) -> Work:
+def work(
+    wanted: CapsuleSpec,
+    epoch: int = 1,
+    status: CapsuleStatus | None = None,
+    ports: tuple[Port, ...] = (),
+    attachments: int = 0,
+) -> Work:
     return Work(
         capsule_id=CapsuleId(wanted.containers[0].id),
         project_id=ProjectId("p1"),
         epoch=epoch,
         spec=wanted,
         status=status or CapsuleStatus(),
+        ports=ports,
+        attachments=attachments,
     )
 
 
@@ -332,3 +348,167 @@ async def test_a_sweep_that_misses_a_sandbox_sends_its_worker() -> None:
         async with asyncio.timeout(5):
             while wanted.sandbox not in await bench.runtime.list():
                 await asyncio.sleep(0.01)
+
+
+# Networks.
+
+
+class Wired:
+    """A container alone on two networks, at work."""
+
+    def __init__(self, **said: object) -> None:
+        self.first, self.second = port(), port(interface="eth1")
+        self.one = container(hostname="web")
+        self.wanted = spec(
+            self.one, sandbox=ContainerId("sandbox"), networks=(wish("blue"), wish("red")), stop_timeout=0, **said
+        )
+        self.plug = FakePlug()
+        self.bench = Bench(self.wanted, None, self.first, self.second, plug=self.plug)
+
+    async def shows(self, *ports: Port) -> None:
+        """Wait until exactly these are plugged into the sandbox, as they are."""
+        try:
+            async with asyncio.timeout(3):
+                while True:
+                    sandbox = (await self.bench.runtime.list()).get(ContainerId("sandbox"))
+                    where = f"net:[{sandbox.pid}]" if sandbox is not None else ""
+                    if self.plug.plugged == {each.id: (each, where) for each in ports}:
+                        return
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"{self.plug.plugged} is plugged in; {self.bench.told.all[-2:]}") from None
+
+
+async def test_ports_are_there_before_the_container_is_made_and_go_before_the_sandbox() -> None:
+    wired = Wired()
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+        await wired.shows(wired.first, wired.second)
+        assert [step.name for step in bench.last.steps] == ["sandbox", "start", "plug", "plug", "create", "start"]
+        there = await bench.runtime.list()
+        assert there[wired.one.id].hostname == "web", "it is that of the sandbox"
+        assert bench.runtime.bare == {"sandbox"}
+        assert bench.runtime.introduced == {"sandbox": wired.first.addresses[0]}
+        bench.worker.assign(work(newer(wired.wanted, desired=Desired.DELETED), ports=(wired.first, wired.second)))
+        await bench.until_settled(2)
+        assert [step.name for step in bench.last.steps] == ["remove", "unplug", "unplug", "remove"]
+    assert wired.plug.plugged == {}
+
+
+async def test_a_stop_takes_the_ports_away_and_a_start_brings_them_back() -> None:
+    wired = Wired()
+    both = wired.first, wired.second
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+        bench.worker.assign(work(stopped := newer(wired.wanted, desired=Desired.STOPPED), ports=both))
+        await bench.until_settled(2)
+        assert wired.plug.plugged == {}
+        bench.worker.assign(work(newer(stopped, desired=Desired.RUNNING, restarts=1), ports=both))
+        await bench.until_settled(3)
+        await wired.shows(*both)
+        assert bench.runtime.count("create") == 1, "what it wrote is kept"
+
+
+async def test_other_networks_are_attached_once_they_are_allotted_and_the_container_runs_on() -> None:
+    wired, third = Wired(), port(interface="eth2")
+    both = wired.first, wired.second
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+        changed = newer(wired.wanted, networks=(wish("red"), wish("green")), attachments=1)
+        bench.worker.assign(work(changed, ports=both))
+        await asyncio.sleep(0.05)
+        assert not bench.last.settled
+        bench.worker.assign(work(changed, ports=(wired.second, third), attachments=1))
+        await bench.until_settled(2)
+        await wired.shows(wired.second, third)
+        assert bench.runtime.starts[wired.one.id] == 1
+        assert bench.runtime.introduced == {"sandbox": wired.second.addresses[0]}, "it is the first by now"
+
+
+async def test_what_has_changed_about_a_port_is_plugged_in_again_and_what_has_not_is_let_be() -> None:
+    wired = Wired()
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+        renamed = replace(wired.first, names=("web",))
+        bench.worker.assign(work(newer(wired.wanted), ports=(renamed, wired.second)))
+        await bench.until_settled(2)
+        await wired.shows(renamed, wired.second)
+        assert wired.plug.count("plug", wired.first.id) == 2
+        assert wired.plug.count("plug", wired.second.id) == 1
+
+
+async def test_an_agent_that_has_just_started_plugs_in_once_more_and_takes_away_what_is_not_wanted() -> None:
+    wired = Wired()
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+    again = Worker(work(wired.wanted, status=bench.last, ports=(wired.first,)), bench.place)
+    bench.worker = again
+    async with at_work(bench):
+        await wired.shows(wired.first)
+        assert wired.plug.count("plug", wired.first.id) == 2
+
+
+@pytest.mark.parametrize("trouble", ["ends", "vanishes"])
+async def test_a_sandbox_that_is_gone_is_followed_by_another_with_the_same_ports(trouble: str) -> None:
+    wired = Wired()
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+        (bench.runtime.end if trouble == "ends" else bench.runtime.forget)(ContainerId("sandbox"))
+        bench.worker.hint()
+        async with asyncio.timeout(5):
+            while bench.runtime.starts[wired.one.id] == 1:
+                await asyncio.sleep(0.01)
+        await wired.shows(wired.first, wired.second)
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_port_that_cannot_be_plugged_in_is_tried_again(after: bool) -> None:
+    wired = Wired()
+    wired.plug.fail("plug", errors.Unavailable("no room"), after=after)
+    async with at_work(wired.bench) as bench:
+        await asyncio.sleep(0.05)
+        assert bench.last.reason == "no room"
+        await bench.until_settled(1)
+        await wired.shows(wired.first, wired.second)
+        assert bench.last.reason is None
+
+
+async def test_a_look_at_the_whole_host_finds_a_port_that_somebody_took_away() -> None:
+    wired = Wired()
+    async with at_work(wired.bench) as bench:
+        await bench.until_settled(1)
+        there = await bench.runtime.list()
+        bench.worker.compare(there, await wired.plug.list())
+        looks = wired.plug.count("list")
+        await asyncio.sleep(0.05)
+        assert wired.plug.count("list") == looks, "nothing had changed"
+        await wired.plug.unplug(wired.second.id)
+        bench.worker.compare(there, await wired.plug.list())
+        await wired.shows(wired.first, wired.second)
+
+
+async def test_a_host_that_cannot_attach_anything_says_so() -> None:
+    wired = Wired()
+    bench = Bench(wired.wanted, None, wired.first)
+    async with at_work(bench):
+        assert "cannot attach" in ((await bench.until_settled(1)).reason or "")
+        assert bench.last.failed
+
+
+async def test_what_has_no_sandbox_of_its_own_never_asks_for_what_is_plugged_in(one: Container) -> None:
+    bench = Bench(spec(one), plug=FakePlug())
+    async with at_work(bench):
+        await bench.until_settled(1)
+        bench.worker.assign(work(newer(bench.worker.work.spec, desired=Desired.DELETED, stop_timeout=0)))
+        await bench.until_settled(2)
+    assert bench.place.plug is not None and bench.place.plug.seen == []  # type: ignore[attr-defined]
+
+
+async def test_newer_ports_of_the_same_generation_are_news_and_older_ones_are_not() -> None:
+    wired = Wired(attachments=2)
+    async with at_work(wired.bench) as bench:
+        bench.worker.assign(work(wired.wanted, ports=(wired.second,), attachments=2))
+        await bench.until_settled(1)
+        bench.worker.assign(work(wired.wanted, ports=(wired.first,), attachments=1))
+        await asyncio.sleep(0.05)
+        await wired.shows(wired.second)

@@ -20,6 +20,7 @@ class StubEngine:
         self._socket = socket
         self._version = {"ApiVersion": api, "MinAPIVersion": oldest, "Version": "stub"}
         self._answers: dict[tuple[str, str], Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
+        self.answer("GET", "containers/json", [])
 
     def refuse(self, method: str, path: str, status: int, message: str) -> Self:
         """Answer with an error, as the engine words it."""

@@ -3,9 +3,13 @@
 import pytest
 
 from higgins.logic import convergence
-from higgins.logic.convergence import Create, Remove, Start, Step, Stop, Unpause
-from higgins.model.capsule import ContainerStatus, Desired, Stage
-from higgins.testing.builders import container, observation, spec
+from higgins.logic.convergence import Create, Plug, Remove, Rest, Shelter, Start, Step, Stop, Unpause, Unplug, Wires
+from higgins.model.capsule import ContainerStatus, Desired, Observation, Stage
+from higgins.model.ids import ContainerId
+from higgins.testing.builders import container, observation, port, spec
+
+SANDBOX = ContainerId("sandbox")
+NET = "net:[1]"
 
 
 @pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.DELETED, Desired.CREATED])
@@ -51,3 +55,60 @@ def test_a_try_that_was_counted_or_is_none_is_not_counted_again() -> None:
     assert _fails_again_and_again(last=None, now=10.0) == 1, "counted when it was begun"
     assert _fails_again_and_again(last=8.0, now=10.0, restarts=1) == 1, "another that was made since"
     assert _fails_again_and_again(last=8.0, now=10.0, rebuilds=1) == 1, "another that was made since"
+
+
+def a_sandbox(stage: Stage = Stage.RUNNING, **said: object) -> Observation:
+    return observation(container(id=SANDBOX), stage, **said)
+
+
+def test_ports_are_plugged_in_between_the_sandbox_and_its_containers() -> None:
+    one, first, second = container(), port(), port()
+    wanted = spec(one, sandbox=SANDBOX)
+    wires = Wires(wanted=(first, second))
+    assert convergence.next_step(wanted, 1, {}, {}, {}, wires) == Shelter(sandbox=SANDBOX)
+    seen = {SANDBOX: a_sandbox()}
+    wires = Wires(wanted=(first, second), namespace=NET, plugged={first.id: NET}, forms={first.id: first})
+    assert convergence.next_step(wanted, 1, seen, {}, {}, wires) == Plug(port=second)
+    wires = Wires(wanted=(first,), namespace=NET, plugged={first.id: NET}, forms={first.id: first})
+    assert convergence.next_step(wanted, 1, seen, {}, {}, wires) == Create(container=one)
+
+
+@pytest.mark.parametrize(("there", "form"), [("net:[2]", True), (NET, False)])
+def test_a_port_that_is_elsewhere_or_was_plugged_in_before_anybody_remembers_is_plugged_in_again(
+    there: str, form: bool
+) -> None:
+    one, first = container(), port()
+    wires = Wires(wanted=(first,), namespace=NET, plugged={first.id: there}, forms={first.id: first} if form else {})
+    seen = {SANDBOX: a_sandbox(), one.id: observation(one)}
+    assert convergence.next_step(spec(one, sandbox=SANDBOX), 1, seen, {}, {}, wires) == Plug(port=first)
+
+
+def test_a_change_of_networks_has_not_settled_until_they_are_allotted() -> None:
+    one = container()
+    wanted, seen = spec(one, sandbox=SANDBOX), {SANDBOX: a_sandbox(), one.id: observation(one)}
+    wires = Wires(namespace=NET, behind=True)
+    assert convergence.next_step(wanted, 1, seen, {}, {}, wires) == Rest(settled=False)
+    assert convergence.next_step(wanted, 1, seen, {}, {}, Wires(namespace=NET)) == Rest()
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_ports_leave_a_sandbox_before_it_is_removed(epoch: int) -> None:
+    """Because the capsule is deleted, or has another assignment."""
+    one, first = container(), port()
+    wanted = spec(one, sandbox=SANDBOX, desired=Desired.DELETED if epoch == 1 else Desired.RUNNING)
+    seen = {SANDBOX: a_sandbox()}
+    wires = Wires(wanted=(first,), namespace=NET, plugged={first.id: NET}, forms={first.id: first})
+    assert convergence.next_step(wanted, epoch, seen, {}, {}, wires) == Unplug(port_id=first.id)
+    wires = Wires(wanted=(first,), namespace=NET)
+    assert convergence.next_step(wanted, epoch, seen, {}, {}, wires) == Remove(container_id=SANDBOX)
+
+
+def test_what_has_ended_for_good_needs_no_sandbox() -> None:
+    """Or what it printed and wrote would go for a network that nobody uses."""
+    one = container()
+    seen = {one.id: observation(one, Stage.EXITED)}
+    wanted = spec(one, sandbox=SANDBOX)
+    known = convergence.absorb(wanted, 1, seen, {})
+    assert convergence.next_step(wanted, 1, seen, known, {}) == Rest()
+    again = spec(one, sandbox=SANDBOX, restarts=1)
+    assert convergence.next_step(again, 1, seen, known, {}) == Remove(container_id=one.id)

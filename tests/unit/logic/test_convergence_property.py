@@ -12,6 +12,7 @@ from higgins.logic.convergence import (
     Heal,
     Outage,
     Pause,
+    Plug,
     Prepare,
     Remove,
     Rest,
@@ -20,7 +21,9 @@ from higgins.logic.convergence import (
     Step,
     Stop,
     Unpause,
+    Unplug,
     Update,
+    Wires,
 )
 from higgins.model.capsule import (
     CapsuleSpec,
@@ -35,7 +38,8 @@ from higgins.model.capsule import (
     RestartPolicy,
     Stage,
 )
-from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.ids import CapsuleId, ContainerId, NetworkId, PortId
+from higgins.model.network import Port
 from higgins.testing.builders import container, observation, spec
 
 EPOCH = 3
@@ -44,6 +48,19 @@ ALIVE = (Stage.RUNNING, Stage.PAUSED)
 UP = (Desired.RUNNING, Desired.PAUSED)
 ILL = Health(condition=Condition.UNHEALTHY, failures=3)
 SMALL, LARGE = Resources(cpu=0.5, memory=64), Resources(cpu=2.0, memory=512)
+
+
+def a_port(number: int, form: int = 0) -> Port:
+    return Port(
+        id=PortId(f"p{number}"),
+        network_id=NetworkId("n"),
+        mac="02:00:00:00:00:01",
+        addresses=(f"10.0.0.{number + 2}",),
+        subnet="10.0.0.0/24",
+        gateway="10.0.0.1",
+        interface=f"eth{number}",
+        names=(f"form-{form}",),
+    )
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,33 @@ class World:
     """Which sandbox each container was made in."""
     within: dict[ContainerId, int] = field(default_factory=dict)
     """Which start of a sandbox each run is in."""
+    warm: bool = False
+    """Sandboxes run as soon as they are made."""
+    ports: tuple[Port, ...] = ()
+    """What shall be plugged in."""
+    behind: bool = False
+    plugged: dict[PortId, tuple[str, Port | None]] = field(default_factory=dict)
+    """What is, with its namespace; None: only in part."""
+    forms: dict[PortId, Port] = field(default_factory=dict)
+    """As the host remembers it."""
+
+    def namespace(self) -> str | None:
+        sandbox = self.there.get(self.spec.sandbox) if self.spec.sandbox is not None else None
+        return f"net:{self.stood}" if sandbox is not None and sandbox.stage in ALIVE else None
+
+    def wired(self) -> bool:
+        """What is plugged in is what shall be."""
+        namespace = self.namespace()
+        return self.plugged == {port.id: (namespace, port) for port in self.ports if namespace is not None}
+
+    def wires(self) -> Wires:
+        return Wires(
+            wanted=self.ports,
+            behind=self.behind,
+            namespace=self.namespace(),
+            plugged={port_id: namespace for port_id, (namespace, _) in self.plugged.items()},
+            forms=self.forms,
+        )
 
     def stands(self) -> bool:
         sandbox = self.spec.sandbox
@@ -92,7 +136,9 @@ class World:
     def look(self) -> Step | Rest:
         self.known = convergence.absorb(self.spec, EPOCH, self.there, self.known, self.outage, unwatched=self.unwatched)
         self.unwatched = False
-        return convergence.next_step(self.spec, EPOCH, self.there, self.known, self.waited(), content=self.content)
+        return convergence.next_step(
+            self.spec, EPOCH, self.there, self.known, self.waited(), self.wires(), content=self.content
+        )
 
     def waited(self) -> dict[ContainerId, float]:
         states = {each: (seen.stage, seen.started_at, seen.finished_at) for each, seen in self.there.items()}
@@ -110,6 +156,16 @@ class World:
             case Shelter(sandbox=made):
                 self.built += 1
                 self.there[made] = observation(container(id=made), Stage.CREATED, capsule_id=CAPSULE, epoch=EPOCH)
+                if self.warm:
+                    self.stood += 1
+                    self.there[made] = replace(self.there[made], stage=Stage.RUNNING, started_at=self.now)
+            case Plug(port=port):
+                namespace = self.namespace()
+                if namespace is None:
+                    return False
+                self.plugged[port.id] = namespace, port
+            case Unplug(port_id=port_id):
+                self.plugged.pop(port_id, None)
             case Create(container=made):
                 if made.id not in self.there:
                     if self.spec.sandbox is not None and self.spec.sandbox not in self.there:
@@ -132,6 +188,8 @@ class World:
                         self.stood += 1
                     elif not self.stands() or self.joins.get(which, self.built) != self.built:
                         return False
+                    else:
+                        assert self.wired(), "it starts before it has its networks"
                     self.within[which] = self.stood
                     self.fresh.add(which)
                     self.lost.discard(which)
@@ -145,10 +203,13 @@ class World:
                         health=None,
                     )
             case Stop(container_id=which):
+                assert which != self.spec.sandbox or self.plugged == {}, "its sandbox goes before its ports"
                 if self.spec.desired in UP:
                     self.ended.add(which)
                 self.end(which, 137)
             case Remove(container_id=which):
+                if which == self.spec.sandbox and self.there[which].stage in ALIVE:
+                    assert self.plugged == {}, "its sandbox goes before its ports"
                 gone = self.there.pop(which, None)
                 if gone is not None and gone.epoch == EPOCH and self.spec.desired in UP and which in self.known:
                     known = self.known[which]
@@ -171,6 +232,12 @@ class World:
     def end(self, which: ContainerId, code: int) -> None:
         if which in self.there and self.there[which].stage in ALIVE:
             self.there[which] = replace(self.there[which], stage=Stage.EXITED, finished_at=self.now, exit_code=code)
+            self.unwire(which, code)
+
+    def unwire(self, which: ContainerId, code: int) -> None:
+        """The namespace goes with its sandbox, and takes most of what was plugged into it along."""
+        if which == self.spec.sandbox:
+            self.plugged = dict.fromkeys(self.plugged, ("", None)) if code else {}
 
     def suffer(self, mishap: Mishap) -> None:
         everything = sorted(self.there)
@@ -181,6 +248,14 @@ class World:
             case "vanish" if which is not None:
                 if self.there.pop(which).stage in ALIVE:
                     self.lost.add(which)
+                    self.unwire(which, mishap.code)
+            case "networks" if self.spec.sandbox is not None:
+                self.behind = True
+            case "allotted" if self.spec.sandbox is not None:
+                self.ports = tuple(a_port(number, mishap.code) for number in range(4) if 1 << number & 5 + mishap.who)
+                self.behind = False
+            case "unplugged" if self.plugged:
+                del self.plugged[sorted(self.plugged)[mishap.who % len(self.plugged)]]
             case "ill" if which not in (None, self.spec.sandbox) and self.there[which].stage is Stage.RUNNING:
                 self.there[which] = replace(self.there[which], health=ILL)
             case "clock":
@@ -194,6 +269,7 @@ class World:
                 # Who ended in an outage that nobody remembers cannot be told from who ended by itself.
                 self.lost -= {each for each, seen in self.there.items() if seen.stage is Stage.EXITED}
                 self.known, self.outage, self.unwatched, self.since = dict(self.reported), None, True, {}
+                self.forms = {}
             case "outage":
                 began = self.now
                 for each, seen in list(self.there.items()):
@@ -221,9 +297,11 @@ class World:
                     if again is not None:
                         assert again <= 300.0, "it waits longer than any pause is"
                         self.wait(again)
-                    elif not settled:
-                        assert running, "it waits for something that cannot happen"
+                    elif not settled and running:
                         self.end(running[0], codes.popleft() if codes else 0)
+                    elif not settled:
+                        assert self.behind, "it waits for something that cannot happen"
+                        self.behind = False
                     elif not waiting:
                         return rest
                 case step:
@@ -231,6 +309,8 @@ class World:
                         continue
                     if self.take(step) and mishap.kind != "fails after":
                         self.known = convergence.taken(step, self.spec, self.known)
+                        if isinstance(step, Plug):
+                            self.forms[step.port.id] = step.port
                         if isinstance(step, Prepare | Heal):
                             self.reported = dict(self.known)
         raise AssertionError(f"no rest after {limit} steps: {self}")
@@ -249,7 +329,7 @@ mishaps = st.lists(
         kind=st.sampled_from(
             [
                 *("none", "none", "fails before", "fails after", "exit", "vanish", "pause", "forget", "outage"),
-                *("ill", "ill", "clock"),
+                *("ill", "ill", "clock", "networks", "allotted", "unplugged"),
             ]
         ),
         who=st.integers(min_value=0, max_value=4),
@@ -322,12 +402,19 @@ def worlds(draw: st.DrawFn) -> World:
     known = {each.id: draw(remembered(each, restarts, rebuilds)) for each in wanted.all() if draw(st.booleans())}
     world = World(spec=wanted, there=there, known=known, reported=dict(known))
     if sandbox is not None:
+        world.warm = draw(st.booleans())
+        world.ports = tuple(a_port(number) for number in draw(st.sets(st.integers(0, 3), max_size=3)))
         inside = {each for each, seen in there.items() if seen.epoch == EPOCH}
         if draw(st.booleans()):
             there[sandbox] = replace(
-                draw(observed(container(id=sandbox), restarts, rebuilds)), epoch=EPOCH, health=None
+                draw(observed(container(id=sandbox), restarts, rebuilds)),
+                epoch=draw(st.sampled_from([EPOCH, EPOCH, EPOCH - 1])),
+                health=None,
             )
             world.built, world.stood = 1, 1
+        for number in draw(st.sets(st.integers(0, 3), max_size=3)):
+            here, whole = draw(st.sampled_from([("net:0", True), ("net:1", True), ("", False)]))
+            world.plugged[PortId(f"p{number}")] = here, a_port(number, form=7) if whole else None
         # What is inside one that has fallen was in an earlier one, or in an earlier start of it.
         world.joins = dict.fromkeys(inside, world.built)
         world.within = dict.fromkeys(inside, world.stood if world.stands() else -1)
@@ -336,7 +423,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 def limit(world: World, happens: list[Mishap], ends: list[int]) -> int:
     """A handful of steps for every container, and for everything that goes wrong."""
-    return 16 * len(list(world.spec.ids())) + 12 * len(happens) + 4 * len(ends) + 8
+    return 16 * len(list(world.spec.ids())) + 12 * len(happens) + 4 * len(ends) + 4 * len(world.ports) + 12
 
 
 def answered_before(world: World) -> set[ContainerId]:
@@ -376,12 +463,15 @@ def test_whatever_happens_it_comes_to_rest_where_it_was_asked_to_be(
                 assert world.stage(each) is expected or is_over(world, each)
                 assert each.id in world.fresh | answered, "a start that was asked for is lost"
             assert not any(world.stage(each) in ALIVE for each in world.spec.init)
-            assert world.stands(), "they have no network"
+            alive = [each.id for each in world.spec.containers if world.stage(each) in ALIVE]
+            assert world.stands() or not alive, "they have no network"
             if world.spec.sandbox is not None:
-                alive = [each.id for each in world.spec.containers if world.stage(each) in ALIVE]
                 assert all(world.within[each] == world.stood for each in alive), "one runs where a sandbox once stood"
             if running_or_paused is Desired.RUNNING and world.spec.auto_heal:
                 assert not any(seen.health is ILL and seen.stage is Stage.RUNNING for seen in world.there.values())
+    if world.spec.sandbox is not None:
+        assert world.wired(), "it is on other networks than it should be"
+        assert not world.behind or world.spec.desired is Desired.DELETED, "it settles before it knows its networks"
     for each in world.spec.containers if rest.failure is None else ():
         if each.id in world.there:
             assert world.there[each.id].rebuilds == world.spec.rebuilds, "it is not made of what was asked for"
@@ -444,6 +534,7 @@ def test_whatever_is_asked_one_after_the_other_the_last_counts(
                 world.known = convergence.taken(step, world.spec, world.known)
     world.settle(happens, ends, limit(world, happens, ends))
     assert world.there == {}
+    assert world.plugged == {}
 
 
 def test_what_an_outage_ended_and_what_then_vanished_is_made_again() -> None:

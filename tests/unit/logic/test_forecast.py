@@ -16,7 +16,7 @@ from higgins.model.capsule import CapsuleSpec, Container, Resources
 from higgins.model.host import Host
 from higgins.model.ids import VolumeId
 from higgins.model.volume import Mount, MountKind
-from higgins.testing.builders import container, host, inventory, spec
+from higgins.testing.builders import container, host, inventory, spec, wish
 
 LEAST = Resources(cpu=0.1, memory=4, disk=1)
 ONE = Ratios(cpu=1.0, memory=1.0, disk=1.0)
@@ -40,7 +40,7 @@ hosts = st.lists(
         allocated=resources,
         inventory=st.one_of(
             st.just(inventory()),
-            st.just(inventory(handlers=("runc", "kata"))),
+            st.just(inventory(handlers=("runc", "kata"), capabilities=("networks",))),
             st.just(inventory(trouble="hung")),
             st.just(None),
         ),
@@ -52,6 +52,7 @@ wishes = st.fixed_dictionaries(
         "host": st.sampled_from((None, None, "one", "nobody")),
         "availability_zone": st.sampled_from((None, "nova", "mars")),
         "runtime": st.sampled_from((None, "runc", "kata")),
+        "networks": st.sampled_from(((), (), (wish("blue"),))),
     }
 )
 containers = st.lists(resources.map(lambda limits: container(limits=limits)), min_size=1, max_size=2)
@@ -120,8 +121,8 @@ def test_there_is_no_change_only_where_no_single_one_helps(
 ) -> None:
     if taken(there, wanted, ratios) or forecast.smallest_change(there, wanted, ratios, least=LEAST) is not None:
         return
-    for wish in (Rule.HOST, Rule.AVAILABILITY_ZONE, Rule.RUNTIME):
-        assert not taken(there, applied(wanted, wish, None), ratios)
+    for given_up in (Rule.HOST, Rule.AVAILABILITY_ZONE, Rule.RUNTIME):
+        assert not taken(there, applied(wanted, given_up, None), ratios)
     for amount in AMOUNTS:
         if getattr(wanted.claim(), amount):
             assert not taken(there, applied(wanted, amount, getattr(LEAST, amount)), ratios)

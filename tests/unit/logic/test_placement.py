@@ -11,7 +11,7 @@ from higgins.model.capsule import CapsuleSpec, Resources
 from higgins.model.host import Host
 from higgins.model.ids import ContainerId, VolumeId
 from higgins.model.volume import Mount, MountKind
-from higgins.testing.builders import container, host, inventory, spec
+from higgins.testing.builders import container, host, inventory, spec, wish
 
 ONE = Ratios(cpu=1.0, memory=1.0, disk=1.0)
 
@@ -41,6 +41,7 @@ def refusal(hosts: list[Host], wanted: CapsuleSpec) -> Refused:
         (host(), spec(host="other"), "not the host that was asked for", False),
         (host(), spec(sandbox=ContainerId("s")), "whose runtime has no sandboxes for several containers", False),
         (host(), MOUNTING, "on which its volumes do not lie, or that cannot mount any", False),
+        (host(), spec(networks=(wish("blue"),)), "that cannot attach containers to networks", False),
         (host(), asking(cpu=5.0), "without enough cpu", False),
         (host(), asking(memory=9000), "without enough memory", False),
         (host(), asking(disk=101), "without enough disk", False),
@@ -65,6 +66,11 @@ def test_the_one_with_the_most_room_is_among_those_drawn_from() -> None:
     hosts = [host(allocated=Resources(memory=100 * number)) for number in range(10)]
     drawn = {placement.choose(hosts, asking(memory=64), ONE, draw=draw / 10) for draw in range(10)}
     assert drawn == {hosts[0].id, hosts[1].id, hosts[2].id}
+
+
+def test_what_wants_a_network_goes_where_there_are_some() -> None:
+    able = host(inventory=inventory(capabilities=("networks",)))
+    assert placement.choose([host(), able, host()], spec(networks=(wish("blue"),)), ONE, draw=0.9) == able.id
 
 
 def test_what_asks_for_nothing_fits_a_host_that_is_full() -> None:

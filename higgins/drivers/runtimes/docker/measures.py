@@ -1,5 +1,6 @@
 """What containers on a Docker Engine do and use."""
 
+import asyncio
 import re
 from datetime import datetime
 
@@ -7,6 +8,7 @@ import aiodocker
 from msgspec import Struct, field
 
 from higgins import errors
+from higgins.drivers import documents, lost
 from higgins.drivers.engine import Engine, Parameters
 from higgins.drivers.runtimes.docker import terms
 from higgins.drivers.runtimes.docker.terms import name
@@ -58,7 +60,9 @@ class DockerMeasures:
         # Of what does not run the engine tells nothing, without saying so.
         if not told.cpu.system:
             raise errors.Conflict("The container uses nothing: it does not run.")
-        networks, blocks = (told.networks or {}).values(), told.blocks.served or ()
+        # Of what was plugged in without the engine's knowledge it tells nothing.
+        received, sent = told.traffic if told.networks else await self._traffic(container_id)
+        blocks = told.blocks.served or ()
         return Usage(
             read_at=datetime.fromisoformat(told.read).timestamp(),
             cpu=told.cpu.used.total / _SECOND,
@@ -68,10 +72,18 @@ class DockerMeasures:
             memory_limit=told.memory.limit,
             block_read=sum(each.value for each in blocks if each.kind.lower() == "read"),
             block_written=sum(each.value for each in blocks if each.kind.lower() == "write"),
-            received=sum(each.received for each in networks),
-            sent=sum(each.sent for each in networks),
+            received=received,
+            sent=sent,
             processes=told.processes.current,
         )
+
+    async def _traffic(self, container_id: ContainerId) -> tuple[int, int]:
+        """What the kernel counts in the container's network; nothing where the engine is on another machine."""
+        try:
+            found = await self._engine.read(f"containers/{name(container_id)}/json", documents.Inspected)
+        except aiodocker.DockerError:
+            return 0, 0  # It is gone by now.
+        return await asyncio.to_thread(lost.traffic, found.id, found.state.process) if found.state.process else (0, 0)
 
 
 class _Table(Struct, frozen=True):
@@ -127,3 +139,9 @@ class _Stats(Struct, frozen=True):
     networks: dict[str, _Network] | None = None
     blocks: _Blocks = field(name="blkio_stats", default_factory=_Blocks)
     processes: _Counted = field(name="pids_stats", default_factory=_Counted)
+
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes received and sent."""
+        networks = (self.networks or {}).values()
+        return sum(each.received for each in networks), sum(each.sent for each in networks)

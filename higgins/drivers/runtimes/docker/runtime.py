@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 import aiodocker
@@ -13,11 +14,12 @@ import msgspec
 from higgins import errors
 from higgins.drivers import documents, lost, oci
 from higgins.drivers.engine import Engine, Parameters, lines
-from higgins.drivers.runtimes.docker import pause, terms
+from higgins.drivers.runtimes.docker import terms
 from higgins.drivers.runtimes.docker.archives import DockerArchives
 from higgins.drivers.runtimes.docker.commands import DockerCommands
 from higgins.drivers.runtimes.docker.logs import DockerLogs
 from higgins.drivers.runtimes.docker.measures import DockerMeasures
+from higgins.drivers.runtimes.docker.sandboxes import DockerSandboxes
 from higgins.drivers.runtimes.docker.talks import DockerTalks
 from higgins.drivers.runtimes.docker.terms import MIB, name
 from higgins.logic.reference import Reference
@@ -31,6 +33,7 @@ GIB = 1024**3
 
 _CHANGES = ["create", "start", "die", "destroy", "pause", "unpause", "oom", "update", "health_status"]
 """The engine takes the last for the beginning of a word: `health_status: healthy`."""
+_WHOLLY: Parameters = {"force": True, "v": True}
 
 
 class DockerRuntime:
@@ -47,12 +50,15 @@ class DockerRuntime:
         starts_at_once: int = 8,
         output_limit: int = 16 * MIB,
         archive_limit: int = 10 * GIB,
+        warm_sandboxes: int = 0,
+        nameserver: str | None = None,
     ) -> None:
         """`owner` marks what is ours, so that several agents can share an engine and see none of each other's containers.
 
         `pids_limit` 0 is none. `log_size` is in MiB for each of `log_files`; `output_limit` is how many bytes of a command's output are
         kept, `archive_limit` how many an archive may have that goes in or out. More starts at once than about four times the cores gain
-        nothing and make each of them slower.
+        nothing and make each of them slower. `keep_warm` keeps `warm_sandboxes` in store. `nameserver`: whom containers ask that have no network but
+        what is plugged in.
         """
         self._engine = Engine(url)
         self._owner = owner
@@ -63,6 +69,8 @@ class DockerRuntime:
             "LogConfig": {"Type": "json-file", "Config": {"max-size": f"{log_size}m", "max-file": str(log_files)}},
         }
         self._starts = asyncio.Semaphore(starts_at_once)
+        self._sandboxes = DockerSandboxes(self._engine, owner=owner, warm=warm_sandboxes, nameserver=nameserver)
+        self.keep_warm = self._sandboxes.keep
         self._looks = asyncio.Semaphore(16)
         # What these can do this runtime can do.
         self._commands = commands = DockerCommands(self._engine, output_limit)
@@ -100,7 +108,10 @@ class DockerRuntime:
         return self._events(since=time.time())
 
     async def create(self, origin: Origin, container: Container, bound: Sequence[Bound] = ()) -> None:
-        body = terms.container(origin, container, owner=self._owner, confinement=self._confinement, bound=bound)
+        sandbox = await self._sandboxes.name(origin.sandbox) if origin.sandbox is not None else ""
+        body = terms.container(
+            origin, container, owner=self._owner, confinement=self._confinement, sandbox=sandbox, bound=bound
+        )
         try:
             await self._make(origin, container.id, body)
         except aiodocker.DockerError as error:
@@ -109,7 +120,7 @@ class DockerRuntime:
     async def start(self, container_id: ContainerId) -> None:
         async with self._starts:
             try:
-                await self._engine.call("POST", f"containers/{name(container_id)}/start")
+                await self._engine.call("POST", f"containers/{await self._name(container_id)}/start")
             except aiodocker.DockerError as error:
                 if "marked for removal" in error.message:
                     # It can never start again; without it, a next look makes it anew.
@@ -135,7 +146,7 @@ class DockerRuntime:
         try:
             await self._engine.call(
                 "POST",
-                f"containers/{name(container_id)}/stop",
+                f"containers/{await self._name(container_id)}/stop",
                 {"t": timeout},
                 patience=timeout + self._engine.patience,
             )
@@ -145,12 +156,13 @@ class DockerRuntime:
 
     async def remove(self, container_id: ContainerId) -> None:
         try:
-            await self._engine.call("DELETE", f"containers/{name(container_id)}", {"force": True, "v": True})
+            await self._engine.call("DELETE", f"containers/{await self._name(container_id)}", _WHOLLY)
         except aiodocker.DockerError as error:
             if error.status == 409 and "already in progress" in error.message:
                 await self._gone(container_id)
             elif error.status != 404:
                 raise await self._sorted(error, "remove the container") from error
+        self._sandboxes.forget(container_id)
 
     async def inventory(self) -> Inventory:
         try:
@@ -176,18 +188,26 @@ class DockerRuntime:
 
     # Sandboxes
 
-    async def create_sandbox(self, origin: Origin, sandbox: ContainerId) -> None:
-        body = terms.sandbox(origin, sandbox, image=pause.IMAGE, owner=self._owner)
+    async def create_sandbox(
+        self, origin: Origin, sandbox: ContainerId, *, hostname: str | None = None, bare: bool = False
+    ) -> None:
+        # Under whatever name: one from the store has another than one that is made.
+        if bare and await self._is_there(origin, sandbox):
+            return
+        ready_made = bare and hostname is None and origin.handler is None
+        if ready_made and await self._sandboxes.take(origin, sandbox):
+            return
+        labels = terms.labels(origin, sandbox, self._owner)
+        body = self._sandboxes.body(labels, handler=origin.handler, hostname=hostname, bare=bare)
         try:
-            try:
-                await self._make(origin, sandbox, body)
-            except aiodocker.DockerError as error:
-                if not _no_image(error):
-                    raise
-                await self._import_pause()
-                await self._make(origin, sandbox, body)
+            await self._make(origin, sandbox, body)
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "create the sandbox") from error
+
+    async def introduce(self, sandbox: ContainerId, address: str) -> None:
+        found = await self._inspect(sandbox)
+        if found is not None and found.hosts and found.config.hostname:
+            await self._sandboxes.introduce(found.id, Path(found.hosts), found.config.hostname, address)
 
     # Pauses
 
@@ -251,7 +271,8 @@ class DockerRuntime:
             listed = await self._engine.read("containers/json", list[documents.Listed], parameters)
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "list the containers") from error
-        return {each.container_id: each for each in map(terms.listed, listed)}
+        marked = ((one, terms.marks(one.labels, one.name)) for one in listed)
+        return {marks.container_id: terms.listed(one, marks) for one, marks in marked if marks is not None}
 
     async def _look_at(self, containers: Sequence[ContainerId]) -> Sequence[Observation | None]:
         try:
@@ -272,7 +293,7 @@ class DockerRuntime:
 
     async def _inspect(self, container_id: ContainerId) -> documents.Inspected | None:
         try:
-            return await self._engine.read(f"containers/{name(container_id)}/json", documents.Inspected)
+            return await self._engine.read(f"containers/{await self._name(container_id)}/json", documents.Inspected)
         except aiodocker.DockerError as error:
             if error.status == 404:
                 return None
@@ -280,8 +301,12 @@ class DockerRuntime:
 
     def _observation(self, found: documents.Inspected) -> Observation | None:
         """None for what only has a name like ours."""
+        marks = self._marks(found)
+        return None if marks is None else terms.observation(found, marks)
+
+    def _marks(self, found: documents.Inspected) -> terms.Marks | None:
         labels = found.config.labels or {}
-        return terms.observation(found) if labels.get(terms.OWNER) == self._owner else None
+        return terms.marks(labels, found.name) if labels.get(terms.OWNER) == self._owner else None
 
     async def _events(self, *, since: float) -> AsyncIterator[ContainerId]:
         wanted = {"type": ["container"], "event": _CHANGES, "label": [f"{terms.OWNER}={self._owner}"]}
@@ -290,8 +315,9 @@ class DockerRuntime:
             async with self._engine.stream("GET", "events", parameters) as response:
                 async for line in lines(response):
                     attributes = msgspec.json.decode(line, type=documents.Event).actor.attributes
-                    if terms.CONTAINER in attributes:
-                        yield ContainerId(attributes[terms.CONTAINER])
+                    told = terms.container_id(attributes, attributes.get("name", ""))
+                    if told is not None:
+                        yield told
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "tell what changes") from error
         raise errors.Unavailable("The Docker Engine ended its stream of events; it may be restarting.")
@@ -302,11 +328,15 @@ class DockerRuntime:
         except errors.Conflict:
             return 0
 
+    async def _name(self, container_id: ContainerId) -> str:
+        return await self._sandboxes.name(container_id)
+
     async def _make(self, origin: Origin, container_id: ContainerId, body: object) -> None:
         """Succeeds if it is there. Raises the engine's own refusal of what it is asked to make."""
+        make = self._sandboxes.make if container_id == origin.sandbox else self._create
         for rest in (0.2, 0.5, 1.0, None):
             try:
-                await self._engine.call("POST", "containers/create", {"name": name(container_id)}, body=body)
+                await make(name(container_id), body)
                 return
             except aiodocker.DockerError as error:
                 if error.status != 409:
@@ -320,20 +350,16 @@ class DockerRuntime:
                     ) from error
             await asyncio.sleep(rest)
 
-    async def _import_pause(self) -> None:
-        """The image of sandboxes, which no registry has to be asked for."""
-        told = await self._engine.read("info", documents.Told)
-        repository, _, tag = pause.IMAGE.partition(":")
-        parameters: Parameters = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": pause.ENTRYPOINT}
-        await self._engine.call("POST", "images/create", parameters, body=pause.archive(told.architecture))
+    async def _create(self, named: str, body: object) -> None:
+        await self._engine.call("POST", "containers/create", {"name": named}, body=body)
 
     async def _is_there(self, origin: Origin, container_id: ContainerId) -> bool:
         """Whether the name is taken by what was to be made; False where it will be free in a moment. Raises Conflict for somebody else's."""
         found = await self._inspect(container_id)
         if found is None:
             return False
-        labels = found.config.labels or {}
-        if labels.get(terms.OWNER) != self._owner or labels.get(terms.CAPSULE) != origin.capsule_id:
+        marks = self._marks(found)
+        if marks is None or marks.capsule_id != origin.capsule_id:
             raise errors.Conflict(
                 f"Docker has a container named {name(container_id)} (id {found.id[:12]}) that was not made for this one: remove or rename it."
             )
@@ -352,14 +378,15 @@ class DockerRuntime:
     async def _gone(self, container_id: ContainerId) -> None:
         """Wait for the end of a removal."""
         try:
-            await self._engine.call("POST", f"containers/{name(container_id)}/wait", {"condition": "removed"})
+            named = await self._name(container_id)
+            await self._engine.call("POST", f"containers/{named}/wait", {"condition": "removed"})
         except aiodocker.DockerError as error:
             if error.status != 404:
                 raise await self._sorted(error, "remove the container") from error
 
     async def _freeze(self, container_id: ContainerId, verb: str, wanted: Stage) -> None:
         try:
-            await self._engine.call("POST", f"containers/{name(container_id)}/{verb}")
+            await self._engine.call("POST", f"containers/{await self._name(container_id)}/{verb}")
         except aiodocker.DockerError as error:
             # Engines differ in how they refuse what is done already; what is there says it.
             found = await self._inspect(container_id)
@@ -373,16 +400,12 @@ class DockerRuntime:
     async def _uncreated(self, error: aiodocker.DockerError, container: Container) -> errors.Failure:
         if terms.no_container(error):
             return errors.Unavailable("The sandbox of the container is gone; it has to be made again.", retry_after=1)
-        if _no_image(error):
+        if terms.no_image(error):
             return errors.NotFound(f"Image {container.image} could not be found on this host.", code="image-not-found")
         return await self._sorted(error, "create the container")
 
     async def _sorted(self, error: aiodocker.DockerError, doing: str) -> errors.Failure:
         return await terms.sorted_by_remedy(self._engine, error, doing)
-
-
-def _no_image(error: aiodocker.DockerError) -> bool:
-    return bool(error.status == 404 and "no such image" in error.message.lower())
 
 
 def _disk(path: str) -> int:

@@ -1,6 +1,8 @@
 """A container in the terms of a Docker Engine, and an engine's container in ours."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import aiodocker
 
@@ -24,11 +26,15 @@ EPOCH = "org.higgins.epoch"
 RESTARTS = "org.higgins.restarts"
 REBUILDS = "org.higgins.rebuilds"
 PROJECT = "org.higgins.project"
+WARM = "org.higgins.warm"
+"""On sandboxes that were made before anybody asked: how they were made. Whose one is by now its name tells."""
 LABELS = (OWNER, CAPSULE, CONTAINER, EPOCH, RESTARTS, REBUILDS, PROJECT)
 
 KEYS = 16
 NEVER_DETACH = ",".join(["ctrl-@"] * KEYS)
 """A terminal must pass on every byte; the engine's default takes ctrl-p ctrl-q away."""
+
+_TAKEN = re.compile(r"/?higgins-([^.]+)\.([^.]+)\.([0-9]+)")
 
 _PERIOD = 100_000
 """Microseconds in which a container may use its share of the cores. A quota can be taken away again; what the engine calls NanoCpus cannot."""
@@ -42,15 +48,61 @@ def name(container_id: ContainerId) -> str:
     return f"higgins-{container_id}"
 
 
+def taken_name(origin: Origin, sandbox: ContainerId) -> str:
+    """What the engine calls a sandbox from the store, once it is somebody's."""
+    return f"{name(sandbox)}.{origin.capsule_id}.{origin.epoch}"
+
+
+def warm_name(mark: str) -> str:
+    """What it calls one before."""
+    return f"higgins-warm-{mark}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """For whom something was made."""
+
+    container_id: ContainerId
+    capsule_id: CapsuleId
+    epoch: int
+    restarts: int = 0
+    rebuilds: int = 0
+
+
+def container_id(labels: Mapping[str, str], name: str) -> ContainerId | None:
+    """Which of ours it is; None: it is nobody's yet."""
+    if CONTAINER in labels:
+        return ContainerId(labels[CONTAINER])
+    taken = _TAKEN.fullmatch(name)
+    return None if taken is None else ContainerId(taken[1])
+
+
+def marks(labels: Mapping[str, str], name: str) -> Marks | None:
+    """Of something of ours; None: it is nobody's yet."""
+    if CONTAINER in labels:
+        return Marks(
+            container_id=ContainerId(labels[CONTAINER]),
+            capsule_id=CapsuleId(labels[CAPSULE]),
+            epoch=int(labels[EPOCH]),
+            restarts=int(labels[RESTARTS]),
+            rebuilds=int(labels.get(REBUILDS, 0)),
+        )
+    taken = _TAKEN.fullmatch(name)
+    if taken is None:
+        return None
+    return Marks(container_id=ContainerId(taken[1]), capsule_id=CapsuleId(taken[2]), epoch=int(taken[3]))
+
+
 def container(
     origin: Origin,
     wanted: Container,
     *,
     owner: str,
     confinement: Mapping[str, object],
+    sandbox: str = "",
     bound: Sequence[Bound] = (),
 ) -> object:
-    """What the engine is asked to make; `confinement` is the same for all containers."""
+    """What the engine is asked to make; `confinement` is the same for all containers, `sandbox` what it calls the one that it goes into, if any."""
     return {
         # Never as it was written: the engine would also take it for the beginning of an image's id, whoever's that is.
         "Image": str(Reference.parse(wanted.image)),
@@ -66,12 +118,24 @@ def container(
         "StdinOnce": wanted.interactive and not wanted.tty,
         "Healthcheck": _healthcheck(wanted.healthcheck) if wanted.healthcheck else None,
         # Ours come last: nobody may pass a container off as another's.
-        "Labels": {**(wanted.labels or {}), **_labels(origin, wanted.id, owner)},
-        "HostConfig": {**confinement, **_own_confinement(origin, wanted), **_shared(origin), **_mounts(wanted, bound)},
+        "Labels": {**(wanted.labels or {}), **labels(origin, wanted.id, owner)},
+        "HostConfig": {
+            **confinement,
+            **_own_confinement(origin, wanted),
+            **_shared(origin, sandbox),
+            **_mounts(wanted, bound),
+        },
     }
 
 
-def sandbox(origin: Origin, sandbox: ContainerId, *, image: str, owner: str) -> object:
+def sandbox(
+    labels: Mapping[str, str],
+    *,
+    image: str,
+    handler: str | None,
+    hostname: str | None,
+    network: Mapping[str, object],
+) -> object:
     """What the engine is asked to make for containers to share; nothing of a tenant's ever runs in it."""
     host: dict[str, object] = {
         "IpcMode": "shareable",
@@ -80,10 +144,16 @@ def sandbox(origin: Origin, sandbox: ContainerId, *, image: str, owner: str) -> 
         "ReadonlyRootfs": True,
         "RestartPolicy": {"Name": "no"},
         "LogConfig": {"Type": "none"},
+        **network,
     }
-    if origin.handler is not None:
-        host["Runtime"] = origin.handler
-    return {"Image": image, "Labels": _labels(origin, sandbox, owner), "HostConfig": host}
+    if handler is not None:
+        host["Runtime"] = handler
+    return {"Image": image, "Hostname": hostname or "", "Labels": labels, "HostConfig": host}
+
+
+def nothing(nameserver: str | None) -> Mapping[str, object]:
+    """No network; whatever will be plugged in, `nameserver` is there to be asked for names."""
+    return {"NetworkMode": "none", **({"Dns": [nameserver]} if nameserver is not None else {})}
 
 
 def limits(wanted: Resources) -> Mapping[str, int]:
@@ -94,22 +164,23 @@ def limits(wanted: Resources) -> Mapping[str, int]:
     }
 
 
-def observation(found: documents.Inspected) -> Observation:
+def observation(found: documents.Inspected, marks: Marks) -> Observation:
     """What was seen of a container of ours."""
-    config, state, labels = found.config, found.state, found.config.labels or {}
+    config, state = found.config, found.state
     ended = state.stage is Stage.EXITED
     finished = state.finished if ended else None
     return Observation(
-        container_id=ContainerId(labels[CONTAINER]),
-        capsule_id=CapsuleId(labels[CAPSULE]),
-        epoch=int(labels[EPOCH]),
-        restarts=int(labels[RESTARTS]),
-        rebuilds=int(labels.get(REBUILDS, 0)),
+        container_id=marks.container_id,
+        capsule_id=marks.capsule_id,
+        epoch=marks.epoch,
+        restarts=marks.restarts,
+        rebuilds=marks.rebuilds,
         stage=state.stage,
         exit_code=state.exit_code if ended or state.error else None,
         error=oci.brief(state.error) if state.error else None,
         leaving=state.leaving,
         oom_killed=state.oom_killed,
+        pid=state.process or None,
         started_at=state.started,
         # What runs for less than a moment is said to have ended before it began.
         finished_at=max(finished, state.started) if finished and state.started else finished,
@@ -124,14 +195,14 @@ def observation(found: documents.Inspected) -> Observation:
     )
 
 
-def listed(one: documents.Listed) -> Observation:
+def listed(one: documents.Listed, marks: Marks) -> Observation:
     """What a list tells of a container of ours."""
     return Observation(
-        container_id=ContainerId(one.labels[CONTAINER]),
-        capsule_id=CapsuleId(one.labels[CAPSULE]),
-        epoch=int(one.labels[EPOCH]),
-        restarts=int(one.labels[RESTARTS]),
-        rebuilds=int(one.labels.get(REBUILDS, 0)),
+        container_id=marks.container_id,
+        capsule_id=marks.capsule_id,
+        epoch=marks.epoch,
+        restarts=marks.restarts,
+        rebuilds=marks.rebuilds,
         stage=one.state.stage,
         leaving=one.state.leaving,
     )
@@ -147,7 +218,12 @@ def no_container(error: aiodocker.DockerError) -> bool:
     return "no such container" in error.message.lower()
 
 
-def _labels(origin: Origin, container_id: ContainerId, owner: str) -> Mapping[str, str]:
+def no_image(error: aiodocker.DockerError) -> bool:
+    """Whether the engine refuses because there is no such image."""
+    return bool(error.status == 404 and "no such image" in error.message.lower())
+
+
+def labels(origin: Origin, container_id: ContainerId, owner: str) -> Mapping[str, str]:
     return {
         OWNER: owner,
         CAPSULE: origin.capsule_id,
@@ -159,11 +235,11 @@ def _labels(origin: Origin, container_id: ContainerId, owner: str) -> Mapping[st
     }
 
 
-def _shared(origin: Origin) -> Mapping[str, object]:
+def _shared(origin: Origin, sandbox: str) -> Mapping[str, object]:
     if origin.sandbox is None:
         return {}
-    there = f"container:{name(origin.sandbox)}"
-    return {"NetworkMode": there, "IpcMode": there}
+    there = f"container:{sandbox}"
+    return {"NetworkMode": there} if origin.alone else {"NetworkMode": there, "IpcMode": there}
 
 
 def _mounts(wanted: Container, bound: Sequence[Bound]) -> Mapping[str, object]:

@@ -29,11 +29,13 @@ from higgins.service.hints import Hints
 from higgins.service.hosts import Hosts
 from higgins.service.images import Images
 from higgins.service.live import LiveVerbs
+from higgins.service.networks import Networks
 from higgins.service.policy import Policy
 from higgins.service.quotas import Quotas
 from higgins.service.registries import Registries
 from higgins.service.repeats import Repeats
 from higgins.service.secrets import Secrets
+from higgins.service.security_groups import SecurityGroups
 from higgins.service.volumes import Volumes
 from higgins.store.database import Database
 
@@ -137,6 +139,8 @@ def services(containers: Moods) -> Services:
         registries=registries,
         volumes=Volumes(database, Policy()),
         images=Images(database, Policy(), Directory(), Hints(), registries),
+        networks=Networks(database, Policy()),
+        security_groups=SecurityGroups(database, Policy()),
         quotas=Quotas(database, Policy(), Limits()),
     )
 

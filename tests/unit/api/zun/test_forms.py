@@ -5,9 +5,10 @@ import math
 import pytest
 
 from higgins import errors
-from higgins.api.zun import forms, values
+from higgins.api.zun import forms, reach, values
 from higgins.api.zun.form import Form
 from higgins.api.zun.microversion import MAX, Version
+from higgins.api.zun.reach import Attachment
 
 READ = values.reader(values.Bounds())
 
@@ -40,6 +41,14 @@ def create(version: Version = MAX, **asked):
         ("disk", None, None),
         ("nets", None, None),
         ("nets", [], []),
+        ("nets", [{"network": "blue"}], [Attachment(network="blue")]),
+        ("nets", [{"port": "p"}, {"network": "blue"}], [Attachment(port="p"), Attachment(network="blue")]),
+        (
+            "nets",
+            [{"network": "blue", "v4-fixed-ip": "10.0.0.7"}],
+            [Attachment(network="blue", v4=values.IPv4("10.0.0.7"))],
+        ),
+        ("nets", [{"network": "blue", "port": None, "v6-fixed-ip": None}], [Attachment(network="blue")]),
         ("mounts", None, None),
         ("mounts", [], []),
         ("security_groups", [], []),
@@ -135,9 +144,6 @@ def test_bad_values_of_a_create_are_refused_by_the_name_of_the_field(field, give
 @pytest.mark.parametrize(
     ("field", "given"),
     [
-        ("nets", [{"network": "n"}]),
-        ("security_groups", ["default"]),
-        ("exposed_ports", {"80/tcp": {}}),
         ("image_driver", "glance"),
         ("cpu_policy", "dedicated"),
     ],
@@ -145,6 +151,69 @@ def test_bad_values_of_a_create_are_refused_by_the_name_of_the_field(field, give
 def test_what_is_not_offered_yet_is_refused_by_name(field, given):
     with pytest.raises(errors.Invalid, match=rf"'{field}'\. This deployment does not offer .* yet"):
         create(**{field: given})
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "allowed"),
+    [
+        ([{}], "nets[0]", "exactly one of network and port"),
+        ([{"network": "a"}, {"network": "b", "port": "c"}], "nets[1]", "exactly one of network and port"),
+        ([{"v4-fixed-ip": "10.0.0.7"}], "nets[0]", "exactly one of network and port"),
+        ([{"network": ""}], "nets[0].network", "length >= 1"),
+        ([{"network": "x" * 256}], "nets[0].network", "length <= 255"),
+        ([{"network": "a"}, {"network": 5}], "nets[1].network", "`str | null`"),
+        ([{"port": []}], "nets[0].port", "`str | null`"),
+        ([{"network": "a", "v4-fixed-ip": "10.0.0"}], "nets[0].v4-fixed-ip", "an address of IPv4"),
+        ([{"network": "a", "v4-fixed-ip": "fd00::7"}], "nets[0].v4-fixed-ip", "an address of IPv4"),
+        ([{"network": "a", "v4-fixed-ip": 7}], "nets[0].v4-fixed-ip", "an address of IPv4"),
+        ([{"network": "a", "v6-fixed-ip": "10.0.0.7"}], "nets[0].v6-fixed-ip", "an address of IPv6"),
+        ([{"network": "a", "v6-fixed-ip": "fd00::7"}], "nets[0].v6-fixed-ip", "no IPv6"),
+        (["blue"], "nets[0]", "object"),
+        ([{"network": "a"}] * 17, "nets", "length <= 16"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_by_its_place(given, place, allowed):
+    with pytest.raises(errors.Invalid) as refusal:
+        create(nets=given)
+    assert refusal.value.message.startswith(f"Invalid input for field '{place}'")
+    assert allowed in refusal.value.message
+
+
+def test_a_word_about_a_network_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(errors.Invalid, match=r"nets\[0\]\.colour.*known here are network, port, v4-fixed-ip"):
+        create(nets=[{"network": "a", "colour": "red"}])
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "field"),
+    [
+        (reach.ATTACH_NETWORK, {"network": "a", "port": "b"}, "port"),
+        (reach.ATTACH_NETWORK, {"network": ""}, "network"),
+        (reach.ATTACH_NETWORK, {"network": "a", "fixed_ip": "10.0"}, "fixed_ip"),
+        (reach.ATTACH_NETWORK, {"network": "a", "fixed_ip": "fd00::7"}, "fixed_ip"),
+        (reach.ATTACH_NETWORK, {"colour": "red"}, "colour"),
+        (reach.DETACH_NETWORK, {}, "network"),
+        (reach.DETACH_NETWORK, {"network": "a", "port": "b"}, "network"),
+        (reach.DETACH_NETWORK, {"network": "a", "colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_attached_or_detached_is_refused_by_name(form, given, field):
+    with pytest.raises(errors.Invalid, match=f"'{field}'"):
+        read(form, given)
+
+
+def test_exposed_ports_and_groups_exclude_each_other_from_1_20_on():
+    both = {"exposed_ports": {"80/tcp": {}}, "security_groups": ["web"]}
+    with pytest.raises(errors.Invalid, match=r"'exposed_ports'.* cannot stand beside security_groups"):
+        create(Version(1, 24), **both)
+    assert create(exposed_ports={"80/tcp": {}}, security_groups=[]).exposed_ports == {"80/tcp": {}}
+    assert create(exposed_ports={}, security_groups=["web"]).security_groups == ["web"]
+
+
+def test_a_network_may_be_named_in_the_query_and_none_need_be():
+    assert read(reach.ATTACH_NETWORK, {}) == reach.AttachNetwork()
+    said = read(reach.ATTACH_NETWORK, {}, query={"network": "blue", "fixed_ip": "10.0.0.7"})
+    assert (said.network, said.fixed_ip) == ("blue", "10.0.0.7")
 
 
 def test_an_unknown_key_is_refused_by_name():

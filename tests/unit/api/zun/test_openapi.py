@@ -94,7 +94,7 @@ def test_a_field_of_an_answer_says_with_which_version_it_came():
 
 def test_what_is_not_offered_yet_is_said():
     create = DOCUMENT["components"]["schemas"]["CreateContainer"]["properties"]
-    assert create["nets"]["description"].endswith("Not offered by this deployment yet: a choice of networks.")
+    assert create["cpu_policy"]["description"].endswith("Not offered by this deployment yet: dedicated CPUs.")
 
 
 def test_every_parameter_and_every_field_of_every_request_is_described():

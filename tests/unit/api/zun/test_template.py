@@ -18,6 +18,7 @@ from higgins.model.capsule import (
     RestartName,
     RestartPolicy,
 )
+from higgins.model.network import Published
 
 ONE = {"image": "busybox"}
 
@@ -27,11 +28,11 @@ def whole(*containers: Any, **spec: Any) -> dict[str, Any]:
     return {"kind": "capsule", "metadata": {}, "spec": {"containers": list(containers) or [ONE], **spec}}
 
 
-def read(asked: Any) -> CapsuleSpec:
+def read(asked: Any, *, publishing: bool = True) -> CapsuleSpec:
     """What is asked for by a request with this template."""
     params = capsules.CREATE.read({}, {"template": asked}, MAX, values.reader(values.Bounds()))
     assert isinstance(params.template, CapsuleTemplate)
-    return template.spec(params.template, "template")
+    return template.spec(params.template, "template", publishing=publishing)
 
 
 def one(**asked: Any) -> Container:
@@ -299,3 +300,17 @@ def test_text_that_makes_no_sense_is_refused_with_the_reason(text: str, why: str
 )
 def test_what_yaml_has_and_json_has_not_is_refused_by_its_place(text: str) -> None:
     assert "template" in refused(texts.read("template", text))
+
+
+def test_a_port_of_the_host_leads_to_the_container_from_the_version_on_that_says_so():
+    ports = [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 53, "hostPort": 0, "protocol": "UDP"}]
+    assert read(whole(ONE, ONE | {"ports": ports})).published == (Published(host_port=8080, port=80),)
+    assert read(whole(ONE, ONE | {"ports": ports}), publishing=False).published == ()
+
+
+def test_one_port_of_the_host_leads_to_one_container():
+    web = ONE | {"ports": [{"containerPort": 80, "hostPort": 8080}]}
+    other = ONE | {"ports": [{"containerPort": 81, "hostPort": 8080}]}
+    assert "'template.spec.containers'. Value: '8080/tcp'." in refused(whole(web, other))
+    far = ONE | {"ports": [{"containerPort": 81, "hostPort": 65536}]}
+    assert "'template.spec.containers[1].ports[0].hostPort'" in refused(whole(web, far))

@@ -11,6 +11,7 @@ from higgins.api.zun.microversion import MAX, Version
 from higgins.model.capsule import (
     CapsuleSpec,
     Container,
+    ContainerPort,
     Desired,
     Healthcheck,
     PullPolicy,
@@ -19,6 +20,7 @@ from higgins.model.capsule import (
     RestartPolicy,
 )
 from higgins.model.ids import CapsuleId, ContainerId, RegistryId
+from higgins.model.network import Published
 from higgins.model.query import SORT_KEYS, Query
 
 READ = values.reader(values.Bounds())
@@ -263,3 +265,49 @@ def test_a_health_check_is_what_was_asked_for(given, check):
 def test_a_health_check_of_numbers_only_is_refused_by_the_name_of_the_field(numbers):
     with pytest.raises(errors.Invalid, match=r"'healthcheck'.*needs cmd"):
         container(healthcheck=numbers)
+
+
+def opened(**asked: Any) -> CapsuleSpec:
+    return translate.spec(forms.CREATE.read({}, {"image": "nginx", **asked}, MAX, READ), ID, Resources())
+
+
+def test_exposed_ports_are_of_tcp_unless_they_say_otherwise() -> None:
+    exposed = opened(exposed_ports={"80/tcp": {}, "53/udp": {}, "443": None, "443/tcp": {}}).exposed
+    assert exposed == (
+        ContainerPort(number=80),
+        ContainerPort(number=53, protocol="udp"),
+        ContainerPort(number=443),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("80/sctp", "value sctp is an invalid protocol"),
+        ("http/tcp", "value http is invalid as publish port."),
+        ("0", "value 0 is invalid as publish port."),
+        ("65536/udp", "value 65536 is invalid as publish port."),
+        ("\u0663", "is invalid as publish port."),
+        ("80-90/tcp", "value 80-90 is invalid as publish port."),
+        ("", "value  is invalid as publish port."),
+    ],
+)
+def test_what_is_no_port_cannot_be_exposed(given: str, said: str) -> None:
+    with pytest.raises(errors.Invalid, match="'exposed_ports'") as refusal:
+        opened(exposed_ports={given: {}})
+    assert said in refusal.value.message
+
+
+def test_published_ports_are_those_that_were_asked_for_each_once() -> None:
+    asked = [{"port": 80}, {"port": "53", "protocol": "udp", "host_port": 5353}, {"port": 80, "protocol": "tcp"}]
+    assert opened(published_ports=asked).published == (
+        Published(host_port=0, port=80),
+        Published(host_port=5353, port=53, protocol="udp"),
+    )
+
+
+def test_one_port_of_a_host_cannot_lead_to_two() -> None:
+    with pytest.raises(errors.Invalid, match=r"'published_ports'.*8080/tcp.*leads to one port only"):
+        opened(published_ports=[{"port": 80, "host_port": 8080}, {"port": 81, "host_port": 8080}])
+    udp = {"port": 80, "host_port": 8080, "protocol": "udp"}
+    assert len(opened(published_ports=[{"port": 80, "host_port": 8080}, udp]).published) == 2

@@ -15,6 +15,7 @@ from higgins.model.capsule import (
     CapsuleStatus,
     Condition,
     Container,
+    ContainerPort,
     ContainerStatus,
     Desired,
     Health,
@@ -28,8 +29,19 @@ from higgins.model.capsule import (
     RestartPolicy,
     Stage,
 )
-from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RegistryId, RequestId, UserId
+from higgins.model.ids import (
+    CapsuleId,
+    ContainerId,
+    NetworkId,
+    PortId,
+    ProjectId,
+    RegistryId,
+    RequestId,
+    SecurityGroupId,
+    UserId,
+)
 from higgins.model.live import ExecResult
+from higgins.model.network import Port, Published
 from higgins.model.query import Query
 
 ID = "0bb92283-1111-4222-8333-444455556666"
@@ -75,6 +87,18 @@ RUNNING = replace(
     assignment=Assignment(epoch=1),
     status=CapsuleStatus(generation=1, settled=True, containers={ContainerId(ID): ContainerStatus(observed=SEEN)}),
 )
+PORT = Port(
+    id=PortId("p1"),
+    network_id=NetworkId("blue"),
+    mac="02:00:00:00:00:02",
+    addresses=("10.88.0.2",),
+    subnet="10.88.0.0/24",
+    gateway="10.88.0.1",
+)
+
+
+def address(addr: str, port: str, network: str) -> dict:
+    return {"addr": addr, "version": 4, "port": port, "subnet_id": network, "preserve_on_delete": False}
 
 
 def shown(capsule: Capsule, **how) -> dict:
@@ -131,7 +155,7 @@ def test_what_was_not_given_is_empty_from_the_first_read_on():
     bare = replace(CAPSULE, spec=replace(CAPSULE.spec, containers=(replace(ASKED, labels=None, restart=None),)))
     empty = {name: value for name, value in shown(bare).items() if value in ([], {})}
     assert empty == {
-        **{name: [] for name in ("command", "entrypoint", "ports", "security_groups", "mounts")},
+        **{name: [] for name in ("command", "entrypoint", "ports", "security_groups", "published_ports", "mounts")},
         **{name: {} for name in ("environment", "labels", "addresses", "restart_policy", "healthcheck")},
     }
 
@@ -145,6 +169,16 @@ def test_once_it_was_seen_the_effective_values_are_shown():
     assert body["ports"] == [80, 443]
     assert body["hostname"] == "0bb922831111"
     assert body["updated_at"] == "2025-11-21 15:48:46.497700"
+
+
+def test_addresses_stand_under_the_networks_that_they_are_on():
+    second = replace(PORT, id=PortId("p2"), addresses=("10.88.0.9",), interface="eth1")
+    red = replace(PORT, id=PortId("p3"), network_id=NetworkId("red"), addresses=("10.88.1.2",))
+    body = shown(replace(RUNNING, assignment=Assignment(epoch=1, ports=(PORT, second, red))))
+    assert body["addresses"] == {
+        "blue": [address("10.88.0.2", "p1", "blue"), address("10.88.0.9", "p2", "blue")],
+        "red": [address("10.88.1.2", "p3", "red")],
+    }
 
 
 def test_links_stand_only_where_an_address_is_given():
@@ -275,8 +309,30 @@ def test_a_list_of_actions_is_without_their_steps(version):
 def test_zuns_versions_lack_the_fields_that_came_after_them():
     assert not NEW & shown(RUNNING, hidden=views.unknown(ZUN)).keys()
     assert shown(RUNNING, hidden=views.unknown(NEWEST)).keys() >= NEW
-    newer = {"health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline", "mounts"}
-    assert newer == NEW
+    assert {
+        *("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"),
+        *("published_ports", "mounts"),
+    } == NEW
+
+
+def test_a_published_port_has_the_hosts_number_as_soon_as_there_is_one():
+    wanted = (Published(host_port=0, port=80), Published(host_port=53, port=53, protocol="udp"))
+    waiting = replace(CAPSULE, spec=replace(CAPSULE.spec, published=wanted, exposed=(ContainerPort(number=443),)))
+    assert shown(waiting)["published_ports"] == [
+        {"port": 80, "protocol": "tcp", "host_port": None},
+        {"port": 53, "protocol": "udp", "host_port": 53},
+    ]
+    placed = replace(waiting, assignment=Assignment(published=(replace(wanted[0], host_port=30000), wanted[1])))
+    assert [one["host_port"] for one in shown(placed)["published_ports"]] == [30000, 53]
+    assert shown(placed)["ports"] == [443, 80, 53]
+
+
+def test_security_groups_are_shown_by_their_ids():
+    groups = (SecurityGroupId("g1"), SecurityGroupId("g2"))
+    assert shown(replace(CAPSULE, spec=replace(CAPSULE.spec, security_groups=groups)))["security_groups"] == [
+        "g1",
+        "g2",
+    ]
 
 
 def seen(**how) -> Capsule:

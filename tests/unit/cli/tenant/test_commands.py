@@ -280,6 +280,8 @@ def test_the_options_of_run_become_one_request():
         ),
     ) | dict.fromkeys(("health_interval", "health_timeout", "health_retries", "registry", "availability_zone", "host"))
     asked |= {"variables": ["A=1"], "env_files": [], "labels": ["tier=front", "x"], "hints": [], "image": "busybox"}
+    asked |= {"networks": ["back"], "address": "10.0.0.7"}
+    asked |= {"publish": ["8080:80"], "expose": ["443"], "security_groups": ["web"]}
     asked |= {
         "command": ("ls", "-l"),
         "interactive": True,
@@ -313,6 +315,10 @@ def test_the_options_of_run_become_one_request():
             {"source": "data", "destination": "/data", "read_only": True},
             {"type": "tmpfs", "destination": "/run", "size": 64},
         ],
+        "nets": [{"network": "back", "v4-fixed-ip": "10.0.0.7"}],
+        "published_ports": [{"port": 80, "protocol": "tcp", "host_port": 8080}],
+        "exposed_ports": {"443/tcp": {}},
+        "security_groups": ["web"],
     }
     with pytest.raises(errors.Invalid, match="exclude each other"):
         create.body({**asked, "restart": "always"})
@@ -323,9 +329,13 @@ def test_the_options_of_run_become_one_request():
 @pytest.mark.parametrize(
     "words",
     [
-        ["-p", "80:80"],
         ["--mount", "type=bind"],
-        ["--network", "x"],
+        ["-p", "8080-8090:80"],
+        ["-P"],
+        ["--expose", "http"],
+        ["-v", "/a:/b"],
+        ["--ip", "10.0.0.7"],
+        ["--network", "a", "--network", "b", "--ip", "10.0.0.7"],
         ["--init"],
         ["-m", "5"],
         ["--detach-keys", "no"],

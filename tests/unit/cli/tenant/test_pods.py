@@ -123,8 +123,8 @@ def test_a_pod_is_a_template_with_all_that_both_know():
             REFUSED,
         ),
         (
-            pod({"ports": [{"containerPort": 80, "hostPort": 80}]}),
-            "spec.containers[0].ports[0].hostPort",
+            pod({"ports": [{"containerPort": 80, "hostIP": "10.0.0.7"}]}),
+            "spec.containers[0].ports[0].hostIP",
             REFUSED,
         ),
         (
@@ -391,3 +391,11 @@ def test_what_is_wrong_cannot_be_ignored(tmp_path):
 def test_of_several_documents_it_is_told_which(tmp_path):
     both = "\n---\n".join(json.dumps(each) for each in (pod(), {"kind": "Deployment"}))
     assert "shop.yaml, document 2: kind: 'Deployment' is not taken" in lines(apply(tmp_path, both))[1]
+
+
+def test_a_port_of_the_host_is_asked_for_as_the_pod_says() -> None:
+    found = pods.translated(pod({"ports": [{"containerPort": 80, "hostPort": 8080, "protocol": "TCP"}]}))
+    assert not found.remarks
+    assert found.template["spec"]["containers"][0]["ports"] == [
+        {"containerPort": 80, "hostPort": 8080, "protocol": "TCP"}
+    ]

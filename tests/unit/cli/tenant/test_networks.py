@@ -1,0 +1,251 @@
+"""What `higgins network` promises, and `run --network`, against a server that answers from a table."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from higgins import errors
+from higgins.cli.main import higgins
+from tests.unit.client.stub import Asked, Given, serving
+
+FRONT = "f2038000-8048-40ee-a18e-f949c1a8e4a8"
+BACK = "bac18888-e596-5bc4-a286-4b15dff62dbf"
+WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
+
+
+def network(uuid: str, name: str, subnet: str, project: str | None = "p") -> dict[str, Any]:
+    gateway = subnet.replace(".0/24", ".1")
+    created = "2026-11-21 12:00:00"
+    return {
+        "uuid": uuid,
+        "name": name,
+        "project_id": project,
+        "subnet": subnet,
+        "gateway": gateway,
+        "created_at": created,
+    }
+
+
+def address(addr: str) -> list[dict[str, Any]]:
+    return [{"addr": addr, "version": 4, "port": "p", "subnet_id": "s", "preserve_on_delete": False}]
+
+
+class Table:
+    """Two networks and a container on one of them, and what was asked."""
+
+    def __init__(self) -> None:
+        self.networks = [network(FRONT, "front", "10.88.0.0/24"), network(BACK, "back", "10.20.0.0/24", None)]
+        self.web = {
+            "uuid": WEB,
+            "name": "web",
+            "image": "busybox:1",
+            "command": ["sleep", "10"],
+            "status": "Running",
+            "status_reason": None,
+            "task_state": None,
+            "created_at": "2026-11-21 12:00:00",
+            "labels": {},
+            "auto_remove": False,
+            "addresses": {FRONT: address("10.88.0.2")},
+        }
+        self.asked: list[tuple[str, str, Any]] = []
+        self.refuses = False
+
+    def __call__(self, asked: Asked) -> Given:
+        path, _, query = asked.target.partition("?")
+        said = {name: values[0] for name, values in parse_qs(query).items()} | json.loads(asked.body or b"{}")
+        if asked.method != "GET" and "auth" not in path:
+            self.asked.append((asked.method, path, said))
+        match asked.method, path.split("/")[1:]:
+            case "POST", ["v3", "auth", "tokens"]:
+                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
+                token = {
+                    "user": {"id": "u", "name": "martha"},
+                    "project": {"id": "p", "name": "garden"},
+                    "roles": [],
+                    "expires_at": "2099-01-01T00:00:00Z",
+                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
+                }
+                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
+            case "GET", ["v1", "networks"]:
+                return Given(200, {"networks": self.networks, "next": None})
+            case "POST", ["v1", "networks"]:
+                return Given(200, network(BACK, said["name"], said.get("subnet", "10.88.1.0/24")))
+            case method, ["v1", "networks", given]:
+                return self._network(method, given)
+            case "GET", ["v1", "capsules"]:
+                return Given(200, {"capsules": [], "next": None})
+            case "GET", ["v1", "containers"]:
+                return Given(200, {"containers": [self.web], "next": None})
+            case "POST", ["v1", "containers"]:
+                named = [one["network"] for one in said.get("nets", ())]
+                if unknown := [one for one in named if not self._known(one)]:
+                    return refusal(404, f"Network {unknown[0]} could not be found.", "container.network-not-found")
+                return Given(202, self.web)
+            case method, ["v1", "containers", "web", *rest]:
+                return self._container(method, rest, said)
+            case _:
+                return refusal(404, "Container could not be found.", "container.container-not-found")
+
+    def _known(self, given: str) -> dict[str, Any] | None:
+        return next((one for one in self.networks if given in (one["uuid"], one["name"])), None)
+
+    def _network(self, method: str, given: str) -> Given:
+        found = self._known(given)
+        if found is None:
+            return refusal(404, f"Network {given} could not be found.", "container.network-not-found")
+        if method == "DELETE" and found["uuid"] in self.web["addresses"]:
+            return refusal(409, f"The network {given} is in use.", "container.conflict")
+        return Given(204, b"") if method == "DELETE" else Given(200, found)
+
+    def _container(self, method: str, rest: list[str], said: dict[str, Any]) -> Given:
+        there: dict[str, Any] = self.web["addresses"]
+        match method, rest:
+            case "POST", ["network_attach"]:
+                if not self.refuses:
+                    there[said["network"]] = address(said.get("fixed_ip", "10.20.0.2"))
+                return Given(200, b"null")
+            case "POST", ["network_detach"]:
+                if not self.refuses:
+                    there.pop(said["network"])
+                return Given(202, b"null")
+            case "GET", ["container_actions"]:
+                return Given(200, {"containerActions": [{"request_id": "req-1"}]})
+            case "GET", ["container_actions", "req-1"]:
+                return Given(200, {"events": [{"message": "the host has no room for it."}]})
+            case _:
+                return Given(200, self.web)
+
+
+def refusal(status: int, detail: str, code: str) -> Given:
+    return Given(status, {"errors": [{"detail": detail, "code": code}]})
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    for name in list(os.environ):
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    table = Table()
+    with serving(table) as server:
+        login = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "s", "PROJECT_NAME": "garden"}
+        for name, value in login.items():
+            monkeypatch.setenv(f"OS_{name}", value)
+        yield table
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(higgins, words)
+
+
+def notes(done: Result) -> list[str]:
+    return list(getattr(done.exception, "__notes__", ()))
+
+
+def test_a_network_is_made_with_what_was_said_of_it_and_its_id_is_printed(table: Table) -> None:
+    assert run("network", "create", "--subnet", "10.20.0.0/24", "blue").stdout == f"{BACK}\n"
+    assert run("network", "create", "--shared", "red").exit_code == 0
+    assert [said for _, _, said in table.asked] == [
+        {"name": "blue", "subnet": "10.20.0.0/24"},
+        {"name": "red", "shared": True},
+    ]
+
+
+def test_a_list_shows_the_networks_that_can_be_used(table: Table) -> None:
+    title, *rows = [line.split() for line in run("network", "ls").stdout.splitlines()]
+    assert title == ["NAME", "SUBNET", "GATEWAY", "SHARED", "ID"]
+    assert rows == [
+        ["front", "10.88.0.0/24", "10.88.0.1", "no", FRONT[:8]],
+        ["back", "10.20.0.0/24", "10.20.0.1", "yes", BACK[:8]],
+    ]
+    assert run("network", "ls", "-q", "--no-trunc").stdout.split() == [FRONT, BACK]
+    assert run("network", "ls", "--format", "{{.ID}} {{.Name}}").stdout.splitlines()[0] == f"{FRONT} front"
+
+
+@pytest.mark.parametrize("given", ["front", FRONT, FRONT[:8]])
+def test_a_network_is_shown_with_who_is_on_it(table: Table, given: str) -> None:
+    shown = yaml.safe_load(run("network", "show", "-o", "yaml", given).stdout)
+    assert shown["uuid"] == FRONT
+    assert shown["attached"] == [{"uuid": WEB, "name": "web", "kind": "container", "addresses": ["10.88.0.2"]}]
+    assert "10.88.0.2" in run("network", "show", given).stdout
+
+
+def test_an_unknown_network_is_answered_with_those_that_are_near(table: Table) -> None:
+    for words in (["show", "frnt"], ["attach", "web", "frnt"], ["detach", "web", "frnt"]):
+        done = run("network", *words)
+        assert isinstance(done.exception, errors.NotFound) and notes(done) == ["Did you mean front?"]
+    done = run("network", "show", "nothing-like-it")
+    assert notes(done) == ["`higgins network ls` lists all that there are."]
+
+
+def test_networks_are_removed_and_one_that_is_in_use_keeps_no_other(table: Table) -> None:
+    done = run("network", "rm", "front", "back")
+    assert (done.exit_code, done.stdout) == (1, "back\n")
+    assert "higgins network show front" in done.stderr
+
+
+def test_a_container_is_attached_and_its_address_is_printed(table: Table) -> None:
+    assert run("network", "attach", "web", "back").stdout == "10.20.0.2\n"
+    assert run("network", "attach", "--ip", "10.20.0.9", "web", BACK[:8]).stdout == "10.20.0.9\n"
+    assert [said for _, path, said in table.asked if path.endswith("attach")] == [
+        {"network": BACK},
+        {"network": BACK, "fixed_ip": "10.20.0.9"},
+    ]
+
+
+def test_a_container_is_taken_off_a_network(table: Table) -> None:
+    done = run("network", "detach", "web", "front")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert table.web["addresses"] == {}
+
+
+@pytest.mark.parametrize("words", [("attach", "web", "back"), ("detach", "web", "front")])
+def test_what_did_not_come_about_is_told_with_the_reason(table: Table, words: tuple[str, ...]) -> None:
+    table.refuses = True
+    done = run("network", *words)
+    assert isinstance(done.exception, errors.Conflict)
+    assert done.exception.message.endswith(": the host has no room for it")
+    assert notes(done) == ["Its story: higgins history web"]
+
+
+def test_run_names_its_networks_as_they_were_given(table: Table) -> None:
+    run("run", "-d", "--network", "front", "--net", "back", "busybox")
+    assert table.asked[-1][2]["nets"] == [{"network": "front"}, {"network": "back"}]
+    run("create", "--network", "back", "--ip", "10.20.0.9", "busybox")
+    assert table.asked[-1][2]["nets"] == [{"network": "back", "v4-fixed-ip": "10.20.0.9"}]
+
+
+def test_run_finds_a_network_by_the_beginning_of_its_id(table: Table) -> None:
+    assert run("run", "-d", "--network", BACK[:6], "busybox").exit_code == 0
+    assert [said["nets"] for _, _, said in table.asked] == [[{"network": BACK[:6]}], [{"network": BACK}]]
+
+
+def test_run_on_an_unknown_network_makes_nothing_and_tells_what_is_near(table: Table) -> None:
+    done = run("run", "-d", "--network", "bac", "busybox")
+    # "bac" begins an id.
+    assert done.exit_code == 0
+    done = run("run", "-d", "--network", "bakk", "busybox")
+    assert done.exit_code == 125 and "Did you mean back?" in done.stderr
+
+
+def test_lists_of_containers_have_their_addresses(table: Table) -> None:
+    assert run("ps", "--no-trunc").stdout.splitlines()[-1].split()[-1] == "10.88.0.2"
+    assert run("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "web").stdout == "10.88.0.2\n"
+
+
+@pytest.mark.parametrize("words", ["higgins run --network f", "higgins network rm f", "higgins network attach web f"])
+def test_a_shell_completes_names_of_networks(table: Table, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    monkeypatch.setenv("_HIGGINS_COMPLETE", "bash_complete")
+    done = CliRunner().invoke(higgins, [], prog_name="higgins", complete_var="_HIGGINS_COMPLETE")
+    assert done.output.split() == ["plain,front"]

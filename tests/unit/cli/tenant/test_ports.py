@@ -1,0 +1,207 @@
+"""What `-p`, `--expose`, `higgins port` and `higgins security-group` promise, against a server that answers from a table."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from higgins import errors
+from higgins.cli.main import higgins
+from higgins.cli.tenant import ports, security_groups
+from tests.unit.client.stub import Asked, Given, serving
+
+WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
+GROUP = "6e0b8888-e596-5bc4-a286-4b15dff62dbf"
+RULES = [
+    {"protocol": "tcp", "port_min": 80, "port_max": 80, "source": None},
+    {"protocol": None, "port_min": None, "port_max": None, "source": "10.0.0.0/8"},
+]
+
+
+class Table:
+    """A container with two published ports, a security group, and what was asked."""
+
+    def __init__(self) -> None:
+        self.web: dict[str, Any] = {
+            "uuid": WEB,
+            "name": "web",
+            "image": "busybox:1",
+            "command": ["httpd"],
+            "status": "Running",
+            "status_reason": None,
+            "task_state": None,
+            "created_at": "2026-11-21 12:00:00",
+            "labels": {},
+            "auto_remove": False,
+            "addresses": {},
+            "ports": [80, 53],
+            "published_ports": [
+                {"port": 80, "protocol": "tcp", "host_port": 8080},
+                {"port": 53, "protocol": "udp", "host_port": 30000},
+                {"port": 81, "protocol": "tcp", "host_port": None},
+            ],
+        }
+        self.asked: list[tuple[str, str, Any]] = []
+
+    def __call__(self, asked: Asked) -> Given:
+        path = asked.target.partition("?")[0]
+        if asked.method != "GET" and "auth" not in path:
+            self.asked.append((asked.method, path, json.loads(asked.body or b"{}")))
+        group = {"uuid": GROUP, "name": "open", "project_id": "p", "rules": RULES, "created_at": "2026-11-21 12:00:00"}
+        match asked.method, path.split("/")[1:]:
+            case "POST", ["v3", "auth", "tokens"]:
+                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
+                token = {
+                    "user": {"id": "u", "name": "martha"},
+                    "project": {"id": "p", "name": "garden"},
+                    "roles": [],
+                    "expires_at": "2099-01-01T00:00:00Z",
+                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
+                }
+                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
+            case "GET", ["v1", "security_groups"]:
+                return Given(200, {"security_groups": [group], "next": None})
+            case "POST", ["v1", "security_groups"]:
+                return Given(201, group)
+            case method, ["v1", "security_groups", "open"]:
+                return Given(204, b"") if method == "DELETE" else Given(200, group)
+            case "GET", ["v1", "containers"]:
+                return Given(200, {"containers": [self.web], "next": None})
+            case "POST", ["v1", "containers"]:
+                return Given(202, self.web)
+            case "GET", ["v1", "containers", "web" | "76f22038-8048-40ee-a18e-f949c1a8e4a8"]:
+                return Given(200, self.web)
+            case _:
+                return Given(404, {"errors": [{"detail": "It could not be found.", "code": "container.not-found"}]})
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    for name in list(os.environ):
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    table = Table()
+    with serving(table) as server:
+        login = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "s", "PROJECT_NAME": "garden"}
+        for name, value in login.items():
+            monkeypatch.setenv(f"OS_{name}", value)
+        yield table
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(higgins, words)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("80", {"port": 80, "protocol": "tcp"}),
+        ("8080:80", {"port": 80, "protocol": "tcp", "host_port": 8080}),
+        ("5353:53/udp", {"port": 53, "protocol": "udp", "host_port": 5353}),
+        ("53/udp", {"port": 53, "protocol": "udp"}),
+        (":80", {"port": 80, "protocol": "tcp"}),
+    ],
+)
+def test_a_port_is_published_as_docker_writes_it(given: str, asked: dict[str, Any]) -> None:
+    assert ports.wishes([given]) == [asked]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("127.0.0.1:8080:80", "an address of the host cannot be chosen"),
+        ("8000-8010:80-90", "ranges are not offered; name each port by itself"),
+        ("80-90", "ranges are not offered"),
+        ("http", "'http' is no port"),
+        ("0", "'0' is no port"),
+        ("80:65536", "'65536' is no port"),
+        ("", "it is no port"),
+        ("80/sctp", "'sctp' is not offered; it is tcp or udp"),
+    ],
+)
+def test_what_cannot_be_published_is_said_in_words(given: str, said: str) -> None:
+    with pytest.raises(errors.Invalid, match=said):
+        ports.wishes([given])
+
+
+def test_run_asks_for_ports_and_groups(table: Table) -> None:
+    words = ("-p", "8080:80", "-p", "53/udp", "--expose", "443", "--security-group", "open")
+    assert run("run", "-d", *words, "busybox").exit_code == 0
+    ((_, _, body),) = table.asked
+    assert body["published_ports"] == [
+        {"port": 80, "protocol": "tcp", "host_port": 8080},
+        {"port": 53, "protocol": "udp"},
+    ]
+    assert body["exposed_ports"] == {"443/tcp": {}}
+    assert body["security_groups"] == ["open"]
+
+
+def test_what_is_not_asked_for_is_not_in_the_request(table: Table) -> None:
+    assert run("run", "-d", "busybox").exit_code == 0
+    ((_, _, body),) = table.asked
+    assert not {"published_ports", "exposed_ports", "security_groups"} & body.keys()
+
+
+def test_a_list_shows_what_is_published_as_docker_does(table: Table) -> None:
+    told = "0.0.0.0:8080->80/tcp, 0.0.0.0:30000->53/udp"
+    assert told in run("ps", "--no-trunc").stdout
+    assert run("ps", "--format", "{{.Ports}}").stdout == f"{told}\n"
+    there = json.loads(run("inspect", "-f", "{{json .NetworkSettings.Ports}}", "web").stdout)
+    assert there == {
+        "80/tcp": [{"host_ip": "0.0.0.0", "host_port": "8080"}],
+        "53/udp": [{"host_ip": "0.0.0.0", "host_port": "30000"}],
+    }
+
+
+def test_higgins_port_tells_where_a_container_is_reached(table: Table) -> None:
+    assert run("port", "web").stdout == "80/tcp -> 0.0.0.0:8080\n53/udp -> 0.0.0.0:30000\n"
+    assert run("port", "web", "80").stdout == "0.0.0.0:8080\n"
+    assert run("port", "web", "53/udp").stdout == "0.0.0.0:30000\n"
+    for unknown in ("53", "81"):
+        done = run("port", "web", unknown)
+        assert isinstance(done.exception, errors.NotFound) and done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("tcp/80", {"protocol": "tcp", "port_min": 80}),
+        ("udp/1000-2000", {"protocol": "udp", "port_min": 1000, "port_max": 2000}),
+        ("tcp/80:10.0.0.0/8", {"protocol": "tcp", "port_min": 80, "source": "10.0.0.0/8"}),
+        ("icmp", {"protocol": "icmp"}),
+        ("any:10.0.0.7", {"source": "10.0.0.7"}),
+        ("tcp", {"protocol": "tcp"}),
+    ],
+)
+def test_a_rule_is_written_in_a_word(text: str, asked: dict[str, Any]) -> None:
+    assert security_groups.rule(text) == asked
+    whole = {"protocol": None, "port_min": None, "port_max": None, "source": None} | asked
+    whole["port_max"] = whole["port_max"] or whole["port_min"]
+    assert security_groups.written(whole) == text
+
+
+@pytest.mark.parametrize("text", ["", "80", "sctp/80", "icmp/8", "tcp/http", "tcp/80-", "tcp:"])
+def test_what_is_no_rule_is_a_usage_error(table: Table, text: str) -> None:
+    assert run("security-group", "create", "--allow", text, "open").exit_code == 2
+    assert not table.asked
+
+
+def test_a_group_is_made_listed_shown_and_removed(table: Table) -> None:
+    assert (
+        run("security-group", "create", "--allow", "tcp/80", "--allow", "any:10.0.0.0/8", "open").stdout == f"{GROUP}\n"
+    )
+    title, row = run("security-group", "ls").stdout.splitlines()
+    assert title.split() == ["NAME", "LETS", "IN", "ID"]
+    assert row.split() == ["open", "tcp/80,", "any:10.0.0.0/8", GROUP[:8]]
+    assert "tcp/80, any:10.0.0.0/8" in run("security-group", "show", "open").stdout
+    assert json.loads(run("security-group", "show", "-o", "json", "open").stdout)["rules"] == RULES
+    assert run("security-group", "rm", "open").stdout == "open\n"
+    assert table.asked[0][2]["rules"] == [{"protocol": "tcp", "port_min": 80}, {"source": "10.0.0.0/8"}]
+    assert table.asked[1][:2] == ("DELETE", "/v1/security_groups/open")
+    assert run("security-group", "rm", "nobody").exit_code == 1
