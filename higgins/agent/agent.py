@@ -306,8 +306,10 @@ class Agent:
         try:
             async with asyncio.timeout(self._custom.stock):
                 told = await self._runtime.inventory()
-            able = (*told.capabilities, NETWORKS) if self._plug is not None else told.capabilities
-            self._inventory = replace(told, capabilities=able)
+                if self._plug is not None:
+                    able, ports = (*told.capabilities, NETWORKS), tuple(await self._plug.busy())
+                    told = replace(told, capabilities=able, ports=ports)
+            self._inventory = told
         except errors.Failure as failure:
             trouble = failure.message
         except TimeoutError:
