@@ -242,9 +242,7 @@ def lease_unprovisioned(db: Connection, *, owner: str, now: float, until: float,
     leaving = capsules.c.desired == Desired.DELETED.value
     idle = sa.or_(capsules.c.lease_until.is_(None), capsules.c.lease_until <= now)
     # What a host still has in use is not given back under its feet.
-    in_use = sa.and_(
-        capsules.c.provision == Provision.HELD.value, leaving, ~capsules.c.gone, hosts.c.down.is_(False)
-    )
+    in_use = sa.and_(capsules.c.provision == Provision.HELD.value, leaving, ~capsules.c.gone, hosts.c.down.is_(False))
     found = db.execute(_ROW.where(capsules.c.owed, ~in_use, idle).order_by(capsules.c.number).limit(most)).all()
     return tuple(_capsule(row) for row in found if _leased(db, row.id, idle, owner, until))
 

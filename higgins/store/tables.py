@@ -37,7 +37,9 @@ capsules = sa.Table(
     sa.Column("given_up", sa.Integer, nullable=False),
     sa.Column("host_lost", sa.Boolean, nullable=False),
     sa.Column("provision", sa.String(16), nullable=False),
-    sa.Column("owed", sa.Boolean, nullable=False, server_default=sa.false()),  # Something is to be allotted, or given back.
+    sa.Column(
+        "owed", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # Something is to be allotted, or given back.
     sa.Column("lease_owner", sa.String(64)),  # Who works on the assignment outside of a transaction, and until when.
     sa.Column("lease_until", sa.Float),
     # Of the status.
@@ -184,7 +186,9 @@ ports = sa.Table(
     sa.Column("network_id", sa.String(36), sa.ForeignKey("networks.id"), nullable=False),
     sa.Column("capsule_id", sa.String(36), sa.ForeignKey("capsules.id", ondelete="CASCADE"), nullable=False),
     sa.Column("mac", sa.String(17), nullable=False),
-    sa.Column("address", sa.BigInteger, nullable=False),  # As a number: those that are free are looked for between others.
+    sa.Column(
+        "address", sa.BigInteger, nullable=False
+    ),  # As a number: those that are free are looked for between others.
     sa.Column("interface", sa.String(15), nullable=False),
     sa.UniqueConstraint("network_id", "address"),
     sa.Index(None, "capsule_id"),

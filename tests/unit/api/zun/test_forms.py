@@ -43,7 +43,11 @@ def create(version: Version = MAX, **asked):
         ("nets", [], []),
         ("nets", [{"network": "blue"}], [Attachment(network="blue")]),
         ("nets", [{"port": "p"}, {"network": "blue"}], [Attachment(port="p"), Attachment(network="blue")]),
-        ("nets", [{"network": "blue", "v4-fixed-ip": "10.0.0.7"}], [Attachment(network="blue", v4=values.IPv4("10.0.0.7"))]),
+        (
+            "nets",
+            [{"network": "blue", "v4-fixed-ip": "10.0.0.7"}],
+            [Attachment(network="blue", v4=values.IPv4("10.0.0.7"))],
+        ),
         ("nets", [{"network": "blue", "port": None, "v6-fixed-ip": None}], [Attachment(network="blue")]),
         ("mounts", None, None),
         ("mounts", [], []),
