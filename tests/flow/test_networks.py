@@ -327,6 +327,26 @@ async def test_what_its_host_still_has_keeps_its_address(tmp_path: Path) -> None
         assert await ports_there(service) == 0
 
 
+async def test_what_has_failed_and_cannot_have_another_network_either_is_left_alone(tmp_path: Path) -> None:
+    networks = FakeNetworks()
+    async with town(tmp_path, networks=networks) as service:
+        default = await service.networks.create(caller(), name="first")
+        gone = await service.networks.create(caller(), name="gone")
+        networks.networks = {default.id}
+        created = await service.containers.create(caller(), request(), alone(container("no-such-command"), run=True))
+        failed = await service.until(created, Status.ERROR, reason="no-such-command")
+        asked = request()
+        await service.containers.attach_network(caller(), asked, created.id, on(gone))
+        assert await service.until_done(created, asked) is Outcome.ERROR
+        await eventually(lambda: networks.count("allot", created.id) == 2)
+        await asyncio.sleep(0.7)
+        assert networks.count("allot", created.id) == 2
+        found = await service.until(created, Status.ERROR)
+        assert found.assignment.ports == failed.assignment.ports
+        await service.containers.detach_network(caller(), request(), created.id, "gone")
+        await service.until(created, Status.ERROR, reason="no-such-command")
+
+
 async def test_a_deleted_container_gives_its_address_back(tmp_path: Path) -> None:
     plug = FakePlug()
     async with town(tmp_path, plug=plug) as service:
