@@ -182,7 +182,7 @@ class Networks:
     )
     host_ports: str = option(
         "1024-65535",
-        "The ports of a host that a container may choose itself. Whatever else listens on one of them there is not reached from outside any more.",
+        "The ports of a host that a container may choose itself, unless one of the host's own programs has it.",
     )
 
 

@@ -320,9 +320,11 @@ class Agent:
         try:
             async with asyncio.timeout(self._custom.stock):
                 told = await self._runtime.inventory()
-            networks = (NETWORKS,) if self._plug is not None else ()
-            capabilities = (*told.capabilities, *networks, *await self._mounts.capabilities())
-            self._inventory = replace(told, capabilities=capabilities)
+                if self._plug is not None:
+                    able, ports = (*told.capabilities, NETWORKS), tuple(await self._plug.busy())
+                    told = replace(told, capabilities=able, ports=ports)
+                mounting = await self._mounts.capabilities()
+            self._inventory = replace(told, capabilities=(*told.capabilities, *mounting))
         except errors.Failure as failure:
             trouble = failure.message
         except TimeoutError:

@@ -72,14 +72,10 @@ def _reason(capsule: Capsule) -> str:
     """What the user can act on: what did not happen, and what is known of why."""
     spec = capsule.spec
     if retraction.reversible(capsule) and spec.former is not None:
-        rewiring = spec.former.networks != spec.networks
-        doing = (
-            "Rebuilding"
-            if spec.former.rebuilds < spec.rebuilds
-            else "Changing the networks"
-            if rewiring
-            else "Updating"
-        )
+        if spec.former.rebuilds < spec.rebuilds:
+            doing = "Rebuilding"
+        else:
+            doing = "Changing the networks" if retraction.rewires(spec) else "Updating"
         return f"{doing} did not finish in time: {_why(capsule)}; try again."
     doing = {
         Desired.CREATED: "Creating",

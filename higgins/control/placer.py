@@ -80,7 +80,7 @@ class Placer:
     def _claim(self, db: Connection, capsule: Capsule, host: Host, now: float) -> Capsule | None:
         """None if somebody was quicker: with the host's last room, with one of its ports, or with the capsule."""
         claim = capsule.spec.claim()
-        published = openings.assigned(capsule.spec.published, host.published, self._custom.ratios.ports)
+        published = openings.assigned(capsule.spec.published, host.busy, self._custom.ratios.ports)
         if published is None or not hosts.book(db, host.id, claim, placement.room(host, self._custom.ratios)):
             return None
         bound = volumes.bind(db, capsule.spec.volumes(), host.id)

@@ -125,7 +125,7 @@ class Provisioner:
         actions.close(
             db, capsule.id, upto=answer.generation, outcome=Outcome.ERROR, message=answer.reason, now=self._clock()
         )
-        if capsule.spec.former is not None and capsule.spec.former.networks != capsule.spec.networks:
+        if retraction.rewires(capsule.spec):
             return self._fall_back(db, capsule, answer.reason)
         if capsule.assignment.provision is Provision.HELD:
             # What is there goes on with what it has.

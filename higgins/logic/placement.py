@@ -145,7 +145,7 @@ def first_broken(
         return Rule.VOLUMES
     if spec.networks and NETWORKS not in host.inventory.capabilities:
         return Rule.NETWORKS
-    if spec.published and openings.assigned(spec.published, host.published, ratios.ports) is None:
+    if spec.published and openings.assigned(spec.published, host.busy, ratios.ports) is None:
         return Rule.PORTS
     limit = room(host, ratios)
     for rule in (Rule.CPU, Rule.MEMORY, Rule.DISK):

@@ -31,6 +31,8 @@ class Inventory:
     labels: Mapping[str, str] = field(default_factory=dict)
     containers: int = 0
     """All that the runtime knows, ours or not."""
+    ports: tuple[HostPort, ...] = ()
+    """Those that programs of the host have: nothing can be published there."""
     trouble: str | None = None
     """Why the runtime does not answer, while it does not."""
 
@@ -60,3 +62,8 @@ class Host:
     seen_at: float | None = None
     beats: int = 0
     """How often it has been heard of."""
+
+    @property
+    def busy(self) -> frozenset[HostPort]:
+        """Its ports that cannot lead to another capsule."""
+        return self.published.union(self.inventory.ports if self.inventory else ())

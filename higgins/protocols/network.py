@@ -1,11 +1,11 @@
 """What Higgins asks of whoever gives networks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from higgins.model.capsule import Capsule
 from higgins.model.ids import CapsuleId, PortId
-from higgins.model.network import Port
+from higgins.model.network import HostPort, Port
 
 
 class NetworkProvider(Protocol):
@@ -37,6 +37,10 @@ class NetworkPlug(Protocol):
 
     async def list(self) -> Mapping[PortId, str]:
         """The ports that are plugged in, each with its namespace. What is plugged in only in part counts as well, with an empty namespace."""
+        ...
+
+    async def busy(self) -> Sequence[HostPort]:
+        """The ports of this host that its own programs have: none of them can be published."""
         ...
 
     async def plug(self, port: Port, pid: int) -> None:

@@ -423,11 +423,11 @@ class Containers:
             leaving = capsule.spec.desired is Desired.DELETED
             status = Status.DELETING if leaving else statusword.describe(capsule).status
             allowed.check(verb, status, capsule.id)
+            networks = change(db, capsule)
             if capsule.spec.sandbox is None:
                 raise errors.Conflict(
                     f"Container {capsule.id} was made with the network that its host's runtime has by itself; make another one to have it on others."
                 )
-            networks = change(db, capsule)
             # What never was there cannot be as it was: for that it is one more try.
             fresh = status in (Status.CREATING, Status.ERROR)
             spec = _changed(capsule, lambda capsule: _rewired(capsule.spec, networks, reversible=not fresh))

@@ -16,6 +16,12 @@ def reversible(capsule: Capsule) -> bool:
     return spec.former.rebuilds == spec.rebuilds or all(one and _untouched(spec, one) for one in known)
 
 
+def rewires(spec: CapsuleSpec) -> bool:
+    """Whether what is pending, and can be taken back, is about its ports."""
+    former = spec.former
+    return former is not None and (former.networks, former.security_groups) != (spec.networks, spec.security_groups)
+
+
 def take_back(db: Connection, capsule: Capsule, reason: str, *, deadline: float, now: float) -> Capsule:
     """The spec as it was before; its claim on its host too, even where others have taken the room meanwhile: what runs has it."""
     spec, assignment = capsule.spec, capsule.assignment

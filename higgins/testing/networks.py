@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from higgins import errors
 from higgins.model.capsule import Capsule
 from higgins.model.ids import CapsuleId, NetworkId, PortId
-from higgins.model.network import NetworkWish, Port
+from higgins.model.network import HostPort, NetworkWish, Port
 from higgins.testing.mischief import Mischief
 
 BLUE = NetworkId("b10e0000-0000-4000-8000-000000000001")
@@ -64,6 +64,8 @@ class FakePlug(Mischief):
         """Each port with the namespace that has it."""
         self.gone: set[int] = set()
         """Processes that have ended, and their namespaces with them."""
+        self.others: tuple[HostPort, ...] = ()
+        """Ports that programs of the host have."""
 
     def namespace(self, pid: int) -> str:
         if pid in self.gone:
@@ -75,6 +77,9 @@ class FakePlug(Mischief):
             for pid in self.gone:
                 self.plugged = {key: value for key, value in self.plugged.items() if value[1] != f"net:[{pid}]"}
             return {port_id: namespace for port_id, (_, namespace) in self.plugged.items()}
+
+    async def busy(self) -> Sequence[HostPort]:
+        return self.others
 
     async def plug(self, port: Port, pid: int) -> None:
         async with self.call("plug", port.id):

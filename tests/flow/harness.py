@@ -373,6 +373,8 @@ async def cloud(
     own = subnets.pool(pool) if pool is not None else None
     networks = LocalNetworks(database) if networks is None and own is not None else networks
     plug = plug or (FakePlug() if networks is not None else None)
+    if plug is not None:
+        plug.gone = runtime.gone
     custom = placer.Custom(patience=patience)
     rhythm = plane.Rhythm(patrol=patrol, lease=lease, allotting=allotting, retry=0.1)
 

@@ -12,11 +12,11 @@ from higgins import errors
 from higgins.logic import statusword, subnets
 from higgins.logic.statusword import Status
 from higgins.model.action import Outcome
-from higgins.model.capsule import Capsule, CapsuleSpec, Desired, Provision
+from higgins.model.capsule import Capsule, CapsuleSpec, Desired, Provision, Resources
 from higgins.model.ids import CapsuleId, ContainerId, NetworkId
 from higgins.model.network import Network, Port
 from higgins.model.query import Query
-from higgins.service.containers import Containers
+from higgins.service.containers import Containers, Wish
 from higgins.service.creation import Customs
 from higgins.service.limits import Deadlines
 from higgins.service.networks import NetworkNamed
@@ -283,6 +283,68 @@ async def test_an_attachment_of_what_has_failed_is_another_try(tmp_path: Path) -
         await service.containers.attach_network(caller(), request(), created.id, on(other))
         await service.until(created, Status.RUNNING)
         await until_ports(service, created, other.id)
+
+
+async def test_what_never_was_there_does_not_fall_back_but_fails(tmp_path: Path) -> None:
+    async with town(tmp_path, deadlines=Deadlines(create=0.7, start=0.7)) as service:
+        service.runtime.slow("create", 3600)
+        other = await service.networks.create(caller(), name="other")
+        await service.networks.create(caller(), name="another")
+        created = await service.containers.create(caller(), request(), alone(container()), networks=[on(other)])
+        asked = request()
+        await service.containers.attach_network(caller(), asked, created.id, on("another"))
+        assert await service.until_done(created, asked) is Outcome.ERROR
+        await service.until(created, Status.ERROR)
+        await until_none_is_left(service)
+
+
+async def test_what_else_changes_while_a_provider_is_asked_is_not_undone_by_its_answer(tmp_path: Path) -> None:
+    networks = FakeNetworks()
+    async with town(tmp_path, networks=networks) as service:
+        default = await service.networks.create(caller(), name="first")
+        late = await service.networks.create(caller(), name="late")
+        networks.networks = {default.id, late.id}
+        running = await made(service)
+        networks.slow("allot", 0.5)
+        await service.containers.attach_network(caller(), request(), running.id, on(late))
+        await eventually(lambda: networks.count("allot", running.id) == 2)
+        await service.containers.update(caller(), request(), running.id, Wish(memory=128))
+        await until_ports(service, running, default.id, late.id)
+        found = await service.until_at_rest(running)
+        assert found.assignment.claim == found.spec.claim() == Resources(memory=128)
+        assert (await service.host()).allocated == found.assignment.claim
+
+
+async def test_what_its_host_still_has_keeps_its_address(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        leaving = await made(service)
+        service.runtime.slow("remove", 0.5)
+        await service.containers.delete(caller(), request(), leaving.id, stop=True)
+        await eventually(lambda: service.runtime.count("remove") == 1)
+        await asyncio.sleep(0.2)
+        assert await ports_there(service) == 1
+        await service.until(leaving, None)
+        assert await ports_there(service) == 0
+
+
+async def test_what_has_failed_and_cannot_have_another_network_either_is_left_alone(tmp_path: Path) -> None:
+    networks = FakeNetworks()
+    async with town(tmp_path, networks=networks) as service:
+        default = await service.networks.create(caller(), name="first")
+        gone = await service.networks.create(caller(), name="gone")
+        networks.networks = {default.id}
+        created = await service.containers.create(caller(), request(), alone(container("no-such-command"), run=True))
+        failed = await service.until(created, Status.ERROR, reason="no-such-command")
+        asked = request()
+        await service.containers.attach_network(caller(), asked, created.id, on(gone))
+        assert await service.until_done(created, asked) is Outcome.ERROR
+        await eventually(lambda: networks.count("allot", created.id) == 2)
+        await asyncio.sleep(0.7)
+        assert networks.count("allot", created.id) == 2
+        found = await service.until(created, Status.ERROR)
+        assert found.assignment.ports == failed.assignment.ports
+        await service.containers.detach_network(caller(), request(), created.id, "gone")
+        await service.until(created, Status.ERROR, reason="no-such-command")
 
 
 async def test_a_deleted_container_gives_its_address_back(tmp_path: Path) -> None:

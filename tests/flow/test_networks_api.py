@@ -66,6 +66,7 @@ async def test_a_container_of_which_nothing_is_said_is_on_its_projects_network(n
 
 async def test_a_network_is_made_shown_listed_and_deleted(nets: Town) -> None:
     made_one = await made(nets.one, "back", subnet="10.20.0.0/24")
+    assert made_one.headers["location"].endswith(f"/v1/networks/{made_one['uuid']}")
     assert (made_one["subnet"], made_one["gateway"], made_one["project_id"]) == ("10.20.0.0/24", "10.20.0.1", "p1")
     assert (await nets.one("GET", "/networks/back")).body == made_one.body
     assert (await nets.one("GET", f"/networks/{made_one['uuid']}")).body == made_one.body
@@ -287,7 +288,7 @@ async def test_where_hosts_make_no_networks_none_can_be_named(town: Town) -> Non
     uuid = await town.one.run("web", "sleep", "inf")
     assert await addresses(town.one, uuid) == {}
     assert (await town.one("POST", "/networks", {"name": "back"})).status == 400
-    assert (await town.one("POST", "/containers/web/network_attach")).status == 409
+    assert (await town.one("POST", "/containers/web/network_attach")).status == 400
     assert (await town.one("GET", "/networks")).body == {"networks": [], "next": None}
     assert (await town.one("GET", "/containers/web/network_list")).body == {"networks": []}
 

@@ -22,7 +22,7 @@ from higgins.logic.statusword import Status, describe
 from higgins.model.capsule import Capsule, ContainerPort, GivenUp
 from higgins.model.host import NETWORKS
 from higgins.model.ids import SecurityGroupId
-from higgins.model.network import PortRange, Published, SecurityGroup
+from higgins.model.network import HostPort, PortRange, Published, SecurityGroup
 from higgins.model.network import Rule as Opening
 from higgins.model.query import Query
 from higgins.service import retraction
@@ -58,8 +58,8 @@ class Plane:
         self.containers = Containers(self.database, Policy(), Hints(), customs)
         self.groups = SecurityGroups(self.database, Policy())
 
-    async def joins(self, *names: str) -> None:
-        inventory = builders.inventory(capabilities=("sandboxes", NETWORKS))
+    async def joins(self, *names: str, busy: tuple[HostPort, ...] = ()) -> None:
+        inventory = builders.inventory(capabilities=("sandboxes", NETWORKS), ports=busy)
         for name in names:
             here = builders.host(name=name, inventory=inventory)
             await self.database.write(lambda db, here=here: hosts.register(db, here))  # type: ignore[misc]
@@ -136,6 +136,18 @@ async def test_who_names_no_port_of_the_host_gets_one_that_is_free_as_long_as_th
     got = [(await plane.now(one)).assignment.published for one in made]
     assert got == [(lead(30000),), (lead(30001),), ()]
     assert describe(await plane.now(made[2])).status is Status.ERROR
+
+
+async def test_a_port_that_a_program_of_the_host_has_is_given_to_nobody(plane: Plane) -> None:
+    await plane.joins("one", busy=(HostPort("tcp", 30000), HostPort("tcp", 8080)))
+    chosen, given = await plane.wants(lead(8080)), await plane.wants(lead())
+    await plane.visit()
+    assert describe(await plane.now(chosen)).status is Status.ERROR
+    assert (await plane.now(given)).assignment.published == (lead(30001),)
+    await plane.joins("two")
+    await plane.containers.start(ME, request(), chosen.id)
+    await plane.visit()
+    assert (await plane.now(chosen)).assignment.published == (lead(8080),)
 
 
 async def test_the_host_is_told_of_the_port_that_it_got(plane: Plane) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from higgins.api.server import serving
 from higgins.api.zun.door import application
-from higgins.model.network import Port, Published, Rule
+from higgins.model.network import HostPort, Port, Published, Rule
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakePlug
 from tests.flow.harness import cloud, services
@@ -78,6 +78,16 @@ async def test_a_published_port_is_shown_as_it_was_got_and_its_host_has_it(nets:
     again = await nets.two("POST", f"/containers/{other['uuid']}/start")
     assert again.status == 202
     await nets.two.until(other["uuid"], "Running")
+
+
+async def test_what_the_hosts_own_programs_have_is_heard_of(nets: Town, plug: FakePlug) -> None:
+    plug.others = (HostPort("tcp", 30000),)
+    await nets.cloud.agent.restart()
+    async with asyncio.timeout(5):
+        while not any(host.busy for host in await nets.cloud.hosts.list()):
+            await asyncio.sleep(0.01)
+    uuid = await nets.one.run("web", "sleep", "inf", published_ports=[{"port": 80}])
+    assert (await nets.one("GET", f"/containers/{uuid}"))["published_ports"][0]["host_port"] == 30001
 
 
 async def test_zuns_versions_know_nothing_of_published_ports(nets: Town) -> None:

@@ -112,6 +112,9 @@ class Ground:
         if not self._there("volumes", "volume"):
             made = self.ask("POST", "/volumes", {"name": f"bad-input-{secrets.token_hex(4)}"})
             self.parts["volume"] = made["uuid"]
+        for collection, part in (("networks", "network"), ("security_groups", "group")):
+            if not self._there(collection, part):
+                self.parts[part] = self.ask("POST", f"/{collection}", {"name": "spare"})["uuid"]
         if not self._there("images", "image"):
             name = f"higgins-test/bad-input-{secrets.token_hex(4)}"
             self.parts["image"] = self.ask("POST", f"/containers/{self.parts['ended']}/commit?repository={name}")[
@@ -190,7 +193,7 @@ class Ground:
 @pytest.fixture(scope="module")
 def ground(docker_url: str, registry_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """A server of its own: an administrator who tries everything disturbs everybody."""
-    server = AllInOne(tmp_path_factory.mktemp("bad-input"), docker_url)
+    server = AllInOne(tmp_path_factory.mktemp("bad-input"), docker_url, {"networks": {"provider": "local"}})
     server.start()
     try:
         member = server.add("martha", "garden", "member")
@@ -282,6 +285,18 @@ RARE = [
     ("post", "/v1/capsules", "dry_run=true", {"template": CAPSULE}),
     ("get", "/v1/capsules/{capsule}", "wait=Running&timeout=30", None),
     ("get", "/v1/capsules", "limit=1&sort_key=status", None),
+    ("post", "/v1/networks", "", {"name": "another", "subnet": "10.20.30.0/24"}),
+    ("post", "/v1/networks", "", {"name": "shared", "shared": True}),
+    ("get", "/v1/networks", "limit=1&sort_key=subnet", None),
+    ("post", "/v1/containers/{container}/network_attach", "network={network}", None),
+    ("get", "/v1/containers/{container}", "wait=Running&timeout=30", None),
+    ("get", "/v1/containers/{container}/network_list", "", None),
+    ("post", "/v1/containers/{container}/network_detach", "network={network}", None),
+    ("get", "/v1/containers/{container}", "wait=Running&timeout=30", None),
+    ("post", "/v1/containers/{container}/add_security_group", "name={group}", None),
+    ("get", "/v1/containers/{container}", "wait=Running&timeout=30", None),
+    ("post", "/v1/containers/{container}/remove_security_group", "name={group}", None),
+    ("post", "/v1/containers", "dry_run=true", {"image": "busybox", "nets": [{"network": "spare"}]}),
     ("get", "/v1/quotas/{project}", "usages=true", None),
     ("put", "/v1/quotas/{project}", "", {"containers": 40, "memory": "51200", "disk": -1}),
     ("put", "/v1/quota_classes/{quota_class}", "cpu=-1", None),

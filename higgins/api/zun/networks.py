@@ -1,6 +1,6 @@
 """Networks, and who is on them: what is asked, what is shown, and the verbs in between."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -178,7 +178,7 @@ async def create(door: Door, ask: Ask[CreateNetwork]) -> Answer:
             network_id=found.id,
             neutron_net_id=found.id,
         )
-        return Answer(_encode(shown))
+        return Answer(_encode(shown), _location(ask, found))
     made = await networks.create(
         ask.caller,
         name=asked.name or "",
@@ -186,7 +186,11 @@ async def create(door: Door, ask: Ask[CreateNetwork]) -> Answer:
         shared=bool(asked.shared),
         network_id=NetworkId(made_by(ask.request)),
     )
-    return Answer(_encode(view(made, ask.address)))
+    return Answer(_encode(view(made, ask.address)), _location(ask, made))
+
+
+def _location(ask: Ask[Any], network: model.Network) -> Mapping[str, str]:
+    return {"Location": f"{ask.address}/v1/networks/{network.id}"}
 
 
 async def list_(door: Door, ask: Ask[ListNetworks]) -> Answer:

@@ -10,9 +10,11 @@ from higgins.agent.shelf import Shelf
 from higgins.aio.beside import beside
 from higgins.link.messages import Changed, Heartbeat, Hello, HostMessage, Welcome, Whole, Withdrawn, Work, roll
 from higgins.model.capsule import CapsuleSpec, CapsuleStatus, Stage
-from higgins.model.ids import CapsuleId, HostId, ProjectId
-from higgins.testing.builders import container, spec
+from higgins.model.ids import CapsuleId, ContainerId, HostId, PortId, ProjectId
+from higgins.model.network import Port
+from higgins.testing.builders import container, port, spec, wish
 from higgins.testing.images import FakeImages
+from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Wire
 
@@ -20,7 +22,8 @@ from higgins.testing.wire import Wire
 class Conversation:
     """The control plane's side of one session."""
 
-    def __init__(self, wire: Wire, runtime: FakeRuntime) -> None:
+    def __init__(self, wire: Wire, runtime: FakeRuntime, plug: FakePlug) -> None:
+        self.plug = plug
         self.wire = wire
         self.say = wire.control.send
         self.runtime = runtime
@@ -48,16 +51,18 @@ class Conversation:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Conversation]:
-    wire, runtime = Wire(), FakeRuntime(clock=time.time)
+async def connected(plug: FakePlug | None = None) -> AsyncIterator[Conversation]:
+    wire, runtime, plug = Wire(), FakeRuntime(clock=time.time), plug or FakePlug()
+    plug.gone = runtime.gone
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[object]:
         yield wire.host
 
     identity = Identity(host_id=HostId("h1"), name="h1")
-    agent = Agent(identity, connect, runtime, Shelf(FakeImages(present=("busybox",))), Custom(sweep=0.05))  # type: ignore[arg-type]
-    talk = Conversation(wire, runtime)
+    shelf = Shelf(FakeImages(present=("busybox",)))
+    agent = Agent(identity, connect, runtime, shelf, Custom(sweep=0.05), plug=plug)  # type: ignore[arg-type]
+    talk = Conversation(wire, runtime, plug)
     async with beside() as start:
         start(talk.listen())
         start(agent.run())
@@ -65,13 +70,14 @@ async def connected() -> AsyncIterator[Conversation]:
         yield talk
 
 
-def work(wanted: CapsuleSpec, epoch: int = 1) -> Work:
+def work(wanted: CapsuleSpec, epoch: int = 1, *ports: Port) -> Work:
     return Work(
         capsule_id=CapsuleId(wanted.containers[0].id),
         project_id=ProjectId("p1"),
         epoch=epoch,
         spec=wanted,
         status=CapsuleStatus(),
+        ports=ports,
     )
 
 
@@ -118,3 +124,62 @@ async def test_withdrawn_and_assigned_anew_it_is_made_anew() -> None:
                 if seen is not None and seen.epoch == 2 and seen.stage is Stage.RUNNING:
                     break
                 await asyncio.sleep(0.005)
+
+
+# Networks.
+
+
+def a_stray() -> tuple[FakePlug, PortId]:
+    """What somebody before us plugged in."""
+    plug, left = FakePlug(), port()
+    plug.plugged[left.id] = left, "net:[1]"
+    return plug, left.id
+
+
+async def until_plugged(talk: Conversation, *ports: Port) -> None:
+    async with asyncio.timeout(2):
+        while set(talk.plug.plugged) != {each.id for each in ports}:
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_plugged_in_for_nobody_is_unplugged_but_only_once_the_whole_assignment_is_known() -> None:
+    plug, _ = a_stray()
+    mine = port()
+    wanted = spec(sandbox=ContainerId("sandbox"), networks=(wish("blue"),))
+    async with connected(plug) as talk:
+        await talk.say(Changed(number=1, work=(work(wanted, 1, mine),)))
+        await asyncio.sleep(0.2)
+        assert len(plug.plugged) == 2, "it may belong to what nobody has spoken of yet"
+        await talk.say(Whole(number=2, work=(work(wanted, 1, mine),)))
+        await until_plugged(talk, mine)
+
+
+async def test_of_what_is_withdrawn_the_ports_go_before_the_sandbox() -> None:
+    mine = port()
+    wanted = spec(sandbox=ContainerId("sandbox"), networks=(wish("blue"),))
+    async with connected() as talk:
+        await talk.say(Whole(number=1, work=(work(wanted, 1, mine),)))
+        await until_plugged(talk, mine)
+        await talk.until_there(wanted.containers[0].id, "sandbox")
+        await talk.say(Withdrawn(number=2, capsules=(CapsuleId(wanted.containers[0].id),)))
+        async with asyncio.timeout(2):
+            while talk.runtime.count("remove") == 0:
+                await asyncio.sleep(0.001)
+        assert talk.plug.plugged == {}
+        await talk.until_there()
+
+
+async def test_a_port_that_somebody_took_away_is_back_after_the_next_look_at_everything() -> None:
+    mine = port()
+    wanted = spec(sandbox=ContainerId("sandbox"), networks=(wish("blue"),))
+    async with connected() as talk:
+        await talk.say(Whole(number=1, work=(work(wanted, 1, mine),)))
+        await until_plugged(talk, mine)
+        await talk.until_there(wanted.containers[0].id, "sandbox")
+        await talk.plug.unplug(mine.id)
+        await until_plugged(talk, mine)
+
+
+async def test_a_host_that_attaches_to_networks_says_that_it_can() -> None:
+    async with connected() as talk:
+        assert "networks" in (await talk.heartbeat()).inventory.capabilities

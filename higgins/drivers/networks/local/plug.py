@@ -11,13 +11,13 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from higgins import errors
-from higgins.drivers.networks.local import firewall, names, processes, sheets
+from higgins.drivers.networks.local import firewall, listeners, names, processes, sheets
 from higgins.drivers.networks.local.commands import inside, program, run, together
 from higgins.drivers.networks.local.router import NAMESPACES, Router
 from higgins.drivers.networks.local.shelf import Record, Shelf
 from higgins.drivers.networks.local.wanted import PREFIX, Wanted, digest, link_of, mark, router_of
 from higgins.model.ids import PortId
-from higgins.model.network import Port, Published
+from higgins.model.network import HostPort, Port, Published
 
 PROGRAMS = {"ip": "iproute2", "nft": "nftables", "dnsmasq": "dnsmasq-base", "nsenter": "util-linux"}
 """What is needed of the machine, each with the package of Debian that has it."""
@@ -65,6 +65,10 @@ class LocalPlug:
             return {}
         tables = await firewall.tables()
         return await asyncio.to_thread(lambda: {id: space for made in routers for id, space in _plugged(made, tables)})
+
+    async def busy(self) -> Sequence[HostPort]:
+        """As the protocol says."""
+        return await asyncio.to_thread(listeners.found)
 
     async def plug(self, port: Port, pid: int) -> None:
         """As the protocol says."""
