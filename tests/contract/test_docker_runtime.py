@@ -208,17 +208,6 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
             await runtime.remove(container.id)
 
 
-class TestDockerRuntimeInSandboxes(TestDockerRuntime):
-    """The same of containers that are each alone in a sandbox; only what that could change, for the fake shows it of everything."""
-
-    @pytest.fixture
-    async def runtime(self, docker_url: str) -> AsyncIterator[DockerRuntime]:
-        async with DockerRuntime(url=docker_url, owner=f"contract-{uuid4()}", nameserver="169.254.53.53") as runtime:
-            yield cast(DockerRuntime, Alone(runtime))
-            for each in await runtime.list():
-                await runtime.remove(each)
-
-
 SHOWN = {
     "test_a_created_container_is_there_and_does_not_run",
     "test_what_is_seen_carries_for_whom_it_was_made",
@@ -243,6 +232,17 @@ SHOWN = {
     "test_files_go_in_and_come_out_whatever_they_are_called",
     "test_an_image_is_made_of_a_container_and_it_runs_on",
 }
-for each in dir(TestDockerRuntimeInSandboxes):
-    if each.startswith("test_") and each not in SHOWN:
-        setattr(TestDockerRuntimeInSandboxes, each, None)
+
+
+class TestDockerRuntimeInSandboxes(TestDockerRuntime):
+    """The same of containers that are each alone in a sandbox; only what that could change, for the fake shows it of everything."""
+
+    # What is no function is no test.
+    locals().update({each: None for each in dir(TestDockerRuntime) if each.startswith("test_") and each not in SHOWN})
+
+    @pytest.fixture
+    async def runtime(self, docker_url: str) -> AsyncIterator[DockerRuntime]:
+        async with DockerRuntime(url=docker_url, owner=f"contract-{uuid4()}", nameserver="169.254.53.53") as runtime:
+            yield cast(DockerRuntime, Alone(runtime))
+            for each in await runtime.list():
+                await runtime.remove(each)

@@ -81,9 +81,12 @@ async def place(docker_url: str) -> AsyncIterator[Place]:
     async with Engine(docker_url) as engine:
         place = Place(engine, f"sandboxes-{uuid4()}")
         yield place
-        for name in await place.there():
-            with contextlib.suppress(aiodocker.DockerError):
-                await engine.call("DELETE", f"containers/{name}", {"force": True})
+        # What an agent that was cut off has asked for is made all the same, a moment later.
+        for pause in (0.5, 1.0, 0.0):
+            for name in await place.there():
+                with contextlib.suppress(aiodocker.DockerError):
+                    await engine.call("DELETE", f"containers/{name}", {"force": True})
+            await asyncio.sleep(pause)
 
 
 async def take(runtime: DockerRuntime, origin: Origin) -> Observation:

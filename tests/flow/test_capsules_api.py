@@ -339,7 +339,7 @@ async def test_up_to_1_31_some_fields_have_other_names(town: Town) -> None:
     only_older = {"meta_name", "meta_labels", *constants}
     assert {name: older[name] for name in constants} == constants
     assert set(older) - set(zun) == only_older and set(zun) - set(older) == {"name", "labels"}
-    assert set(newer) - set(zun) == {"task_state", "deadline"}
+    assert set(newer) - set(zun) == {"task_state", "deadline", "published_ports"}
     assert set(newer["containers"][0]) - set(zun["containers"][0]) >= {"exit_code", "health"}
     listed = (await town.one("GET", "/capsules", version="container 1.1"))["capsules"]
     assert set(listed[0]) == set(older)

@@ -250,7 +250,7 @@ def test_lists_are_for_people_and_for_programs(tenant: Tenant, web: str) -> None
     assert yaml.safe_load(tenant.types("ps", "-o", "yaml", "-f", f"name={web}"))[0]["uuid"] == one["uuid"]
     assert tenant.types("ps", "-q", "-f", f"name={web}") == f"{one['uuid'][:8]}\n"
     title, row = tenant.types("ps", "-f", f"name={web}").splitlines()
-    assert title.split() == ["ID", "NAME", "IMAGE", "COMMAND", "CREATED", "STATUS", "ADDRESSES"]
+    assert title.split() == ["ID", "NAME", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "ADDRESSES"]
     # Nothing is shortened, or coloured, for a pipe.
     assert IMAGE in row and "\x1b" not in row
 

@@ -108,7 +108,7 @@ class DockerRuntime:
         return self._events(since=time.time())
 
     async def create(self, origin: Origin, container: Container, bound: Sequence[Bound] = ()) -> None:
-        sandbox = await self._sandboxes.name(origin.sandbox) if origin.sandbox is not None else ""
+        sandbox = await self._name(origin.sandbox) if origin.sandbox is not None else ""
         body = terms.container(
             origin, container, owner=self._owner, confinement=self._confinement, sandbox=sandbox, bound=bound
         )
@@ -169,22 +169,8 @@ class DockerRuntime:
             told = await self._engine.read("info", documents.Told)
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "describe itself") from error
-        return Inventory(
-            runtime="docker",
-            runtime_version=told.version,
-            handlers=tuple(sorted(told.handlers or {})),
-            default_handler=told.default_handler,
-            capabilities=tuple(name for name, protocol in CAPABILITIES.items() if isinstance(self, protocol)),
-            capacity=Resources(
-                cpu=float(told.cores), memory=told.memory // MIB, disk=await asyncio.to_thread(_disk, told.data_root)
-            ),
-            architecture=told.architecture,
-            os_type=told.os_type,
-            os=told.os,
-            kernel_version=told.kernel_version,
-            labels=dict(label.partition("=")[::2] for label in told.labels or ()),
-            containers=told.containers,
-        )
+        able = tuple(name for name, protocol in CAPABILITIES.items() if isinstance(self, protocol))
+        return terms.inventory(told, capabilities=able, disk=await asyncio.to_thread(_disk, told.data_root))
 
     # Sandboxes
 
@@ -194,12 +180,11 @@ class DockerRuntime:
         # Under whatever name: one from the store has another than one that is made.
         if bare and await self._is_there(origin, sandbox):
             return
-        ready_made = bare and hostname is None and origin.handler is None
-        if ready_made and await self._sandboxes.take(origin, sandbox):
+        if bare and hostname is origin.handler is None and await self._sandboxes.take(origin, sandbox):
             return
         labels = terms.labels(origin, sandbox, self._owner)
-        body = self._sandboxes.body(labels, handler=origin.handler, hostname=hostname, bare=bare)
         try:
+            body = self._sandboxes.body(labels, handler=origin.handler, hostname=hostname, bare=bare)
             await self._make(origin, sandbox, body)
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "create the sandbox") from error
@@ -378,8 +363,8 @@ class DockerRuntime:
     async def _gone(self, container_id: ContainerId) -> None:
         """Wait for the end of a removal."""
         try:
-            named = await self._name(container_id)
-            await self._engine.call("POST", f"containers/{named}/wait", {"condition": "removed"})
+            path = f"containers/{await self._name(container_id)}/wait"
+            await self._engine.call("POST", path, {"condition": "removed"})
         except aiodocker.DockerError as error:
             if error.status != 404:
                 raise await self._sorted(error, "remove the container") from error

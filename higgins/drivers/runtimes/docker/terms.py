@@ -11,6 +11,7 @@ from higgins.drivers import documents, oci
 from higgins.drivers.engine import Engine
 from higgins.logic.reference import Reference
 from higgins.model.capsule import Container, Healthcheck, Observation, Resources, Stage
+from higgins.model.host import Inventory
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.volume import Mount, MountKind
 from higgins.protocols.runtime import Bound, Origin
@@ -205,6 +206,24 @@ def listed(one: documents.Listed, marks: Marks) -> Observation:
         rebuilds=marks.rebuilds,
         stage=one.state.stage,
         leaving=one.state.leaving,
+    )
+
+
+def inventory(told: documents.Told, *, capabilities: tuple[str, ...], disk: int) -> Inventory:
+    """What the engine tells of its machine; `disk` is in GiB."""
+    return Inventory(
+        runtime="docker",
+        runtime_version=told.version,
+        handlers=tuple(sorted(told.handlers or {})),
+        default_handler=told.default_handler,
+        capabilities=capabilities,
+        capacity=Resources(cpu=float(told.cores), memory=told.memory // MIB, disk=disk),
+        architecture=told.architecture,
+        os_type=told.os_type,
+        os=told.os,
+        kernel_version=told.kernel_version,
+        labels=dict(label.partition("=")[::2] for label in told.labels or ()),
+        containers=told.containers,
     )
 
 
