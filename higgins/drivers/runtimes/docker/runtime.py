@@ -108,10 +108,8 @@ class DockerRuntime:
         return self._events(since=time.time())
 
     async def create(self, origin: Origin, container: Container, bound: Sequence[Bound] = ()) -> None:
-        sandbox = await self._name(origin.sandbox) if origin.sandbox is not None else ""
-        body = terms.container(
-            origin, container, owner=self._owner, confinement=self._confinement, sandbox=sandbox, bound=bound
-        )
+        room = await self._name(origin.sandbox) if origin.sandbox is not None else ""
+        body = terms.container(origin, container, bound, owner=self._owner, confinement=self._confinement, sandbox=room)
         try:
             await self._make(origin, container.id, body)
         except aiodocker.DockerError as error:

@@ -97,11 +97,11 @@ def marks(labels: Mapping[str, str], name: str) -> Marks | None:
 def container(
     origin: Origin,
     wanted: Container,
+    bound: Sequence[Bound] = (),
     *,
     owner: str,
     confinement: Mapping[str, object],
     sandbox: str = "",
-    bound: Sequence[Bound] = (),
 ) -> object:
     """What the engine is asked to make; `confinement` is the same for all containers, `sandbox` what it calls the one that it goes into, if any."""
     return {
