@@ -168,10 +168,10 @@ class Containers:
 class Networks:
     """What containers are on."""
 
-    provider: Literal["local", "none"] = option(
-        "none",
+    provider: Literal["auto", "local", "none"] = option(
+        "auto",
         "local: networks that hosts make by themselves, apart from each other, and each project gets one; none: whatever the runtime of a host gives by "
-        "itself. Containers keep what they were made with.",
+        "itself; auto: local, but none for an all-in-one whose machine cannot make them. Containers keep what they were made with.",
     )
     pool: str = option(
         "10.88.0.0/13",

@@ -108,6 +108,8 @@ python_environment() {
     how=brought\ up\ to\ date
     if ! usable_venv; then
       how=created
+      # Making it anew would empty what the link leads to, which may be somebody else's.
+      if [[ -L $VENV ]]; then fail "$VENV is a link to $(readlink "$VENV"), which does not hold what this checkout needs: remove the link"; fi
       "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || debian 'Python environment' python3-venv python3-pip
       progress 'creating .venv'
       logged "$PYTHON" -m venv --clear "$VENV" || fail "cannot create $VENV: $(last_line "$LOG"); see $LOG"

@@ -1,6 +1,7 @@
 """What all tests share: how thorough the property tests are, and that CI skips nothing."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -11,6 +12,12 @@ IN_CI = os.environ.get("CI") == "true"
 # judge a change: the same examples every time.
 hypothesis.settings.register_profile("higgins", deadline=None, derandomize=IN_CI)
 hypothesis.settings.load_profile("higgins")
+
+
+# A shell has what it runs in the background ignore an interrupt, and what is started from there inherits that.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -242,11 +242,12 @@ class Worker:
             return Wires()
         behind = work.attachments != work.spec.attachments
         found = seen.get(sandbox)
-        pid = found.pid if found is not None and found.stage in (Stage.RUNNING, Stage.PAUSED) else None
+        # What cannot be plugged in is told when it is tried.
+        namespace = "" if found is not None and found.stage in (Stage.RUNNING, Stage.PAUSED) else None
         if plug is None:
-            # What cannot be plugged in is told when it is tried.
-            return Wires(wanted=work.ports, behind=behind, namespace=None if pid is None else "")
-        namespace = None if pid is None else plug.namespace(pid)
+            return Wires(wanted=work.ports, behind=behind, namespace=namespace)
+        if namespace is not None and found is not None and found.pid is not None:
+            namespace = plug.namespace(found.pid)
         if self._unplumbed:
             self._unplumbed = False
             with self._doubting():
@@ -351,7 +352,9 @@ class Worker:
         if plug is None:
             raise errors.Invalid("This host cannot attach containers to networks.")
         if sandbox is None or sandbox.pid is None:
-            raise errors.Unavailable("The sandbox does not run any more.")
+            raise errors.Unavailable(
+                "The sandbox does not run any more, or not where its agent could attach it to networks: then set [agent] networks to none there."
+            )
         with self._doubting():
             await plug.plug(port, sandbox.pid)
             if port == work.ports[0] and port.addresses:

@@ -1,6 +1,7 @@
 """Networks that hosts make by themselves: what is allotted on them lies in the database."""
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -13,6 +14,9 @@ from higgins.model.network import Network, NetworkWish, Port
 from higgins.store import networks, security_groups
 from higgins.store.database import Connection, Database
 from higgins.store.networks import Allotted
+
+_ASKED_FOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+"""Names that one can ask a name server for; a container may have another, and is not found by it."""
 
 
 class LocalNetworks:
@@ -84,7 +88,7 @@ def _port(capsule: Capsule, network: Network, allotted: Allotted) -> Port:
         subnet=network.subnet,
         gateway=network.gateway,
         interface=allotted.interface,
-        names=tuple(dict.fromkeys(name for name in names if name)),
+        names=tuple(dict.fromkeys(name for name in names if _ASKED_FOR.fullmatch(name))),
     )
 
 

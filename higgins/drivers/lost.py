@@ -49,6 +49,15 @@ def hang_up(engine_id: str, number: int) -> bool:
     return True
 
 
+def here(engine_id: str, number: int) -> int | None:
+    """The number of the container's process, if it is one of this machine's: another's may have any number."""
+    process = Path("/proc") / str(number)
+    try:
+        return number if number and _belongs(process, engine_id) else None
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+
+
 def traffic(engine_id: str, number: int) -> tuple[int, int]:
     """The bytes that the network of a container's process has received and sent, but for what it sent to itself."""
     process = Path("/proc") / str(number)

@@ -235,7 +235,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _pool(settings: Settings) -> IPv4Network | None:
-    return subnets.pool(settings.networks.pool) if settings.networks.provider == "local" else None
+    return subnets.pool(settings.networks.pool) if settings.networks.provider != "none" else None
 
 
 def _customs(settings: Settings, limits: Deadlines, sources: Sources, pool: IPv4Network | None) -> Customs:

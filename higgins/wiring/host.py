@@ -94,16 +94,22 @@ async def _work(
             await Agent(me, connect, runtime, shelf, holds=holds, plug=plug, mounts=await _mounts(settings)).run()
 
 
+def has_networks(settings: Settings) -> bool:
+    """Whether containers here can be attached to networks, and shall be."""
+    return settings.agent.networks != "none" and _lacking(settings) is None
+
+
 def _plug(settings: Settings, owner: str) -> NetworkPlug | None:
-    """None where containers cannot be attached to networks, or shall not be."""
-    if settings.agent.networks == "none":
-        return None
+    if has_networks(settings):
+        return local.LocalPlug(owner, uplink=settings.agent.uplink)
+    if settings.agent.networks != "none":
+        log.info("containers are not attached to networks here: %s", _lacking(settings))
+    return None
+
+
+def _lacking(settings: Settings) -> str | None:
     elsewhere = not settings.docker.api_url.startswith("unix://")
-    lacking = "Docker is on another machine" if elsewhere else local.missing()
-    if lacking is not None:
-        log.info("containers are not attached to networks here: %s", lacking)
-        return None
-    return local.LocalPlug(owner, uplink=settings.agent.uplink)
+    return "Docker is on another machine" if elsewhere else local.missing()
 
 
 async def _mounts(settings: Settings) -> Mounts:

@@ -101,6 +101,12 @@ async def test_a_port_says_all_that_a_host_needs_to_know(provider: Registered) -
     assert mac(wish.port).startswith("02:") and mac(PortId("other")) != mac(wish.port)
 
 
+async def test_what_no_name_server_can_be_asked_for_is_no_name_of_a_port(provider: Registered) -> None:
+    capsule = builders.capsule(builders.spec(builders.container(name="web-"), networks=(builders.wish(BLUE),)), name="")
+    (port,) = await provider.allot(capsule)
+    assert port.names == ()
+
+
 async def test_addresses_are_handed_out_in_turn_and_one_just_given_back_comes_last(provider: Registered) -> None:
     assert await addresses(provider, 2, TINY) == ["10.88.1.2", "10.88.1.3"]
     last = wishing(builders.wish(TINY))

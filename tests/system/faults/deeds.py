@@ -478,7 +478,7 @@ class Streaming(Deed):
             with contextlib.suppress(aiohttp.WSServerHandshakeError):
                 async with _connected(self.watcher, self.address):
                     raise AssertionError("a ticket was good twice")
-        await self.until_true(self.nothing_runs_beside, "no command is left", BOUND)
+        await self.until_true(self.nothing_runs_beside, "no command is left")
         await self.assert_untouched()
         await self.forget()
 
@@ -493,8 +493,14 @@ class Streaming(Deed):
             return False
 
     async def nothing_runs_beside(self) -> bool:
+        """The engine also remembers commands that were made and never begun."""
         (now,) = await self.there()
-        return not now["ExecIDs"]
+        async with Engine(self.ground.server.docker_url) as engine:
+            for command in now["ExecIDs"] or ():
+                with contextlib.suppress(aiodocker.DockerError):  # It has just ended.
+                    if json.loads(await engine.call("GET", f"exec/{command}/json"))["Running"]:
+                        return False
+        return True
 
 
 class Entering(Streaming):

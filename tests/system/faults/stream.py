@@ -117,7 +117,8 @@ class Api:
             try:
                 return await self.call(method, path, **query)
             except CutOff as error:
-                assert time.monotonic() < deadline, f"{method} {self.url}{path} is not answered: {error}"
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{method} {self.url}{path} is not answered: {error}") from error
                 await asyncio.sleep(0.1)
 
 

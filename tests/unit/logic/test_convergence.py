@@ -5,7 +5,7 @@ import pytest
 from higgins.logic import convergence
 from higgins.logic.convergence import Create, Plug, Remove, Rest, Shelter, Start, Step, Stop, Unpause, Unplug, Wires
 from higgins.model.capsule import ContainerStatus, Desired, Observation, Stage
-from higgins.model.ids import ContainerId
+from higgins.model.ids import CapsuleId, ContainerId
 from higgins.testing.builders import container, observation, port, spec
 
 SANDBOX = ContainerId("sandbox")
@@ -26,6 +26,21 @@ def test_what_is_frozen_and_has_no_time_to_end_is_not_let_run(desired: Desired, 
     wanted = spec(one, desired=desired, stop_timeout=0)
     seen = {one.id: observation(one, Stage.PAUSED)}
     assert isinstance(convergence.next_step(wanted, 1, seen, {}, {}), step)
+
+
+def test_a_sandbox_goes_after_all_that_is_in_it() -> None:
+    one, sandbox = container(), container()
+    wanted = spec(one, desired=Desired.DELETED, stop_timeout=10, sandbox=sandbox.id)
+    capsule_id = CapsuleId(one.id)
+    seen = {
+        sandbox.id: observation(sandbox, capsule_id=capsule_id),
+        one.id: observation(one, capsule_id=capsule_id),
+    }
+    assert convergence.next_step(wanted, 1, seen, {}, {}) == Stop(container_id=one.id, timeout=10)
+    seen[one.id] = observation(one, Stage.EXITED, capsule_id=capsule_id)
+    assert convergence.next_step(wanted, 1, seen, {}, {}) == Remove(container_id=one.id)
+    del seen[one.id]
+    assert convergence.next_step(wanted, 1, seen, {}, {}) == Remove(container_id=sandbox.id)
 
 
 def test_a_run_that_vanishes_before_anybody_looked_is_begun_again() -> None:

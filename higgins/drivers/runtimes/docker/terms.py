@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import aiodocker
 
 from higgins import errors
-from higgins.drivers import documents, oci
+from higgins.drivers import documents, lost, oci
 from higgins.drivers.engine import Engine
 from higgins.logic.reference import Reference
 from higgins.model.capsule import Container, Healthcheck, Observation, Resources, Stage
@@ -181,7 +181,7 @@ def observation(found: documents.Inspected, marks: Marks) -> Observation:
         error=oci.brief(state.error) if state.error else None,
         leaving=state.leaving,
         oom_killed=state.oom_killed,
-        pid=state.process or None,
+        pid=lost.here(found.id, state.process),
         started_at=state.started,
         # What runs for less than a moment is said to have ended before it began.
         finished_at=max(finished, state.started) if finished and state.started else finished,

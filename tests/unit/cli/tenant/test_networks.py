@@ -42,7 +42,7 @@ class Table:
 
     def __init__(self) -> None:
         self.networks = [network(FRONT, "front", "10.88.0.0/24"), network(BACK, "back", "10.20.0.0/24", None)]
-        self.web = {
+        self.web: dict[str, Any] = {
             "uuid": WEB,
             "name": "web",
             "image": "busybox:1",
