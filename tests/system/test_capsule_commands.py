@@ -115,7 +115,12 @@ def test_one_that_is_refused_does_not_keep_the_others(tenant: Tenant) -> None:
 
 
 def test_a_pod_as_a_cluster_tells_it_runs_without_what_is_not_offered(tenant: Tenant) -> None:
-    told = pod("exported", volumes=[{"name": "token", "projected": {"sources": []}}], nodeName="node-1", dnsPolicy="ClusterFirst")
+    told = pod(
+        "exported",
+        volumes=[{"name": "token", "projected": {"sources": []}}],
+        nodeName="node-1",
+        dnsPolicy="ClusterFirst",
+    )
     assert "spec.nodeName: not offered" in tenant.fails("capsule", "apply", "-f", "-", said=told)
     ran = tenant.tries("capsule", "apply", "--ignore-unsupported", "-f", "-", said=told)
     assert ran.status == 0
