@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from higgins import errors
 from higgins.api.zun import lists, mounts, reach, template, translate, values, views
 from higgins.api.zun.form import Form
+from higgins.api.zun.forms import Show
 from higgins.api.zun.lists import Paging
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.template import CapsuleTemplate
@@ -47,21 +48,6 @@ class ListCapsules(Paging, kw_only=True):
     all_projects: Annotated[values.AnyTruth | None, said("Those of all projects. Admins only.")] = None
 
 
-class ShowCapsule(Struct, kw_only=True):
-    """Where to look for a capsule, and what to wait for."""
-
-    all_projects: Annotated[values.AnyTruth | None, said("Look in all projects; admins always do.")] = None
-    wait: Annotated[
-        values.Statuses | None,
-        said(
-            "Statuses with commas between them, Deleted among them: the answer comes when it is one of them, or Error, or gone."
-        ),
-    ] = None
-    timeout: Annotated[
-        values.Patience | None, said("Seconds after which the answer comes in any case; nothing: 60.")
-    ] = None
-
-
 class DeleteCapsule(Struct, kw_only=True):
     """Where to look for a capsule."""
 
@@ -72,7 +58,6 @@ CREATE: Form[CreateCapsule] = Form(
     params=CreateCapsule, since={"dry_run": OURS}, query=("dry_run",), placed=("template",), texts=("template",)
 )
 LIST: Form[ListCapsules] = Form(params=ListCapsules, strict=False)
-SHOW: Form[ShowCapsule] = Form(params=ShowCapsule, strict=False, since={"wait": OURS, "timeout": OURS})
 DELETE: Form[DeleteCapsule] = Form(params=DeleteCapsule, strict=False)
 
 # What is shown.
@@ -262,7 +247,7 @@ async def list_(door: Door, ask: Ask[ListCapsules]) -> Answer:
     return Answer(_encode(CapsuleList(shown, lists.following(ask, "capsules", wanted, page))))
 
 
-async def show(door: Door, ask: Ask[ShowCapsule]) -> Answer:
+async def show(door: Door, ask: Ask[Show]) -> Answer:
     """One capsule; with `wait`, as soon as it is what was waited for, or Error, or `timeout` seconds are over."""
     asked, capsules, every = ask.params, door.services.capsules, bool(ask.params.all_projects)
     if asked.wait is None:

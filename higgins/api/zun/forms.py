@@ -205,8 +205,8 @@ class ListContainers(Struct, forbid_unknown_fields=True, kw_only=True):
     resource_url: Annotated[str | None, said("Changes nothing.")] = None
 
 
-class ShowContainer(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Where to look for a container, and what to wait for."""
+class Show(Struct, kw_only=True):
+    """Where to look for a container or a capsule, and what to wait for."""
 
     all_projects: Annotated[values.AnyTruth | None, said("Look in all projects; admins always do.")] = None
     wait: Annotated[
@@ -362,7 +362,7 @@ CREATE = Form(
 UPDATE = Form(params=UpdateContainer, query=())
 RESIZE = Form(params=UpdateContainer)
 LIST = Form(params=ListContainers)
-SHOW = Form(params=ShowContainer, strict=False, since={"wait": OURS, "timeout": OURS})
+SHOW = Form(params=Show, strict=False, since={"wait": OURS, "timeout": OURS})
 DELETE = Form(
     params=DeleteContainer,
     gates=(

@@ -117,7 +117,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    _C + "/container_actions/{request_id}", verbs.action,      forms.NOTHING, 200, views.ActionRecord),
     Route("POST",   "/capsules",                            capsules.create,   capsules.CREATE, 202, capsules.Capsule, json_only=True),
     Route("GET",    "/capsules",                            capsules.list_,    capsules.LIST, 200, capsules.CapsuleList),
-    Route("GET",    "/capsules/{capsule}",                  capsules.show,     capsules.SHOW, 200, capsules.Capsule),
+    Route("GET",    "/capsules/{capsule}",                  capsules.show,     forms.SHOW,    200, capsules.Capsule),
     Route("DELETE", "/capsules/{capsule}",                  capsules.delete,   capsules.DELETE, 204, None),
     Route("POST",   "/networks",                            networks.create,   networks.CREATE, 200, networks.Network, json_only=True),
     Route("GET",    "/networks",                            networks.list_,    networks.LIST, 200, networks.NetworkList, min=OURS),

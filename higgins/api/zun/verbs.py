@@ -195,7 +195,7 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     return Answer(await door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))
 
 
-async def show(door: Door, ask: Ask[forms.ShowContainer]) -> Answer:
+async def show(door: Door, ask: Ask[forms.Show]) -> Answer:
     """One container; with `wait`, as soon as it is what was waited for, or Error, or `timeout` seconds are over."""
     asked, every = ask.params, bool(ask.params.all_projects)
     if asked.wait is not None:
