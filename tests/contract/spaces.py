@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import itertools
 import json
 import os
 import socket
@@ -9,7 +10,7 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -172,3 +173,31 @@ async def look_up(space: Space, name: str, *, server: str = "169.254.53.53") -> 
     # Each answer to a question for addresses ends with the address.
     rest = answer[12 + len(question) + 4 :]
     return sorted(socket.inet_ntoa(rest[16 * each + 12 : 16 * each + 16]) for each in range(count))
+
+
+class World(NamedTuple):
+    """A machine that is reached through this host, and knows nothing but it."""
+
+    space: Space
+    here: str
+    """The host's address on the way there."""
+    address: str
+
+
+_numbers = itertools.count(os.getpid() % 4096)
+
+
+@asynccontextmanager
+async def a_world(room: Spaces) -> AsyncIterator[World]:
+    """There is one."""
+    space = await room.start()
+    high, low = divmod(next(_numbers) % 8192 * 8, 256)
+    here, there = f"198.18.{high}.{low + 1}", f"198.18.{high}.{low + 2}"
+    link = f"hgt{space.pid}"
+    await _run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(space.pid))
+    await _run("ip", "address", "add", f"{here}/30", "dev", link)
+    await _run("ip", "link", "set", link, "up")
+    await space.says("ip", "address", "add", f"{there}/30", "dev", "eth0")
+    await space.says("ip", "link", "set", "eth0", "up")
+    yield World(space, here, there)
+    await _run("ip", "link", "del", link)

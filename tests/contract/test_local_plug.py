@@ -1,14 +1,11 @@
 """The plug of hosts whose networks end at them, on the kernel's real namespaces: it keeps the contract, and what it promises of networks."""
 
-import asyncio
-import itertools
 import json
 import os
 import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -25,7 +22,8 @@ from higgins.drivers.networks.local import LocalPlug, missing
 from higgins.model.ids import NetworkId
 from higgins.model.network import Port, Published, Rule
 from higgins.testing.plug_contract import Addresses, End, PlugContract, Start, a_port, together, until
-from tests.contract.spaces import Space, Spaces, ask, elsewhere, look_up, spaces
+from tests.contract.frames import ARP, BROADCAST, IP, SHOUT, claim, frames, listening, listening_at, send, shout
+from tests.contract.spaces import Space, Spaces, World, a_world, ask, elsewhere, look_up, spaces
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"networks: {missing()}")
 
@@ -91,30 +89,12 @@ async def put(plug: LocalPlug, room: Spaces) -> AsyncIterator["Put"]:
 Put = Callable[..., Awaitable[Space]]
 VAIN = 0.4
 """Seconds after which nobody is waited for whom nothing should reach."""
-_numbers = itertools.count(os.getpid() % 4096)
 
 
 @pytest.fixture
-async def world(room: Spaces) -> AsyncIterator["World"]:
-    """A machine that is reached through this host, and knows nothing but it."""
-    space = await room.start()
-    high, low = divmod(next(_numbers) % 8192 * 8, 256)
-    here, there = f"198.18.{high}.{low + 1}", f"198.18.{high}.{low + 2}"
-    link = f"hgt{space.pid}"
-    said("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(space.pid))
-    said("ip", "address", "add", f"{here}/30", "dev", link)
-    said("ip", "link", "set", link, "up")
-    await space.says("ip", "address", "add", f"{there}/30", "dev", "eth0")
-    await space.says("ip", "link", "set", "eth0", "up")
-    yield World(space, here, there)
-    said("ip", "link", "del", link)
-
-
-class World(NamedTuple):
-    space: Space
-    here: str
-    """The host's address on the way there."""
-    address: str
+async def world(room: Spaces) -> AsyncIterator[World]:
+    async with a_world(room) as made:
+        yield made
 
 
 class TestLocalPlug(PlugContract):
@@ -258,14 +238,6 @@ def way_in(network: NetworkId) -> str:
     return name
 
 
-def listening_at(link: str) -> socket.socket:
-    """Hears all that the host sends there."""
-    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-    made.setblocking(False)
-    made.bind((link, 3))
-    return made
-
-
 def _other(address: str) -> str:
     """Of an uplink's two addresses."""
     start, _, last = address.rpartition(".")
@@ -282,7 +254,7 @@ async def test_nobody_sends_under_a_false_name(put: Put) -> None:
     for mac, address in ((false, "10.88.0.2"), (own, "10.88.0.9"), (own, "10.88.0.1"), (own, "0.0.0.0")):
         await shout(sender, mac, address)
     # The sender's own name outside, a false one inside.
-    await send(sender, BROADCAST + own + ARP + arp(false, "10.88.0.2"))
+    await send(sender, BROADCAST + own + ARP + claim(false, "10.88.0.2"))
     await send(sender, BROADCAST + own + b"\x86\xdd" + SHOUT * 4)
     assert not [each for each in frames(heard) if SHOUT in each]
 
@@ -496,56 +468,8 @@ async def test_what_no_host_can_make_is_invalid(wrong: dict[str, Any], room: Spa
     assert await plug.list() == {}
 
 
-BROADCAST = b"\xff" * 6
-ARP, IP = b"\x08\x06", b"\x08\x00"
-SHOUT = b"is-anybody-there"
-
-
 def mac_of(address: str) -> bytes:
     return bytes.fromhex(a_port(address).mac.replace(":", ""))
-
-
-async def listening(space: Space) -> socket.socket:
-    """Hears every frame that comes to the namespace."""
-    made = await space.socket(socket.SOCK_RAW, socket.AF_PACKET, socket.htons(3))
-    made.bind(("eth0", 3))
-    return made
-
-
-def frames(heard: socket.socket) -> list[bytes]:
-    """All that came since the last time, and for a link of the host all that went."""
-    outgoing = heard.getsockname()[0].startswith("hgu")
-    found: list[bytes] = []
-    while True:
-        try:
-            frame, (_, _, kind, *_) = heard.recvfrom(2000)
-        except BlockingIOError:
-            return found
-        if (kind == socket.PACKET_OUTGOING) is outgoing:
-            found.append(frame)
-
-
-async def send(space: Space, frame: bytes) -> None:
-    with await space.socket(socket.SOCK_RAW, socket.AF_PACKET) as made:
-        made.bind(("eth0", 0))
-        made.send(frame)
-    await asyncio.sleep(0.02)
-
-
-async def shout(space: Space, mac: bytes, address: str) -> None:
-    """To everybody, as if from there: a datagram, and a question for an address."""
-    payload = struct.pack(">HHHH", 1000, 1000, 8 + len(SHOUT), 0) + SHOUT
-    header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, 17, 0)
-    header += socket.inet_aton(address) + b"\xff" * 4
-    total = sum(struct.unpack(">10H", header))
-    header = header[:10] + struct.pack(">H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF) + header[12:]
-    await send(space, BROADCAST + mac + IP + header + payload)
-    await send(space, BROADCAST + mac + ARP + arp(mac, address))
-
-
-def arp(mac: bytes, address: str) -> bytes:
-    sender = mac + socket.inet_aton(address)
-    return struct.pack(">HHBBH", 1, 0x800, 6, 4, 1) + sender + bytes(6) + socket.inet_aton("10.88.0.3") + SHOUT
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
