@@ -140,3 +140,16 @@ async def test_what_was_left_half_made_goes_with_its_volume(plain: LocalVolumes,
     assert [*await plain.list()] == [half.name]
     await plain.remove(VolumeId(half.name))
     assert not half.exists()
+
+
+async def test_a_volume_goes_however_deep_the_directories_in_it_are(plain: LocalVolumes) -> None:
+    one = attachment(0)
+    place = os.open(await plain.mount(one), os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=place)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = deeper
+    os.close(place)
+    await plain.remove(one.volume_id)
+    assert not [*await plain.list()]

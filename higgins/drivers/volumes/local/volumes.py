@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from higgins import errors
 from higgins.drivers.volumes.local import loops
+from higgins.drivers.volumes.local.programs import run
 from higgins.model.ids import VolumeId
 from higgins.model.volume import Attachment
 
@@ -53,12 +53,8 @@ class LocalVolumes:
     async def remove(self, volume_id: VolumeId) -> None:
         async with self._locked(volume_id) as home:
             await loops.unmount(home / _MOUNTED)
-            try:
-                await asyncio.to_thread(shutil.rmtree, home)
-            except FileNotFoundError:
-                return
-            except OSError as error:
-                raise errors.Unavailable(f"The volume cannot be removed: {error.strerror}.") from error
+            # Containers may have nested directories deeper than Python's own can follow.
+            await run("rm", "-rf", "--one-file-system", str(home))
 
     async def _mounted(self, home: Path, size: int) -> Path:
         image, place = home / _IMAGE, home / _MOUNTED
