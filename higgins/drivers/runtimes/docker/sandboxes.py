@@ -29,6 +29,8 @@ _QUIET = 0.5
 """Seconds without anybody asking for a sandbox, after which the store is filled: those who wait come first."""
 _LOOK = 60.0
 _RETRY = 5.0
+_LONGEST = 2**18
+"""Characters of a file that containers can write to: a longer one is theirs alone."""
 
 
 class DockerSandboxes:
@@ -181,14 +183,17 @@ class DockerSandboxes:
 
 def _introduce(hosts: Path, hostname: str, address: str) -> None:
     try:
-        before = hosts.read_text()
+        with hosts.open(encoding="utf-8", errors="surrogateescape") as file:
+            before = file.read(_LONGEST + 1)
+        if len(before) > _LONGEST:
+            return
         others = [line for line in before.splitlines() if hostname not in line.split()[1:]]
         short = hostname.partition(".")[0]
         names = hostname if short == hostname else f"{hostname} {short}"
         after = "\n".join([*others, f"{address}\t{names}", ""])
         if after != before:
             # In its place: containers have this very file, not its name.
-            with hosts.open("r+") as file:
+            with hosts.open("r+", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(after)
                 file.truncate()
     except FileNotFoundError:
