@@ -208,7 +208,9 @@ def _new(
 ) -> Network:
     """Not written down yet."""
     if wanted is None:
-        subnet = subnets.free(pool, networks.subnets_of(db, None))
+        # One that nobody has, while there is any; whoever takes the whole pool takes it from no other project.
+        found = (subnets.free(pool, networks.subnets_of(db, whose)) for whose in (None, project))
+        subnet = next(filter(None, found), None)
         if subnet is None:
             raise errors.Conflict(
                 f"No subnet of {pool} is left for another network: name a subnet for it, or delete a network that nobody needs."

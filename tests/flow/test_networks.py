@@ -145,9 +145,6 @@ async def test_a_dry_run_makes_no_network(tmp_path: Path) -> None:
         forecast = await service.containers.foretell(caller(), alone(container()))
         assert forecast.fitting == 1
         assert await all_networks(service) == ()
-        await made(service, project="p2")
-        with pytest.raises(errors.Conflict, match=r"No subnet of 10\.88\.0\.0/24 is left"):
-            await service.containers.foretell(caller(), alone(container()))
 
 
 async def test_a_request_that_is_repeated_makes_nothing_twice(tmp_path: Path) -> None:
@@ -500,10 +497,17 @@ async def test_the_last_subnet_is_the_last_network(tmp_path: Path) -> None:
     async with town(tmp_path, pool="10.88.0.0/23") as service:
         one = await service.networks.create(caller(), name="one")
         await service.networks.create(caller(), name="two")
-        with pytest.raises(errors.Conflict, match="No subnet"):
+        with pytest.raises(errors.Conflict, match=r"No subnet of 10\.88\.0\.0/23 is left"):
             await service.networks.create(caller(), name="three")
-        with pytest.raises(errors.Conflict, match="No subnet"):
-            await service.containers.create(caller("p2"), request(), alone(container()))
         await service.networks.create(caller(), name="three", subnet="192.168.0.0/16")
         await service.networks.delete(caller(), "one")
         assert (await service.networks.create(caller("p2"), name="four")).subnet == one.subnet
+
+
+async def test_who_takes_all_subnets_takes_them_from_no_other_project(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        await service.networks.create(caller("p2"), name="greedy", subnet="10.0.0.0/8")
+        (port,) = (await made(service)).assignment.ports
+        assert port.subnet == "10.88.0.0/24"
+        one, two = [await service.networks.create(caller(), name=name) for name in ("one", "two")]
+        assert [one.subnet, two.subnet] == ["10.88.1.0/24", "10.88.2.0/24"]
