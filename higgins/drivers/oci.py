@@ -33,6 +33,11 @@ _SAYINGS: tuple[tuple[re.Pattern[str], type[errors.Failure], str], ...] = tuple(
             "The working directory {what!r} is not an absolute path. Begin it with a slash.",
         ),
         (
+            r'error mounting "[^"]*" to rootfs at "(?P<what>[^"]*)".*not a directory',
+            errors.Invalid,
+            "What is to be at {what!r} cannot be mounted there: the image has a file where a directory has to be, or a directory where a file has to be.",
+        ),
+        (
             r"unable to find (?P<what>(user|group) \S+?):",
             errors.Invalid,
             "The image names the {what}, who does not exist in it. Use another image.",

@@ -23,6 +23,12 @@ OLDER = "OCI runtime create failed: container_linux.go:380: starting container p
         ),
         ("Cannot mkdir: /etc/passwd is not a directory", "The working directory '/etc/passwd'"),
         ("the working directory 'etc' is invalid, it needs to be an absolute path", "'etc' is not an absolute path"),
+        (
+            NOISE
+            + 'error during container init: error mounting "/var/lib/secret/data" to rootfs at "/etc/hosts": mount '
+            "/var/lib/secret/data:/etc/hosts (via /proc/self/fd/6), flags: 0x5000: not a directory: unknown: Are you trying",
+            "What is to be at '/etc/hosts' cannot be mounted there",
+        ),
         ("unable to find user nobody: no matching entries in passwd file", "user nobody"),
         (NOISE + "error during container init: sethostname: invalid argument: unknown", "at most 64 characters"),
         (NOISE + "container init was OOM-killed (memory limit too low?)", "memory limit is too low"),
@@ -38,6 +44,7 @@ def test_known_complaints_are_invalid_and_told_in_one_line(said: str, told: str)
     assert told in failure.message
     assert "\n" not in failure.message
     assert "OCI" not in failure.message
+    assert "secret" not in failure.message
     assert oci.brief(said) == failure.message
 
 
