@@ -96,7 +96,10 @@ def test_two_containers_share_a_volume_and_the_one_that_only_reads_cannot_write(
     tenant.types("run", "-d", "--name", "writer", "-v", "data:/d", IMAGE, "sh", "-c", "echo one > /d/x; sleep 600")
     assert tenant.types("run", "--rm", "-v", "data:/d:ro", IMAGE, "sh", "-c", "cat /d/x") == "one\n"
     assert tenant.tries("run", "--rm", "-v", "data:/d:ro", IMAGE, "touch", "/d/y").status != 0
-    assert "delete them first" in tenant.fails("volume", "rm", "data")
+    complaint = tenant.fails("volume", "rm", "data")
+    assert "delete them first" in complaint and "higgins volume show data" in complaint
+    (there,) = tenant.sees("volume", "show", "data")["mounted"]
+    assert (there["name"], there["kind"], there["destination"]) == ("writer", "container", "/d")
 
 
 def test_whoever_the_image_runs_as_may_write(tenant: Tenant) -> None:
@@ -172,7 +175,7 @@ def test_nobody_reaches_the_volume_of_another_project(tenant: Tenant, server: Al
     tenant.types("run", "--rm", "-v", "data:/d", IMAGE, "sh", "-c", "echo secret > /d/x")
     (volume,) = tenant.sees("volume", "ls")
     assert otto.types("run", "--rm", "-v", "data:/d", IMAGE, "ls", "/d") == ""
-    assert "there is no" in otto.fails("volume", "show", volume["uuid"])
+    assert "could not be found" in otto.fails("volume", "show", volume["uuid"])
     otto.fails("volume", "rm", volume["uuid"])
     (own,) = otto.sees("volume", "ls")
     assert own["uuid"] != volume["uuid"]
@@ -207,6 +210,10 @@ def test_a_pod_shares_what_is_empty_at_first(tenant: Tenant, server: AllInOne) -
     }
     tenant.types("capsule", "apply", "-f", "-", said=json.dumps(pod).encode())
     assert tenant.sees("capsule", "show", "pair")["status"] == "Running"
+    (volume,) = tenant.sees("volume", "ls")
+    assert [(one["name"], one["kind"]) for one in tenant.sees("volume", "show", volume["uuid"][:8])["mounted"]] == [
+        ("pair", "capsule")
+    ]
     tenant.types("capsule", "rm", "pair")
     assert tenant.sees("volume", "ls") == []
 

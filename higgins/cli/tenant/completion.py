@@ -53,6 +53,11 @@ def security_groups(_: click.Context, __: click.Parameter, incomplete: str) -> l
     return _items(incomplete, lambda one: (str(one["name"]), ""), "security_groups")
 
 
+def volumes(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of volumes that begin so, and ids of those without."""
+    return _items(incomplete, lambda one: (str(one["name"] or one["uuid"]), ""), "volumes")
+
+
 def _items(
     incomplete: str, show: Callable[[Document], tuple[str, str]], noun: str = "containers"
 ) -> list[CompletionItem]:

@@ -21,6 +21,7 @@ from higgins.cli.tenant import (
     moments,
     mounting,
     networks,
+    placing,
     ports,
     progress,
     security_groups,
@@ -39,7 +40,6 @@ _LOOKS = 1.0
 """Seconds between two looks at how far an image is."""
 
 _by_name = "containers on one network (--network) find each other by name, and the world as their host does"
-_only_named = "mount a volume with -v NAME:/path, or memory with --tmpfs /path"
 _NO_WORD = (
     "--cap-add", "--cap-drop", "--security-opt", "--device", "--gpus", "--ulimit", "--shm-size", "--init", "--read-only",
     "--no-healthcheck", "--platform", "--stop-signal", "--stop-timeout", "--log-driver",
@@ -58,8 +58,7 @@ _OPTIONS = (
     click.option("-m", "--memory", metavar="SIZE", help="How much memory it may use, such as 512m or 1g."),
     click.option("--cpus", type=float, metavar="N", help="How many cores it may use, such as 0.5."),
     click.option("--disk", metavar="SIZE", help="How much it may write, such as 10g."),
-    click.option("-v", "--volume", "volumes", multiple=True, metavar="NAME:/PATH[:ro]", help="Mount a volume there; it is made if it is not there."),
-    click.option("--tmpfs", "memory_mounts", multiple=True, metavar="/PATH[:size=SIZE]", help="Have a directory in memory there."),
+    *mounting.OPTIONS,
     click.option("--restart", metavar="POLICY", help="When it is started again: no, on-failure[:N], always or unless-stopped."),
     click.option("--auto-heal", is_flag=True, help="Make it anew when it stays unhealthy."),
     click.option("--health-cmd", metavar="COMMAND", help="What tells whether it is well, run in it by a shell."),
@@ -79,7 +78,6 @@ _OPTIONS = (
     *dryrun.OPTIONS,
     click.option("--cidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write its id there; the file must not exist."),
     *(habits.refused(flag, why=_by_name) for flag in ("--add-host", "--dns", "--link")),
-    *(habits.refused(flag, why=_only_named) for flag in ("--mount", "--volumes-from")),
     *(habits.refused(flag, why="the API has no word for it") for flag in _NO_WORD),
     habits.refused("-u", "--user", why="the API has no word for it; it is the user that the image names"),
     click.argument("image", shell_complete=completion.images),
@@ -174,7 +172,7 @@ def body(asked: Mapping[str, Any]) -> dict[str, Any]:
         "disk": -(-sizes.mebibytes(asked["disk"]) // 1024) if asked["disk"] else None,
         "restart_policy": restart_policy(asked["restart"]) if asked["restart"] else None,
         "healthcheck": _healthcheck(asked),
-        "mounts": mounting.mounts(asked["volumes"], asked["memory_mounts"]),
+        "mounts": mounting.mounts(asked["volumes"], asked["memory_mounts"], asked["described"]),
         "image_pull_policy": _PULLS[asked["pull"]] if asked["pull"] else None,
         "privileged": asked["privileged"] or None,
         "runtime": asked["runtime"],
@@ -249,7 +247,7 @@ def _made(cloud: Cloud, wanted: Mapping[str, Any], cidfile: Path | None, *, run:
             _noted(cidfile, lambda: cidfile.touch(exist_ok=False))
             undone.callback(cidfile.unlink)
         mounting.ensure(cloud, wanted)
-        made: Document = networks.knowing(cloud, wanted, lambda wanted: cloud.post("/containers", {"run": run}, wanted))
+        made = placing.asked(cloud, {"run": run}, wanted)
         undone.pop_all()
     if cidfile is not None:
         _noted(cidfile, lambda: cidfile.write_text(made["uuid"]))

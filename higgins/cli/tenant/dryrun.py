@@ -8,7 +8,7 @@ import click
 
 from higgins import errors
 from higgins.cli import plain
-from higgins.cli.tenant import networks, output
+from higgins.cli.tenant import output, placing
 from higgins.client.cloud import Cloud, Document
 
 OPTIONS = (
@@ -35,7 +35,7 @@ def check(asked: Mapping[str, Any]) -> None:
 def end(cloud: Cloud, wanted: Mapping[str, Any], output_as: str | None, *, run: bool) -> NoReturn:
     """Tell what would come about, and end the command: with 0 if it would fit, else with 1."""
     query = {"run": run, "dry_run": True}
-    found: Document = networks.knowing(cloud, wanted, lambda wanted: cloud.post("/containers", query, wanted))
+    found: Document = placing.asked(cloud, query, wanted)
     if output_as in (None, "table"):
         click.echo("\n".join(map(plain.line, sentences(found))))
     else:

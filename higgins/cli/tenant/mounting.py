@@ -1,21 +1,40 @@
-"""`-v` and `--tmpfs`: what people type as with docker becomes mounts."""
+"""`-v`, `--mount` and `--tmpfs`: what people type as with docker becomes mounts."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+
 from higgins import errors
-from higgins.cli.tenant import sizes
+from higgins.cli.tenant import completion, habits, sizes
 from higgins.client.cloud import Cloud, path
 
+OPTIONS = (
+    click.option(
+        "-v", "--volume", "volumes", multiple=True, metavar="NAME:/PATH[:ro]", shell_complete=completion.volumes,
+        help="Mount a volume there; it is made if it is not there.",
+    ),
+    click.option(
+        "--tmpfs", "memory_mounts", multiple=True, metavar="/PATH[:size=SIZE]", help="Have a directory in memory there."
+    ),
+    click.option(
+        "--mount", "described", multiple=True, metavar="KEY=VALUE,...",
+        help="Either in docker's longer words, such as type=volume,source=NAME,target=/PATH.",
+    ),
+    habits.refused("--volumes-from", why="mount the same volumes with -v NAME:/path; `higgins volume ls` lists them"),
+    habits.refused("--volume-driver", why="volumes are of one kind here; leave it out"),
+)  # fmt: skip
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _USUAL = ("rw", "noexec", "nosuid", "nodev", "mode=1777")
 """What every directory in memory is in any case."""
+_SAME = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
+_DESCRIBED = ("type", "source", "target", "readonly", "tmpfs-size", "tmpfs-mode", "volume-nocopy")
 
 
-def mounts(volumes: Sequence[str], memory: Sequence[str]) -> list[dict[str, Any]]:
+def mounts(volumes: Sequence[str], memory: Sequence[str], described: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The mounts that the options amount to. Raises Invalid."""
-    return [*map(_volume, volumes), *map(_memory, memory)]
+    return [*map(_volume, volumes), *map(_memory, memory), *map(_described, described)]
 
 
 def ensure(cloud: Cloud, wanted: Mapping[str, Any]) -> None:
@@ -80,3 +99,27 @@ def _memory(text: str) -> dict[str, Any]:
         elif option not in _USUAL:
             raise errors.Invalid(f"--tmpfs {text}: {option} cannot be had; there are size=SIZE and ro")
     return found
+
+
+def _described(text: str) -> dict[str, Any]:
+    """What `--mount` says, as the shorter option would have it."""
+    said = {_SAME.get(key, key): value for key, _, value in (part.strip().partition("=") for part in text.split(","))}
+    strange = next((key for key in said if key not in _DESCRIBED), None)
+    if strange is not None:
+        raise errors.Invalid(
+            f"--mount {text}: {strange or 'nothing'} is not understood; there are {', '.join(_DESCRIBED)}"
+        )
+    kind, where = said.get("type", "volume"), said.get("target", "")
+    read_only = said.get("readonly") in ("", "true", "1")
+    match kind:
+        case "volume" if said.get("source"):
+            return _volume(f"{said['source']}:{where}{':ro' if read_only else ''}")
+        case "volume":
+            return _volume(where or ":")
+        case "tmpfs":
+            size = said.get("tmpfs-size")
+            return _memory(f"{where}:{f'size={size}' if size else ''}{',ro' if read_only else ''}")
+        case "bind":
+            return _volume(f"{said.get('source') or '.'}:{where}")
+        case _:
+            raise errors.Invalid(f"--mount {text}: {kind} cannot be had; its type is volume or tmpfs")

@@ -26,6 +26,7 @@ _LISTINGS = {
     "capsules": "higgins capsule ls",
     "networks": "higgins network ls",
     "security_groups": "higgins security-group ls",
+    "volumes": "higgins volume ls",
 }
 _BEGINNING = re.compile(r"[0-9a-f]+(-[0-9a-f]*)*")
 
@@ -54,6 +55,12 @@ def act(cloud: Cloud, given: str, ask: Callable[[str], Result], noun: str = "con
         if not _NAMESAKES.match(refusal.message):
             raise
         raise _several(given, [one for one in every(cloud, noun) if one["name"] == given], "give an id") from refusal
+
+
+def one(cloud: Cloud, given: str, noun: str) -> Document:
+    """The one that is meant. Raises as `act` does."""
+    found: Document = act(cloud, given, lambda name: cloud.get(path(noun, name)), noun)
+    return found
 
 
 def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:

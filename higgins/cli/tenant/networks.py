@@ -1,20 +1,18 @@
 """`higgins network`, and the networks that `run` and `create` are told of."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
 
 import click
 
 from higgins import errors
 from higgins.cli import table, trouble
-from higgins.cli.tenant import completion, examples, names, output, session, templates, waiting
+from higgins.cli.tenant import completion, examples, habits, names, output, session, templates, waiting
 from higgins.client.cloud import Cloud, Document, path
-
-Result = TypeVar("Result")
 
 _NOUN = "networks"
 _TITLES = ("name", "subnet", "gateway", "shared", "id")
+_ADDRESSES = "of the --subnet the first is the gateway's, and containers get the others"
 _AT_REST = ("Created", "Running", "Stopped", "Paused")
 _address = click.option("--ip", "address", metavar="ADDRESS", help="Its address there; any that is free by default.")
 _container = click.argument("container", shell_complete=completion.containers)
@@ -26,10 +24,15 @@ OPTIONS = (
         help="The network that it is on; several, if it is repeated. That of the project by default.",
     ),
     _address,
+    habits.refused("--network-alias", "--net-alias", why="a container is found by its name"),
+    habits.refused("--ip6", why="networks have no IPv6 here"),
+    habits.refused("--mac-address", why="it is given one"),
 )  # fmt: skip
 
 
-@click.group()
+@click.group(
+    cls=habits.Noun, instead={"prune": "Those that nobody is on: higgins network rm $(higgins network ls -q)"}
+)  # fmt: skip
 def network() -> None:
     """Networks: who is on one reaches all others on it, by address and by name, and the world; of other networks, nobody.
 
@@ -42,6 +45,13 @@ def network() -> None:
 )
 @click.option("--subnet", metavar="SUBNET", help="Its addresses, such as 10.20.0.0/24; some that are free by default.")
 @click.option("--shared", is_flag=True, help="Let every project use it; for administrators.")
+@habits.refused("-d", "--driver", why="networks are of one kind here; leave it out")
+@habits.refused("--gateway", why=_ADDRESSES)
+@habits.refused("--ip-range", why=_ADDRESSES)
+@habits.refused("--internal", why="whoever is on a network reaches the world")
+@habits.refused("--ipv6", why="networks have no IPv6 here")
+@habits.refused("--label", why="networks have no labels")
+@habits.refused("-o", "--opt", why="networks are of one kind here; leave it out")
 @click.argument("name")
 def create(name: str, *, subnet: str | None, shared: bool) -> None:
     """Make a network. Prints its id."""
@@ -78,15 +88,20 @@ def ls(*, quiet: bool, no_trunc: bool, template: str | None, all_projects: bool,
 
 
 @network.command("show", epilog=examples.of("higgins network show back", "higgins network show -o yaml back"))
+@templates.option("-f")
 @output.option()
 @_network
-def show(network: str, *, output_as: str) -> None:
+def show(network: str, *, template: str | None, output_as: str) -> None:
     """Show a network, and which containers and capsules are on it."""
     cloud = session.cloud()
-    found = _meant(cloud, network)
+    found = names.one(cloud, network, _NOUN)
     there = [one for noun in ("containers", "capsules") for one in _on(cloud, noun, found["uuid"])]
+    whole = {**found, "attached": there}
+    if template is not None:
+        templates.show(template, [whole])
+        return
     if output_as != "table":
-        output.one(output_as, {**found, "attached": there}, name=str(found["name"]))
+        output.one(output_as, whole, name=str(found["name"]))
         return
     output.fields({key: value for key, value in found.items() if key != "links"})
     if there:
@@ -125,7 +140,7 @@ def rm(networks: Sequence[str]) -> None:
 def attach(container: str, network: str, *, address: str | None) -> None:
     """Have a container on one more network, whether or not it runs. Prints its address there."""
     cloud = session.cloud()
-    there = _meant(cloud, network)["uuid"]
+    there = names.one(cloud, network, _NOUN)["uuid"]
 
     def ask(name: str) -> None:
         cloud.post(path("containers", name, "network_attach"), {"network": there, "fixed_ip": address})
@@ -143,7 +158,7 @@ def attach(container: str, network: str, *, address: str | None) -> None:
 def detach(container: str, network: str) -> None:
     """Take a container off a network, whether or not it runs."""
     cloud = session.cloud()
-    there = _meant(cloud, network)["uuid"]
+    there = names.one(cloud, network, _NOUN)["uuid"]
 
     def ask(name: str) -> None:
         cloud.post(path("containers", name, "network_detach"), {"network": there})
@@ -153,22 +168,31 @@ def detach(container: str, network: str) -> None:
     names.act(cloud, container, ask)
 
 
+@network.command("connect", hidden=True, epilog=examples.of("higgins network connect --ip 10.20.0.7 back web"))
+@_address
+@_network
+@_container
+@click.pass_context
+def connect(context: click.Context, container: str, network: str, *, address: str | None) -> None:
+    """Docker's word for `attach`; there the network comes first."""
+    context.invoke(attach, container=container, network=network, address=address)
+
+
+@network.command("disconnect", hidden=True, epilog=examples.of("higgins network disconnect back web"))
+@habits.needless("-f", "--force")
+@_network
+@_container
+@click.pass_context
+def disconnect(context: click.Context, container: str, network: str) -> None:
+    """Docker's word for `detach`; there the network comes first."""
+    context.invoke(detach, container=container, network=network)
+
+
 def wishes(networks: Sequence[str], address: str | None) -> Sequence[Mapping[str, str]]:
     """What `run` and `create` ask for. Raises Invalid for an address that could be on any of several networks, or on one that is not named."""
     if address is not None and len(networks) != 1:
         raise errors.Invalid("--ip needs exactly one --network; for others there is `higgins network attach --ip`")
     return [{"network": each, **({"v4-fixed-ip": address} if address else {})} for each in networks]
-
-
-def knowing(cloud: Cloud, wanted: Mapping[str, Any], ask: Callable[[Mapping[str, Any]], Result]) -> Result:
-    """Ask for a container; and if a network that it is to be on is unknown, with the one whose id begins so. Raises NotFound with names that are near."""
-    try:
-        return ask(wanted)
-    except errors.NotFound as missing:
-        if missing.name != "container.network-not-found":
-            raise
-        found = [{**one, "network": _meant(cloud, one["network"])["uuid"]} for one in wanted["nets"]]
-        return ask({**wanted, "nets": found})
 
 
 def addresses(one: Document) -> Mapping[str, Sequence[str]]:
@@ -179,11 +203,6 @@ def addresses(one: Document) -> Mapping[str, Sequence[str]]:
 def listed(one: Document) -> Sequence[str]:
     """All of them."""
     return [address for there in addresses(one).values() for address in there]
-
-
-def _meant(cloud: Cloud, given: str) -> Document:
-    found: Document = names.act(cloud, given, lambda name: cloud.get(path(_NOUN, name)), _NOUN)
-    return found
 
 
 def _on(cloud: Cloud, noun: str, network: str) -> Sequence[Document]:

@@ -14,13 +14,13 @@ FORMS = ("table", "json", "yaml", "name")
 
 
 def option(default: str = "table") -> Callable[[Any], Any]:
-    """`-o`, given to the command as `output_as`."""
+    """`-o`, given to the command as `output_as`. Whoever says `inspect`, as with docker, gets what docker's gives: JSON."""
     return click.option(
         "-o",
         "--output",
         "output_as",
         type=click.Choice(FORMS),
-        default=default,
+        default=lambda: "json" if click.get_current_context().info_name == "inspect" else default,
         help=f"How it is shown.  [default: {default}]",
     )
 

@@ -291,6 +291,7 @@ def test_the_options_of_run_become_one_request():
         "privileged": False,
     }
     asked |= {"volumes": ["data:/data:ro"], "memory_mounts": ["/run:size=64m"]}
+    asked |= {"described": ["type=volume,source=more,target=/more"]}
     asked |= {
         "memory": "1g",
         "cpus": 0.5,
@@ -314,6 +315,7 @@ def test_the_options_of_run_become_one_request():
         "mounts": [
             {"source": "data", "destination": "/data", "read_only": True},
             {"type": "tmpfs", "destination": "/run", "size": 64},
+            {"source": "more", "destination": "/more"},
         ],
         "nets": [{"network": "back", "v4-fixed-ip": "10.0.0.7"}],
         "published_ports": [{"port": 80, "protocol": "tcp", "host_port": 8080}],

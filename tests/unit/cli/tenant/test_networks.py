@@ -86,6 +86,8 @@ class Table:
                 return Given(200, {"containers": [self.web], "next": None})
             case "POST", ["v1", "containers"]:
                 named = [one["network"] for one in said.get("nets", ())]
+                if any(sum(each["name"] == one for each in self.networks) > 1 for one in named):
+                    return TWINS
                 if unknown := [one for one in named if not self._known(one)]:
                     return refusal(404, f"Network {unknown[0]} could not be found.", "container.network-not-found")
                 return Given(202, self.web)
@@ -99,6 +101,8 @@ class Table:
 
     def _network(self, method: str, given: str) -> Given:
         found = self._known(given)
+        if sum(each["name"] == given for each in self.networks) > 1:
+            return TWINS
         if found is None:
             return refusal(404, f"Network {given} could not be found.", "container.network-not-found")
         if method == "DELETE" and found["uuid"] in self.web["addresses"]:
@@ -126,6 +130,11 @@ class Table:
 
 def refusal(status: int, detail: str, code: str) -> Given:
     return Given(status, {"errors": [{"detail": detail, "code": code}]})
+
+
+TWINS = refusal(
+    409, "Multiple networks exist with same name. Please use the network uuid instead.", "container.conflict"
+)
 
 
 @pytest.fixture
@@ -249,3 +258,49 @@ def test_a_shell_completes_names_of_networks(table: Table, monkeypatch: pytest.M
     monkeypatch.setenv("_HIGGINS_COMPLETE", "bash_complete")
     done = CliRunner().invoke(higgins, [], prog_name="higgins", complete_var="_HIGGINS_COMPLETE")
     assert done.output.split() == ["plain,front"]
+
+
+def test_dockers_words_for_networks_are_understood(table: Table) -> None:
+    assert run("network", "connect", "--ip", "10.20.0.9", "back", "web").stdout == "10.20.0.9\n"
+    assert run("network", "disconnect", "-f", "front", "web").exit_code == 0
+    assert [*table.web["addresses"]] == [BACK]
+    assert run("network", "list").stdout == run("network", "ls").stdout
+    assert json.loads(run("network", "inspect", "back").stdout)["attached"][0]["name"] == "web"
+    assert run("network", "inspect", "-f", "{{.Subnet}}", "back").stdout == "10.20.0.0/24\n"
+    assert run("network", "remove", "front").stdout == "front\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["prune"], "higgins network rm $(higgins network ls -q)"),
+        (["crate", "back"], "Did you mean create?"),
+        (["create", "--driver", "bridge", "back"], "leave it out"),
+        (["create", "--gateway", "10.20.0.254", "back"], "the first is the gateway's"),
+    ],
+)
+def test_what_networks_have_not_is_answered_with_what_they_have(table: Table, words: list[str], remedy: str) -> None:
+    done = run("network", *words)
+    assert done.exit_code == 2 and remedy in done.stderr
+    assert not table.asked
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("host", "-p publishes"),
+        ("none", "network detach"),
+        ("bridge", "Leave --network out"),
+        ("container:web", "capsule"),
+    ],
+)
+def test_dockers_networks_of_special_names_are_refused_with_what_to_do(table: Table, given: str, remedy: str) -> None:
+    done = run("run", "-d", "--network", given, "busybox")
+    assert done.exit_code == 125 and remedy in done.stderr
+
+
+def test_of_two_networks_with_one_name_run_wants_an_id(table: Table) -> None:
+    table.networks.append(network(WEB, "back", "10.21.0.0/24"))
+    done = run("run", "-d", "--network", "back", "busybox")
+    assert done.exit_code == 125
+    assert BACK in done.stderr and WEB in done.stderr and "give an id" in done.stderr
