@@ -63,7 +63,19 @@ async def test_a_host_finds_out_that_it_can_keep_to_sizes(tmp_path: Path) -> Non
     assert not [*(tmp_path / "volumes").iterdir()]
 
 
+@needs_loops
+async def test_what_is_left_of_finding_that_out_goes_the_next_time(tmp_path: Path) -> None:
+    trial = tmp_path / "volumes" / ".trial"
+    trial.mkdir(parents=True)
+    await loops.make(trial / "image", 1)
+    await loops.mount(trial / "image", trial)
+    assert await loops.possible(tmp_path / "volumes")
+    assert str(tmp_path) not in read("/proc/self", "mounts")
+    assert not [*(tmp_path / "volumes").iterdir()]
+
+
 async def test_only_root_comes_to_the_directory_of_volumes(plain: LocalVolumes, tmp_path: Path) -> None:
+    await loops.possible(tmp_path / "volumes")
     await plain.mount(attachment(0))
     assert (tmp_path / "volumes").stat().st_mode & 0o777 == 0o700
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from higgins import errors
 from higgins.drivers.volumes.local import loops
-from higgins.drivers.volumes.local.programs import run
 from higgins.model.ids import VolumeId
 from higgins.model.volume import Attachment
 
@@ -52,9 +51,7 @@ class LocalVolumes:
 
     async def remove(self, volume_id: VolumeId) -> None:
         async with self._locked(volume_id) as home:
-            await loops.unmount(home / _MOUNTED)
-            # Containers may have nested directories deeper than Python's own can follow.
-            await run("rm", "-rf", "--one-file-system", str(home))
+            await loops.remove(home, mounted=home / _MOUNTED)
 
     async def _mounted(self, home: Path, size: int) -> Path:
         image, place = home / _IMAGE, home / _MOUNTED
