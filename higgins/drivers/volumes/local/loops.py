@@ -18,8 +18,7 @@ async def possible(directory: Path) -> bool:
     """Whether file systems in files can be had below this directory: found out by having one. What somebody left who was killed at it goes."""
     if os.geteuid() != 0:
         return False
-    place = directory / _TRIAL
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = _trial(directory)
     try:
         await remove(place, mounted=place)
         place.mkdir()
@@ -54,6 +53,12 @@ async def remove(home: Path, *, mounted: Path) -> None:
     await unmount(mounted)
     # Containers may have nested directories deeper than Python's own can follow.
     await _run("rm", "-rf", "--one-file-system", str(home))
+
+
+def _trial(directory: Path) -> Path:
+    """Only root enters the directory that it is in."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return directory / _TRIAL
 
 
 async def _made(image: Path, size: int) -> None:
