@@ -95,7 +95,7 @@ def delete(db: Connection, network_id: NetworkId) -> None:
     count = occupied(db, network_id)
     if count:
         raise errors.Conflict(
-            f"{count} ports are on the network {network_id}: delete the containers that have them, or detach these from it, first."
+            f"{count} {'port is' if count == 1 else 'ports are'} on the network: delete the containers that have them, or detach these from it, first."
         )
     db.execute(networks.delete().where(networks.c.id == network_id))
 

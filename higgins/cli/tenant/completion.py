@@ -43,6 +43,11 @@ def capsules(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
     return _items(incomplete, lambda one: (str(one["name"] or one["uuid"]), str(one["status"])), "capsules")
 
 
+def reachable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of both."""
+    return [*containers(context, parameter, incomplete), *capsules(context, parameter, incomplete)]
+
+
 def networks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of networks that begin so."""
     return _items(incomplete, lambda one: (str(one["name"]), str(one["subnet"])), "networks")

@@ -13,7 +13,6 @@ from higgins.client.cloud import Cloud, Document, path
 _NOUN = "networks"
 _TITLES = ("name", "subnet", "gateway", "shared", "id")
 _ADDRESSES = "of the --subnet the first is the gateway's, and containers get the others"
-_AT_REST = ("Created", "Running", "Stopped", "Paused")
 _address = click.option("--ip", "address", metavar="ADDRESS", help="Its address there; any that is free by default.")
 _container = click.argument("container", shell_complete=completion.containers)
 _network = click.argument("network", shell_complete=completion.networks)
@@ -146,7 +145,7 @@ def attach(container: str, network: str, *, address: str | None) -> None:
         cloud.post(path("containers", name, "network_attach"), {"network": there, "fixed_ip": address})
         found = _settled(cloud, name).get(there)
         if not found:
-            raise _failed(cloud, name, f"{container} was not attached to {network}")
+            raise waiting.unmet(cloud, name, f"{container} was not attached to {network}")
         click.echo(", ".join(found))
 
     names.act(cloud, container, ask)
@@ -163,7 +162,7 @@ def detach(container: str, network: str) -> None:
     def ask(name: str) -> None:
         cloud.post(path("containers", name, "network_detach"), {"network": there})
         if there in _settled(cloud, name):
-            raise _failed(cloud, name, f"{container} was not taken off {network}")
+            raise waiting.unmet(cloud, name, f"{container} was not taken off {network}")
 
     names.act(cloud, container, ask)
 
@@ -215,14 +214,4 @@ def _on(cloud: Cloud, noun: str, network: str) -> Sequence[Document]:
 
 def _settled(cloud: Cloud, name: str) -> Mapping[str, Sequence[str]]:
     """Its addresses once nothing more is being done about it."""
-    return addresses(waiting.until(cloud, name, _AT_REST) or {})
-
-
-def _failed(cloud: Cloud, name: str, what: str) -> errors.Conflict:
-    """With what the last thing that was asked of it came to."""
-    last = cloud.get(path("containers", name, "container_actions"))["containerActions"][0]
-    steps = cloud.get(path("containers", name, "container_actions", last["request_id"]))["events"]
-    reason = next((str(each["message"]) for each in steps if each.get("message")), "").removesuffix(".")
-    failure = errors.Conflict(f"{what}: {reason}" if reason else what)
-    failure.add_note(f"Its story: higgins history {name}")
-    return failure
+    return addresses(waiting.settled(cloud, name) or {})

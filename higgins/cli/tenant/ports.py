@@ -8,7 +8,7 @@ import click
 
 from higgins import errors
 from higgins.cli.tenant import completion, examples, habits, names, session
-from higgins.client.cloud import Document, path
+from higgins.client.cloud import Cloud, Document
 
 OPTIONS = (
     click.option("-p", "--publish", "publish", multiple=True, metavar="[HOST:]PORT[/udp]", help="Publish a port at one of its host's, or at any free one."),
@@ -21,13 +21,11 @@ _WRITTEN = re.compile(r"(?:(?P<host>[^:]*):)?(?P<port>[^:/]+)(?:/(?P<protocol>.*
 
 
 @click.command(epilog=examples.of("higgins port web", "higgins port web 80", "higgins port web 53/udp"))
-@click.argument("container", shell_complete=completion.containers)
+@click.argument("container", shell_complete=completion.reachable)
 @click.argument("private", metavar="[PORT[/udp]]", required=False)
 def port(container: str, private: str | None) -> None:
-    """Show which ports of its host lead to a container."""
-    cloud = session.cloud()
-    found: Document = names.act(cloud, container, lambda name: cloud.get(path("containers", name)))
-    told = published(found)
+    """Show which ports of its host lead to a container, or a capsule."""
+    told = published(_meant(session.cloud(), container))
     if private is None:
         for inside, outside in told:
             click.echo(f"{inside} -> {outside}")
@@ -41,6 +39,16 @@ def port(container: str, private: str | None) -> None:
     click.echo("\n".join(leading))
 
 
+def _meant(cloud: Cloud, given: str) -> Document:
+    """A container; a capsule where none is called so."""
+    try:
+        return names.one(cloud, given, "containers")
+    except errors.NotFound:
+        if not any(given == one["name"] or one["uuid"].startswith(given) for one in names.every(cloud, "capsules")):
+            raise
+        return names.one(cloud, given, "capsules")
+
+
 def wishes(given: Sequence[str]) -> Sequence[Mapping[str, Any]]:
     """What `-p` asks for. Raises Invalid."""
     return [_wish(each) for each in given]
@@ -52,7 +60,9 @@ def exposed(given: Sequence[str]) -> Mapping[str, Any]:
 
 
 def published(one: Document) -> Sequence[tuple[str, str]]:
-    """What is published of a container, or a capsule: its own port, and where that is reached; only where that is known already."""
+    """What is published of a container, or a capsule: its own port, and where that is reached; only where that is known already, and came about."""
+    if one["status"] == "Error":
+        return []
     return [
         (f"{each['port']}/{each['protocol']}", f"{_EVERYWHERE}:{each['host_port']}")
         for each in one.get("published_ports") or ()

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from higgins import errors
-from higgins.cli import trouble
-from higgins.cli.tenant import completion, examples, names, output, session
-from higgins.client.cloud import Cloud, Document, path
+from higgins.cli import table, trouble
+from higgins.cli.tenant import completion, examples, habits, names, output, session, templates, waiting
+from higgins.client.cloud import Document, path
 
 _NOUN = "security_groups"
 _TITLES = ("name", "lets in", "id")
+_container = click.argument("container", shell_complete=completion.containers)
 _group = click.argument("group", shell_complete=completion.security_groups)
 
 OPTIONS = (
@@ -25,7 +26,9 @@ OPTIONS = (
 _WRITTEN = re.compile(r"(?P<protocol>[a-z]+)(?:/(?P<first>\d+)(?:-(?P<last>\d+))?)?(?::(?P<source>.+))?")
 
 
-@click.group("security-group")
+@click.group(
+    "security-group", cls=habits.Noun, instead={"add": "What it allows never changes: make another one, and `attach` that."}
+)  # fmt: skip
 def security_group() -> None:
     """Security groups: what may come in to the containers that have them, and nothing else may.
 
@@ -82,16 +85,46 @@ def ls(*, quiet: bool, no_trunc: bool, all_projects: bool, output_as: str) -> No
 
 
 @security_group.command("show", epilog=examples.of("higgins security-group show web"))
+@templates.option("-f")
 @output.option()
 @_group
-def show(group: str, *, output_as: str) -> None:
-    """Show a security group."""
-    found = _meant(session.cloud(), group)
+def show(group: str, *, template: str | None, output_as: str) -> None:
+    """Show a security group, and which containers have it."""
+    cloud = session.cloud()
+    found = names.one(cloud, group, _NOUN)
+    there = [
+        {"uuid": one["uuid"], "name": one["name"]}
+        for one in names.every(cloud)
+        if found["uuid"] in (one.get("security_groups") or ())
+    ]
+    whole = {**found, "attached": there}
+    if template is not None:
+        templates.show(template, [whole])
+        return
     if output_as != "table":
-        output.one(output_as, found, name=str(found["name"]))
+        output.one(output_as, whole, name=str(found["name"]))
         return
     rules = ", ".join(map(written, found["rules"])) or "nothing"
     output.fields({key: value for key, value in found.items() if key not in ("links", "rules")} | {"lets in": rules})
+    if there:
+        click.echo()
+        table.show(("container", "id"), [(one["name"], names.short(one)) for one in there])
+
+
+@security_group.command("attach", epilog=examples.of("higgins security-group attach web intern"))
+@_container
+@_group
+def attach(container: str, group: str) -> None:
+    """Give a container a group, whether or not it runs: then only that comes in which its groups allow."""
+    _change(container, group, "add_security_group", f"{container} was not given {group}")
+
+
+@security_group.command("detach", epilog=examples.of("higgins security-group detach web intern"))
+@_container
+@_group
+def detach(container: str, group: str) -> None:
+    """Take a group from a container, whether or not it runs. Without any, its networks reach it as they like."""
+    _change(container, group, "remove_security_group", f"{group} was not taken from {container}")
 
 
 @security_group.command("rm", epilog=examples.of("higgins security-group rm web"))
@@ -105,6 +138,8 @@ def rm(groups: Sequence[str]) -> None:
             names.act(cloud, given, lambda name: cloud.delete(path(_NOUN, name)), _NOUN)
             click.echo(given)
         except errors.Failure as failure:
+            if isinstance(failure, errors.Conflict) and not getattr(failure, "__notes__", ()):
+                failure.add_note(f"Which they are: higgins security-group show {given}")
             trouble.tell(failure)
             failed = True
     if failed:
@@ -136,6 +171,14 @@ def written(rule: Mapping[str, Any]) -> str:
     return f"{rule['protocol'] or 'any'}{ports}{':' + rule['source'] if rule['source'] else ''}"
 
 
-def _meant(cloud: Cloud, given: str) -> Document:
-    found: Document = names.act(cloud, given, lambda name: cloud.get(path(_NOUN, name)), _NOUN)
-    return found
+def _change(container: str, group: str, verb: str, unmet: str) -> None:
+    cloud = session.cloud()
+    meant = names.one(cloud, group, _NOUN)["uuid"]
+
+    def ask(name: str) -> None:
+        cloud.post(path("containers", name, verb), {"name": meant})
+        found = waiting.settled(cloud, name) or {}
+        if (meant in found.get("security_groups", ())) is not (verb == "add_security_group"):
+            raise waiting.unmet(cloud, name, unmet)
+
+    names.act(cloud, container, ask)

@@ -8,6 +8,7 @@ from higgins.client.cloud import Cloud, Document, path
 
 LONG = 60.0
 """Seconds of one long request."""
+_AT_REST = ("Created", "Running", "Stopped", "Paused")
 _PAUSE = 0.25
 """Seconds between two looks where a server does not wait by itself."""
 
@@ -41,9 +42,24 @@ def until(
             time.sleep(_PAUSE)
 
 
+def settled(cloud: Cloud, name: str) -> Document | None:
+    """The container once nothing more is being done about it; None if it is gone."""
+    return until(cloud, name, _AT_REST)
+
+
 def failure(found: Document) -> errors.Failure:
     """What became of it instead."""
     reason = str(found.get("status_reason") or "it is in Error").removesuffix(".")
     failed = errors.Conflict(f"{found['name']}: {reason}")
     failed.add_note(f"Its story: higgins history {found['name']}   Remove it: higgins rm {found['name']}")
     return failed
+
+
+def unmet(cloud: Cloud, name: str, what: str) -> errors.Conflict:
+    """What did not come about, with what the last thing that was asked of it came to."""
+    last = cloud.get(path("containers", name, "container_actions"))["containerActions"][0]
+    steps = cloud.get(path("containers", name, "container_actions", last["request_id"]))["events"]
+    reason = next((str(each["message"]) for each in steps if each.get("message")), "").removesuffix(".")
+    failure = errors.Conflict(f"{what}: {reason}" if reason else what)
+    failure.add_note(f"Its story: higgins history {name}")
+    return failure

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,6 +17,12 @@ from tests.unit.client.stub import Asked, Given, serving
 
 WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
 GROUP = "6e0b8888-e596-5bc4-a286-4b15dff62dbf"
+SHOP = {
+    "uuid": "5b0b8888-e596-5bc4-a286-4b15dff62dbf",
+    "name": "shop",
+    "status": "Running",
+    "published_ports": [{"port": 80, "protocol": "tcp", "host_port": 8090}],
+}
 RULES = [
     {"protocol": "tcp", "port_min": 80, "port_max": 80, "source": None},
     {"protocol": None, "port_min": None, "port_max": None, "source": "10.0.0.0/8"},
@@ -38,6 +45,7 @@ class Table:
             "labels": {},
             "auto_remove": False,
             "addresses": {},
+            "security_groups": [],
             "ports": [80, 53],
             "published_ports": [
                 {"port": 80, "protocol": "tcp", "host_port": 8080},
@@ -46,11 +54,13 @@ class Table:
             ],
         }
         self.asked: list[tuple[str, str, Any]] = []
+        self.refuses = False
 
     def __call__(self, asked: Asked) -> Given:
-        path = asked.target.partition("?")[0]
+        path, _, query = asked.target.partition("?")
+        said = {name: values[0] for name, values in parse_qs(query).items()} | json.loads(asked.body or b"{}")
         if asked.method != "GET" and "auth" not in path:
-            self.asked.append((asked.method, path, json.loads(asked.body or b"{}")))
+            self.asked.append((asked.method, path, said))
         group = {"uuid": GROUP, "name": "open", "project_id": "p", "rules": RULES, "created_at": "2026-11-21 12:00:00"}
         match asked.method, path.split("/")[1:]:
             case "POST", ["v3", "auth", "tokens"]:
@@ -69,6 +79,18 @@ class Table:
                 return Given(201, group)
             case method, ["v1", "security_groups", "open"]:
                 return Given(204, b"") if method == "DELETE" else Given(200, group)
+            case "POST", ["v1", "containers", "web", verb]:
+                if not self.refuses:
+                    self.web["security_groups"] = [GROUP] if verb == "add_security_group" else []
+                return Given(202, b"null")
+            case "GET", ["v1", "containers", "web", "container_actions"]:
+                return Given(200, {"containerActions": [{"request_id": "req-1"}]})
+            case "GET", ["v1", "containers", "web", "container_actions", "req-1"]:
+                return Given(200, {"events": [{"message": "the host has no room for it."}]})
+            case "GET", ["v1", "capsules"]:
+                return Given(200, {"capsules": [SHOP], "next": None})
+            case "GET", ["v1", "capsules", "shop"]:
+                return Given(200, SHOP)
             case "GET", ["v1", "containers"]:
                 return Given(200, {"containers": [self.web], "next": None})
             case "POST", ["v1", "containers"]:
@@ -205,3 +227,30 @@ def test_a_group_is_made_listed_shown_and_removed(table: Table) -> None:
     assert table.asked[0][2]["rules"] == [{"protocol": "tcp", "port_min": 80}, {"source": "10.0.0.0/8"}]
     assert table.asked[1][:2] == ("DELETE", "/v1/security_groups/open")
     assert run("security-group", "rm", "nobody").exit_code == 1
+
+
+def test_the_ports_of_a_capsule_are_told_as_those_of_a_container(table: Table) -> None:
+    assert run("port", "shop").stdout == "80/tcp -> 0.0.0.0:8090\n"
+    done = run("port", "shp")
+    assert isinstance(done.exception, errors.NotFound)
+
+
+def test_what_could_not_be_made_is_reached_nowhere(table: Table) -> None:
+    table.web["status"] = "Error"
+    assert run("port", "web").stdout == ""
+    assert "8080" not in run("ps", "-a", "--no-trunc").stdout
+
+
+def test_a_container_gets_a_group_and_loses_it(table: Table) -> None:
+    assert run("security-group", "attach", "web", "open").exit_code == 0
+    assert table.asked[-1] == ("POST", "/v1/containers/web/add_security_group", {"name": GROUP})
+    assert json.loads(run("security-group", "inspect", "open").stdout)["attached"] == [{"uuid": WEB, "name": "web"}]
+    assert run("security-group", "detach", "web", "open").exit_code == 0
+    assert table.web["security_groups"] == []
+
+
+def test_a_group_that_was_not_given_is_told_with_the_reason(table: Table) -> None:
+    table.refuses = True
+    done = run("security-group", "attach", "web", "open")
+    assert isinstance(done.exception, errors.Conflict)
+    assert done.exception.message == "web was not given open: the host has no room for it"
