@@ -350,7 +350,11 @@ class Worker:
     async def _plug(self, port: Port, work: Work, namespace: str) -> None:
         plug, sandbox = self._place.plug, self._sandbox
         if plug is None:
-            raise errors.Invalid("This host cannot attach containers to networks.")
+            # What runs already does so without; it is attached anew once its host is able to again.
+            remedy = errors.Unavailable if self._has_settled(work) else errors.Invalid
+            raise remedy(
+                "This host cannot attach containers to networks: its agent needs root and the programs for it, and [agent] networks must not be none."
+            )
         if sandbox is None or sandbox.pid is None:
             raise errors.Unavailable(
                 "The sandbox does not run any more, or not where its agent could attach it to networks: then set [agent] networks to none there."

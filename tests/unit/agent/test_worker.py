@@ -495,6 +495,20 @@ async def test_a_host_that_cannot_attach_anything_says_so() -> None:
         assert bench.last.failed
 
 
+async def test_what_its_host_cannot_attach_any_more_goes_on_and_has_not_failed() -> None:
+    wired = Wired()
+    async with at_work(wired.bench) as bench:
+        settled = await bench.until_settled(1)
+    known = work(wired.wanted, status=settled, ports=(wired.first, wired.second))
+    bench.worker = Worker(known, replace(bench.place, plug=None))
+    async with at_work(bench), asyncio.timeout(3):
+        while bench.last.reason is None:
+            await asyncio.sleep(0.005)
+    assert "cannot attach containers to networks" in bench.last.reason
+    assert bench.last.settled and not bench.last.failed
+    assert bench.runtime.count("remove", wired.one.id) == 0
+
+
 async def test_what_has_no_sandbox_of_its_own_never_asks_for_what_is_plugged_in(one: Container) -> None:
     bench = Bench(spec(one), plug=FakePlug())
     async with at_work(bench):
