@@ -11,6 +11,8 @@ from higgins.cli import plain
 
 NARROWEST = 8
 """Columns below which a column is not made narrower for the sake of others."""
+COMFORT = 24
+"""Columns that one gets which does not give way first, as long as another can be left out for that."""
 _GAP = "  "
 
 
@@ -35,7 +37,7 @@ def show(
     """Print the rows under their titles, aligned; nothing but the titles if there are none.
 
     On a terminal the widest columns give way until a line fits, unless it is to be `whole`; those that are named `first` before the others.
-    Where there is not even room for narrow columns, those that can be `spare`d are left out, one after the other.
+    Where that would cut what is shorter than COMFORT, those that can be `spare`d are left out, one after the other.
     """
     room = None if whole else terminal_width()
     for line in lines(titles, rows, room=room, colours=has_colours(), first=first, spare=spare):
@@ -55,7 +57,7 @@ def lines(
     cells: list[list[Cell]] = [[title.upper() for title in titles], *([_plain(cell) for cell in row] for row in rows)]
     widths = [max(plain.width(_text(line[column])) for line in cells) for column in range(len(titles))]
     if room is not None:
-        kept = _kept(titles, widths, room, spare)
+        kept = _kept(titles, widths, room, first, spare)
         cells = [[line[column] for column in kept] for line in cells]
         space = room - len(_GAP) * (len(kept) - 1)
         leading = [place for place, column in enumerate(kept) if titles[column] in first]
@@ -85,9 +87,14 @@ def has_colours() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout.isatty()
 
 
-def _kept(titles: Sequence[str], widths: Sequence[int], room: int, spare: Sequence[str]) -> Sequence[int]:
-    """The columns that are shown: without so many of the spare ones that the others fit, at their narrowest."""
-    needed = {column: min(width, NARROWEST) + len(_GAP) for column, width in enumerate(widths)}
+def _kept(
+    titles: Sequence[str], widths: Sequence[int], room: int, first: Sequence[str], spare: Sequence[str]
+) -> Sequence[int]:
+    """The columns that are shown: without so many of the spare ones that the others can be read."""
+    needed = {
+        column: min(width, NARROWEST if titles[column] in first else COMFORT) + len(_GAP)
+        for column, width in enumerate(widths)
+    }
     for title in spare:
         if sum(needed.values()) - len(_GAP) > room:
             del needed[titles.index(title)]

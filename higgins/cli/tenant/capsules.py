@@ -13,11 +13,13 @@ from higgins.cli.table import Cell, Coloured
 from higgins.cli.tenant import (
     completion,
     examples,
+    habits,
     moments,
     names,
     networks,
     output,
     pods,
+    ports,
     progress,
     session,
     state,
@@ -28,15 +30,15 @@ from higgins.cli.tenant.pods import Remark, Weight
 from higgins.client.cloud import Cloud, Document, path
 
 _NOUN = "capsules"
-_TITLES = ("id", "name", "containers", "created", "status", "addresses")
-_SPARE = ("created", "addresses", "containers", "id")
+_TITLES = ("id", "name", "containers", "created", "status", "ports", "addresses")
+_SPARE = ("created", "addresses", "containers", "ports", "id")
 _UP = ("Running", "Stopped", "Restarting")
 """Once it is one of these, all that had to be made has been."""
 _LOOKS = 1.0
 """Seconds between two looks at how far it is."""
 
 
-@click.group()
+@click.group(cls=habits.Noun, instead={"create": "From a file: higgins capsule apply -f FILE"})
 def capsule() -> None:
     """Capsules: several containers that are placed, kept and removed as one.
 
@@ -113,6 +115,7 @@ def ls(*, quiet: bool, no_trunc: bool, all_projects: bool, output_as: str) -> No
             _ready(one),
             moments.ago(now - (moments.read(one["created_at"]) or now)),
             _state(one, now),
+            ports.listed(one),
             ", ".join(networks.listed(one)),
         )
 
@@ -129,7 +132,7 @@ def show(capsule: str, *, output_as: str) -> None:
     if output_as != "table":
         output.one(output_as, found, name=_called(found))
         return
-    output.fields({key: value for key, value in found.items() if key not in ("links", "containers", "init_containers")})
+    output.fields(_told(found))
     click.echo()
     now = cloud.now
     rows = [
@@ -264,6 +267,16 @@ def _forget(cloud: Cloud, left: Sequence[Document]) -> NoReturn:
     gone = ", ".join(plain.line(_called(one)) for one in left) or "nothing"
     click.echo(f"\nInterrupted: {gone} {'are' if len(left) > 1 else 'is'} removed.", err=True)
     sys.exit(trouble.INTERRUPTED)
+
+
+def _told(found: Document) -> Mapping[str, Any]:
+    """All but its containers, as a person reads it."""
+    restart = found.get("restart_policy")
+    return {key: value for key, value in found.items() if key not in ("links", "containers", "init_containers")} | {
+        "addresses": networks.listed(found),
+        "published_ports": ports.listed(found),
+        "restart_policy": restart and restart["Name"],
+    }
 
 
 def _state(found: Document, now: float) -> Cell:

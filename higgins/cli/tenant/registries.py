@@ -7,11 +7,11 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import examples, names, output, session
+from higgins.cli.tenant import examples, habits, names, output, session
 from higgins.client.cloud import Document, path
 
 
-@click.group()
+@click.group(cls=habits.Noun)
 def registry() -> None:
     """Registries with stored passwords, for images that not everybody may fetch. Nobody gets a password back."""
 

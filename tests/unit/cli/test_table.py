@@ -37,6 +37,13 @@ def test_where_there_is_no_room_for_all_columns_those_that_can_be_spared_go_in_t
         assert table.lines(titles, [row], room=room, spare=("limit", "memory"))[0] == shown
 
 
+def test_columns_are_spared_before_others_are_cut_that_do_not_give_way_first():
+    titles, row = ("image", "age", "ports"), ("registry.example.org/web", "5 minutes ago", "0.0.0.0:8080->80/tcp")
+    for room, shown in ((45, ["registr…", "5 minutes ago", row[2]]), (44, ["registry.example.org/…", row[2]])):
+        (_, line) = table.lines(titles, [row], room=room, first=("image",), spare=("age",))
+        assert line.split("  ") == shown
+
+
 def test_without_a_terminal_nothing_is_shortened():
     assert table.lines(("a",), [("x" * 500,)])[1] == "x" * 500
 

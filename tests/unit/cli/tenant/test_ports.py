@@ -22,6 +22,11 @@ SHOP = {
     "name": "shop",
     "status": "Running",
     "published_ports": [{"port": 80, "protocol": "tcp", "host_port": 8090}],
+    "restart_policy": {"Name": "always", "MaximumRetryCount": "0"},
+    "created_at": "2026-11-21 12:00:00",
+    "addresses": {},
+    "containers": [],
+    "init_containers": [],
 }
 RULES = [
     {"protocol": "tcp", "port_min": 80, "port_max": 80, "source": None},
@@ -230,6 +235,9 @@ def test_a_group_is_made_listed_shown_and_removed(table: Table) -> None:
 
 
 def test_the_ports_of_a_capsule_are_told_as_those_of_a_container(table: Table) -> None:
+    assert "0.0.0.0:8090->80/tcp" in run("capsule", "ls").stdout
+    shown = dict(line.split(maxsplit=1) for line in run("capsule", "show", "shop").stdout.splitlines() if " " in line)
+    assert (shown["published_ports"], shown["restart_policy"]) == ("0.0.0.0:8090->80/tcp", "always")
     assert run("port", "shop").stdout == "80/tcp -> 0.0.0.0:8090\n"
     done = run("port", "shp")
     assert isinstance(done.exception, errors.NotFound)
