@@ -63,6 +63,15 @@ def one(cloud: Cloud, given: str, noun: str) -> Document:
     return found
 
 
+def check_unused(cloud: Cloud, name: str, noun: str, *, shared: bool = False) -> None:
+    """What is named by people has a name of its own, though the service does not insist on it. Raises Conflict."""
+    for one in cloud.pages(path(noun), noun, {"name": name}):
+        if one["name"] == name and (one["project_id"] is None) is shared:
+            failure = errors.Conflict(f"there is a {noun.removesuffix('s').replace('_', ' ')} {name} already")
+            failure.add_note(f"Look at it: {_LISTINGS[noun].removesuffix('ls')}show {name}")
+            raise failure
+
+
 def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:
     with refusals(given):
         return ask(name)

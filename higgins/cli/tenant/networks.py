@@ -56,7 +56,9 @@ def create(name: str, *, subnet: str | None, shared: bool) -> None:
     """Make a network. Prints its id."""
     asked = {"name": name, "subnet": subnet, "shared": shared or None}
     body = {key: value for key, value in asked.items() if value is not None}
-    click.echo(session.cloud().post(path(_NOUN), None, body)["uuid"])
+    cloud = session.cloud()
+    names.check_unused(cloud, name, _NOUN, shared=shared)
+    click.echo(cloud.post(path(_NOUN), None, body)["uuid"])
 
 
 @network.command("ls", epilog=examples.of("higgins network ls", "higgins network ls -o json"))

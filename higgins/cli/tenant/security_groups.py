@@ -55,7 +55,9 @@ def create(name: str, *, allowed: Sequence[str]) -> None:
     """Make a security group. Prints its id."""
     with trouble.usage():
         rules = [rule(each) for each in allowed]
-    click.echo(session.cloud().post(path(_NOUN), None, {"name": name, "rules": rules})["uuid"])
+    cloud = session.cloud()
+    names.check_unused(cloud, name, _NOUN)
+    click.echo(cloud.post(path(_NOUN), None, {"name": name, "rules": rules})["uuid"])
 
 
 @security_group.command("ls", epilog=examples.of("higgins security-group ls", "higgins security-group ls -o json"))

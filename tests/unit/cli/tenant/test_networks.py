@@ -304,3 +304,10 @@ def test_of_two_networks_with_one_name_run_wants_an_id(table: Table) -> None:
     done = run("run", "-d", "--network", "back", "busybox")
     assert done.exit_code == 125
     assert BACK in done.stderr and WEB in done.stderr and "give an id" in done.stderr
+
+
+def test_a_name_that_a_network_of_the_project_has_is_not_given_again(table: Table) -> None:
+    done = run("network", "create", "front")
+    assert isinstance(done.exception, errors.Conflict) and notes(done) == ["Look at it: higgins network show front"]
+    assert not table.asked
+    assert run("network", "create", "back").exit_code == 0  # The other one is everybody's.

@@ -221,7 +221,7 @@ def test_what_is_no_rule_is_a_usage_error(table: Table, text: str) -> None:
 
 def test_a_group_is_made_listed_shown_and_removed(table: Table) -> None:
     assert (
-        run("security-group", "create", "--allow", "tcp/80", "--allow", "any:10.0.0.0/8", "open").stdout == f"{GROUP}\n"
+        run("security-group", "create", "--allow", "tcp/80", "--allow", "any:10.0.0.0/8", "more").stdout == f"{GROUP}\n"
     )
     title, row = run("security-group", "ls").stdout.splitlines()
     assert title.split() == ["NAME", "LETS", "IN", "ID"]
@@ -262,3 +262,10 @@ def test_a_group_that_was_not_given_is_told_with_the_reason(table: Table) -> Non
     done = run("security-group", "attach", "web", "open")
     assert isinstance(done.exception, errors.Conflict)
     assert done.exception.message == "web was not given open: the host has no room for it"
+
+
+def test_a_name_that_a_group_has_is_not_given_again(table: Table) -> None:
+    done = run("security-group", "create", "open")
+    assert isinstance(done.exception, errors.Conflict)
+    assert done.exception.message == "there is a security group open already"
+    assert not table.asked
