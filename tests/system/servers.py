@@ -29,6 +29,10 @@ class AllInOne:
     """
 
     command_line: Sequence[str] = ("all-in-one",)
+    enter: Sequence[str] = ()
+    """What to put before a command so that it runs on the machine on which this one does."""
+    machine = Path("/proc/self")
+    """A process of that machine."""
 
     def __init__(
         self, directory: Path, docker_url: str, settings: Mapping[str, Mapping[str, object]] | None = None
@@ -86,7 +90,8 @@ class AllInOne:
 
     def spawn(self) -> None:
         """Returns at once."""
-        command = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config), *self.command_line]
+        program = [sys.executable, "-m", "higgins.cli.main", "--config-file", str(self.config)]
+        command = [*self.enter, *program, *self.command_line]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment() | self.variables

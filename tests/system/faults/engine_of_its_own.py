@@ -8,9 +8,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.system.engine import missing
+from tests.system.servers import PATIENCE as END
+from tests.system.servers import AllInOne
 
 PATIENCE = 60.0
 
@@ -44,6 +47,27 @@ class OwnEngine:
             stdin=subprocess.DEVNULL,
         )
         self._inside = self._first_process()
+        self.machine = Path(f"/proc/{self._inside}")
+        """A process in there."""
+        self.enter = ("nsenter", f"--target={self._inside}", "--mount", "--net", "--pid", "--uts")
+        """What to put before a command so that it runs in there."""
+        self.address = self._connect()
+        """At which it is reached from this machine."""
+
+    def _connect(self) -> str:
+        """A wire, which ends with the namespace that it leads into."""
+        high, low = divmod(self._inside % 16384 * 4, 256)
+        here, there = f"198.19.{high}.{low + 1}", f"198.19.{high}.{low + 2}"
+        link = f"hge{self._inside}"
+        for words in (
+            ("ip", "link", "add", link, "type", "veth", "peer", "name", "wire", "netns", str(self._inside)),
+            ("ip", "address", "add", f"{here}/30", "dev", link),
+            ("ip", "link", "set", link, "up"),
+            (*self.enter, "ip", "address", "add", f"{there}/30", "dev", "wire"),
+            (*self.enter, "ip", "link", "set", "wire", "up"),
+        ):
+            subprocess.run(words, check=True, capture_output=True)
+        return there
 
     def _first_process(self) -> int:
         """The process number, as seen from outside, of the first process inside."""
@@ -56,7 +80,7 @@ class OwnEngine:
         raise AssertionError("The namespaces for a second engine could not be made.")
 
     def _enter(self, *command: str) -> list[str]:
-        return ["nsenter", f"--target={self._inside}", "--mount", "--net", "--pid", "--uts", *command]
+        return [*self.enter, *command]
 
     def put_on_a_small_disk(self, mebibytes: int) -> None:
         """Before it is started: all that it keeps goes on a disk of this size."""
@@ -164,6 +188,25 @@ class OwnEngine:
             parent = hierarchy / self._cgroup.strip("/")
             for folder, _, _ in os.walk(parent, topdown=False):
                 _remove_group(Path(folder), deadline)
+
+
+class Within(AllInOne):
+    """An all-in-one on the machine of a second engine: its networks and mounts are there, and end with it."""
+
+    def __init__(
+        self, directory: Path, engine: OwnEngine, settings: Mapping[str, Mapping[str, object]] | None = None
+    ) -> None:
+        super().__init__(directory, engine.url, {"api": {"host_ip": "0.0.0.0"}, **(settings or {})})
+        self.enter, self.machine = engine.enter, engine.machine
+        self.url = f"http://{engine.address}:{self.port}"
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        # What was started for us only waits for what it has started itself.
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for child in children.read_text().split():
+            os.kill(int(child), number)
+        return self.process.wait(END)
 
 
 def _remove_group(folder: Path, deadline: float) -> None:

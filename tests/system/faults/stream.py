@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import aiodocker
 import aiohttp
 
-from higgins.drivers.engine import Engine
 from tests.system.engine import BUSYBOX, import_busybox
 from tests.system.faults.claims import assert_no_claim_leaks
+from tests.system.faults.found import on_engine
+from tests.system.faults.leaks import assert_nothing_leaks
 from tests.system.servers import AllInOne
 
 PATIENCE = 90.0
@@ -144,7 +144,7 @@ class Client:
         if wanted is None:
             await self._create()
             return
-        verb = self._random.choice(VERBS[wanted.state])
+        verb = self._random.choice(self._verbs(wanted))
         how = self._how(verb)
         since = time.time()
         if verb == "rebuild" and not await self._is_at_rest(wanted):
@@ -152,6 +152,10 @@ class Client:
         if not await self._taken(wanted, verb, how):
             return  # Refused: the state did not allow it yet.
         self.asked += 1
+        self._note(wanted, verb, how, since)
+
+    def _note(self, wanted: Wanted, verb: str, how: Mapping[str, str], since: float) -> None:
+        """What is wanted from now on, as the request was taken."""
         if verb == "delete":
             self.deleted.append(wanted.id)
             self.wanted = None
@@ -164,6 +168,9 @@ class Client:
         wanted.image = how.get("image", wanted.image)
         if runs_anew:
             wanted.fresh_since = since
+
+    def _verbs(self, wanted: Wanted) -> Sequence[str]:
+        return VERBS[wanted.state]
 
     def _how(self, verb: str) -> dict[str, str]:
         if verb == "delete":
@@ -183,7 +190,7 @@ class Client:
         name = f"c{self._number}-{self._made}"
         run = self._random.random() < 0.7
         memory = self._random.randrange(8, 64)
-        body = {"name": name, "image": BUSYBOX, "command": COMMAND, "memory": memory, "cpu": 0.2}
+        body = {"name": name, "image": BUSYBOX, "command": COMMAND, "memory": memory, "cpu": 0.2} | self._more(name)
         since = time.time()
         while True:
             try:
@@ -205,6 +212,10 @@ class Client:
             fresh_since=since if run else 0.0,
         )
         await self._look_up(self.wanted)
+
+    def _more(self, name: str) -> dict[str, object]:
+        """What is asked of a new one besides."""
+        return {}
 
     async def _taken(self, wanted: Wanted, verb: str, how: dict[str, str]) -> bool:
         """Whether the service has taken the request. One that it refuses is given up."""
@@ -240,11 +251,13 @@ class Client:
 class Stream:
     """Many clients side by side, on one service and one engine."""
 
-    def __init__(self, api: Api, docker_url: str, owner: str, *, clients: int, seed: int) -> None:
+    def __init__(
+        self, api: Api, docker_url: str, owner: str, *, clients: int, seed: int, kind: type[Client] = Client
+    ) -> None:
         self._api = api
         self._docker_url = docker_url
         self._owner = owner
-        self.clients = [Client(api, number, seed) for number in range(clients)]
+        self.clients = [kind(api, number, seed) for number in range(clients)]
 
     async def during(self, faults: Callable[[], Awaitable[None]], *, pause: float = 0.4) -> None:
         """Ask until all faults have happened. `pause`: seconds that a client waits between two requests, on average."""
@@ -309,16 +322,11 @@ class Stream:
         return [f"{me}: {each}" for each in wrong]
 
     async def _there(self) -> dict[str, list[Any]]:
-        """What the engine has of ours, by our id."""
-        filters = json.dumps({"label": [f"{OWNER}={self._owner}"]})
+        """What the engine has of ours, by our id; the sandboxes are left to whoever reckons networks."""
         found: dict[str, list[Any]] = {}
-        async with Engine(self._docker_url) as engine:
-            for listed in json.loads(await engine.call("GET", "containers/json", {"all": True, "filters": filters})):
-                try:
-                    whole = json.loads(await engine.call("GET", f"containers/{listed['Id']}/json"))
-                except aiodocker.DockerError:
-                    continue  # Removed just now.
-                found.setdefault(listed["Labels"][CONTAINER], []).append(whole)
+        for each in await on_engine(self._docker_url, self._owner):
+            if each.marks is not None and not each.is_sandbox:
+                found.setdefault(each.marks.container_id, []).append(each.whole)
         return found
 
 
@@ -337,6 +345,7 @@ async def streaming(server: AllInOne, seed: int, *, clients: int = 12) -> AsyncI
         yield stream
         await stream.reckon()
         assert_no_claim_leaks(server.database)
+        await assert_nothing_leaks(server)
         print(f"{stream.asked} requests were taken")
     finally:
         await api.close()

@@ -1,7 +1,6 @@
 """Capsules whose service, engine or parts die: each runs whole in one sandbox that stands, or nothing of it is left."""
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,9 +12,11 @@ import pytest
 
 from higgins.drivers.engine import Engine
 from tests.system.engine import BUSYBOX
+from tests.system.faults import found
 from tests.system.faults.claims import assert_no_claim_leaks
-from tests.system.faults.engine_of_its_own import OwnEngine
-from tests.system.faults.stream import COMMAND, OWNER, PATIENCE, Api, CutOff
+from tests.system.faults.engine_of_its_own import OwnEngine, Within
+from tests.system.faults.leaks import assert_nothing_leaks
+from tests.system.faults.stream import COMMAND, PATIENCE, Api, CutOff
 from tests.system.servers import AllInOne
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -125,16 +126,11 @@ def amiss(members: Iterable[Any]) -> list[str]:
 
 async def on_engine(server: AllInOne) -> dict[str, list[Any]]:
     """What the engine has of ours, by capsule."""
-    filters = json.dumps({"label": [f"{OWNER}={server.owner}"]})
-    found: dict[str, list[Any]] = {}
-    async with Engine(server.docker_url) as engine:
-        for listed in json.loads(await engine.call("GET", "containers/json", {"all": True, "filters": filters})):
-            try:
-                whole = json.loads(await engine.call("GET", f"containers/{listed['Id']}/json"))
-            except aiodocker.DockerError:
-                continue  # Removed just now.
-            found.setdefault(listed["Labels"]["org.higgins.capsule"], []).append(whole)
-    return found
+    there: dict[str, list[Any]] = {}
+    for each in await found.on_engine(server.docker_url, server.owner):
+        if each.marks is not None:
+            there.setdefault(each.marks.capsule_id, []).append(each.whole)
+    return there
 
 
 async def test_capsules_of_a_service_that_is_killed_are_whole_or_gone(
@@ -161,6 +157,7 @@ async def test_capsules_of_a_service_that_is_killed_are_whole_or_gone(
         finally:
             await farm.api.close()
         assert_no_claim_leaks(server.database)
+        await assert_nothing_leaks(server)
         server.assert_no_traceback()
     finally:
         server.remove()
@@ -191,6 +188,7 @@ async def test_capsules_that_lose_a_part_are_made_whole_again(
                 (sandbox,) = [one for one in members if not one["HostConfig"]["NetworkMode"].startswith("container:")]
                 await _harm(server, sandbox["Id"], chance.choice(["kill", "remove"]))
             await farm.reckon()
+            await assert_nothing_leaks(server)
         finally:
             await farm.api.close()
         server.assert_no_traceback()
@@ -201,7 +199,7 @@ async def test_capsules_that_lose_a_part_are_made_whole_again(
 async def test_capsules_on_an_engine_that_is_killed_and_returns_run_again(
     own_engine: OwnEngine, tmp_path: Path, seed: int
 ) -> None:
-    server = AllInOne(tmp_path, own_engine.url)
+    server = Within(tmp_path, own_engine)
 
     async def kill_the_engine() -> None:
         await asyncio.sleep(6)
@@ -217,6 +215,7 @@ async def test_capsules_on_an_engine_that_is_killed_and_returns_run_again(
         try:
             await farm.during(kill_the_engine, plots=2)
             await farm.reckon()
+            await assert_nothing_leaks(server)
         finally:
             await farm.api.close()
         server.assert_no_traceback()

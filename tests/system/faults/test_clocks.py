@@ -9,6 +9,7 @@ import pytest
 from tests.system.engine import missing
 from tests.system.faults.claims import assert_no_claim_leaks
 from tests.system.faults.deeds import Deed, Ground, Streaming, Vanishing
+from tests.system.faults.leaks import assert_nothing_leaks
 from tests.system.servers import Agent, Control
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -93,6 +94,7 @@ async def test_a_clock_that_jumps_disturbs_nothing(docker_url: str, tmp_path: Pa
         await steady.reckon()
         await waiting.forget()
         assert_no_claim_leaks(control.database)
+        await assert_nothing_leaks(control)
         control.assert_no_traceback()
         agent.assert_no_traceback()
     finally:

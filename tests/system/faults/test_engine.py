@@ -1,7 +1,6 @@
 """The Docker Engine goes away and comes back, or loses what it was told to keep: the containers are there again as they were asked for."""
 
 import asyncio
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,10 @@ import aiodocker
 import pytest
 
 from higgins.drivers.engine import Engine
-from tests.system.faults.engine_of_its_own import OwnEngine
-from tests.system.faults.stream import OWNER, streaming
+from tests.system.faults.engine_of_its_own import OwnEngine, Within
+from tests.system.faults.found import on_engine
+from tests.system.faults.leaks import assert_nothing_leaks
+from tests.system.faults.stream import streaming
 from tests.system.faults.user import user_of
 from tests.system.servers import AllInOne
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 async def test_an_engine_that_ends_and_returns_runs_what_it_ran(
     own_engine: OwnEngine, ending: Callable[[OwnEngine], None], tmp_path: Path, seed: int
 ) -> None:
-    server = AllInOne(tmp_path, own_engine.url)
+    server = Within(tmp_path, own_engine)
     moments = random.Random(seed)
 
     async def end_it_and_start_it() -> None:
@@ -45,7 +46,7 @@ async def test_an_engine_that_ends_and_returns_runs_what_it_ran(
 async def test_a_start_of_which_the_engine_knows_nothing_is_not_left_running_beside_another(
     own_engine: OwnEngine, tmp_path: Path
 ) -> None:
-    server = AllInOne(tmp_path, own_engine.url)
+    server = Within(tmp_path, own_engine)
     try:
         await asyncio.to_thread(server.start)
         async with user_of(server) as user:
@@ -59,7 +60,8 @@ async def test_a_start_of_which_the_engine_knows_nothing_is_not_left_running_bes
             await user.until(container, "Running")
             assert len([line for line in own_engine.processes() if line.startswith("sh ")]) == 1
             await user.forget(container)
-            assert own_engine.processes() == []
+            assert [line for line in own_engine.processes() if line != "/pause"] == []
+            await assert_nothing_leaks(server)
         server.assert_no_traceback()
     finally:
         server.end()
@@ -101,10 +103,5 @@ async def _remove(server: AllInOne, choice: Callable[[list[str]], list[str]]) ->
 
 
 async def _listed(server: AllInOne) -> list[str]:
-    """The engine's ids of all that is ours."""
-    filters = json.dumps({"label": [f"{OWNER}={server.owner}"]})
-    async with Engine(server.docker_url) as engine:
-        return [
-            each["Id"]
-            for each in json.loads(await engine.call("GET", "containers/json", {"all": True, "filters": filters}))
-        ]
+    """The engine's ids of all that is ours, but for the sandboxes."""
+    return [each.whole["Id"] for each in await on_engine(server.docker_url, server.owner) if not each.is_sandbox]

@@ -15,6 +15,7 @@ import pytest
 from tests.system.engine import forget
 from tests.system.faults.claims import assert_no_claim_leaks
 from tests.system.faults.deeds import BOUND, DEEDS, PUBLISHED, Deed, Ground
+from tests.system.faults.leaks import assert_nothing_leaks
 from tests.system.faults.stream import CutOff
 from tests.system.registries import Slow, publish, registry
 from tests.system.servers import Agent, Control
@@ -44,6 +45,7 @@ async def test_whoever_dies_in_the_middle_all_that_was_under_way_comes_to_its_en
                 async with _under_way(ground, number) as deeds:
                     await _die(deeds, control, agent, victim, chance)
             assert_no_claim_leaks(control.database)
+            await assert_nothing_leaks(control)
             control.assert_no_traceback()
             agent.assert_no_traceback()
         finally:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.system.engine import BUSYBOX, forget, import_busybox, missing, push, registry
-from tests.system.faults.engine_of_its_own import OwnEngine
+from tests.system.faults.engine_of_its_own import OwnEngine, Within
 from tests.system.faults.stream import CutOff
 from tests.system.faults.user import User, user_of
 from tests.system.servers import AllInOne
@@ -121,7 +121,7 @@ async def test_a_registry_that_is_down_is_waited_for_as_long_as_a_create_may_tak
 async def test_without_an_engine_it_starts_and_waits_until_there_is_one(
     absent_engine: OwnEngine, tmp_path: Path
 ) -> None:
-    server = AllInOne(tmp_path, absent_engine.url)
+    server = Within(tmp_path, absent_engine)
     try:
         await asyncio.to_thread(server.start)
         async with user_of(server) as user:
@@ -147,7 +147,7 @@ async def test_without_an_engine_it_starts_and_waits_until_there_is_one(
 
 
 async def test_a_stop_that_is_asked_while_the_engine_is_away_is_kept(own_engine: OwnEngine, tmp_path: Path) -> None:
-    server = AllInOne(tmp_path, own_engine.url)
+    server = Within(tmp_path, own_engine)
     try:
         await asyncio.to_thread(server.start)
         async with user_of(server) as user:
@@ -168,7 +168,7 @@ async def test_a_stop_that_is_asked_while_the_engine_is_away_is_kept(own_engine:
 
 async def test_a_full_disk_of_the_engine_is_told_and_waited_for(absent_engine: OwnEngine, tmp_path: Path) -> None:
     absent_engine.put_on_a_small_disk(24)
-    server = AllInOne(tmp_path, absent_engine.url)
+    server = Within(tmp_path, absent_engine)
     full = ("The disk of Docker's data root", "is full", "free some space there")
     try:
         await asyncio.to_thread(absent_engine.start)
