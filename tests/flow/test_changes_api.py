@@ -151,7 +151,10 @@ async def test_a_health_check_that_cannot_be_run_is_a_400_that_names_it(town, ch
     assert (refused.status, "'healthcheck'" in refused["errors"][0]["detail"]) == (400, True)
 
 
-OURS = {"health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"}
+OURS = {
+    *("health", "exit_code", "started_at", "finished_at", "desired_state", "progress", "deadline"),
+    *("published_ports", "mounts"),
+}
 
 
 async def test_a_container_of_an_older_version_lacks_what_came_after_it(town):

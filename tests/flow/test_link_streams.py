@@ -31,6 +31,8 @@ ATTACH = Attach(container_id=C)
 GET = GetArchive(container_id=C, path="/etc/hosts")
 PUT = PutArchive(container_id=C, path="/tmp")
 STAT = PathStat(name="hosts", size=9, mode=0o644, mtime="2026-01-01T00:00:00Z", link_target="")
+PATIENCE = 20
+"""Seconds for what takes a moment on a machine that has nothing else to do."""
 EVERY_BYTE = bytes(range(256))
 
 
@@ -116,7 +118,7 @@ async def test_the_host_reads_the_end_of_the_input_only_when_it_was_said(plane: 
     async with host(plane, answer) as (host_id, _):
         async with plane.live.open(host_id, PUT, Done) as exchange:
             await exchange.send(b"half an archive")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await ended.wait()
         assert whole == []
         async with plane.live.open(host_id, PUT, Done) as exchange:
@@ -221,7 +223,7 @@ async def test_the_host_stops_when_a_caller_who_gives_leaves(plane: ControlPlane
         async with plane.live.open(host_id, ATTACH, Ended) as exchange:
             # Nothing is read of what comes back: neither direction moves any more.
             await give_until_stopped(exchange)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await stopped.wait()
 
 
@@ -231,7 +233,7 @@ async def test_giving_to_a_call_that_is_over_does_nothing(plane: ControlPlane):
 
     async with host(plane, answer) as (host_id, _):
         async with plane.live.open(host_id, ATTACH, Ended) as exchange:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE):
                 await give(exchange, b"x" * 10 * WINDOW, b"more")
             assert await collect(exchange) == b""
             assert exchange.reply.exit_code == 1
@@ -316,7 +318,7 @@ async def test_those_who_stop_disturb_nobody_else(plane: ControlPlane):
         for _ in range(20):
             group.create_task(stall())
         await asyncio.sleep(0.4)
-        async with asyncio.timeout(2), plane.live.open(host_id, ATTACH, Ended) as exchange:
+        async with asyncio.timeout(PATIENCE), plane.live.open(host_id, ATTACH, Ended) as exchange:
             await give(exchange, b"hello")
             assert await collect(exchange) == b"hello"
         release.set()

@@ -108,6 +108,8 @@ async def ask(here: Cloud, verb: str, asked: RequestId, made: Capsule) -> None:
             await here.live.enter(ME, made.id, ["sh"])
         case "attach_early":
             await here.live.attach(ME, made.id, early=True)
+        case "add_security_group" | "remove_security_group":
+            await getattr(here.containers, verb)(ME, asked, made.id, "front")
         case _ if verb in LIVE:
             await LIVE[verb](here.live, ME, made.id)
         case _:
@@ -307,6 +309,8 @@ async def as_somebody(here: Cloud, who: Caller, verb: str, ref: str) -> None:
         case "logs":
             async with here.live.logs(who, ref):
                 pass
+        case "add_security_group" | "remove_security_group":
+            await getattr(here.containers, verb)(ME, asked, made.id, "front")
         case _ if verb in LIVE:
             await LIVE[verb](here.live, who, ref)
         case _:
