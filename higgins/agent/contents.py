@@ -40,6 +40,8 @@ class Contents:
             return [CapsuleId(name) for name in os.listdir(self._directory)]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise errors.Unavailable(f"The directory of files cannot be read: {error.strerror}.") from error
 
     def remove(self, capsule_id: CapsuleId) -> None:
         """Nothing is left of it, or the next sweep tries again."""

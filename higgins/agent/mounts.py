@@ -67,10 +67,16 @@ class Mounts:
                 await self._volumes.unmount(volume_id)
             except errors.Failure as failure:
                 log.warning("cannot unmount the volume %s yet: %s", volume_id, failure.message)
-        if self._contents is not None:
-            for capsule_id in await asyncio.to_thread(self._contents.list):
-                if capsule_id not in capsules():
-                    await asyncio.to_thread(self._contents.remove, capsule_id)
+        for capsule_id in await self._filled():
+            if self._contents is not None and capsule_id not in capsules():
+                await asyncio.to_thread(self._contents.remove, capsule_id)
+
+    async def _filled(self) -> Sequence[CapsuleId]:
+        try:
+            return await asyncio.to_thread(self._contents.list) if self._contents is not None else ()
+        except errors.Failure as failure:
+            log.warning("cannot look which files are here: %s", failure.message)
+            return ()
 
     async def _source(self, work: Work, mount: Mount) -> str:
         if mount.file is not None:

@@ -7,6 +7,7 @@ import pytest
 from higgins import errors
 from higgins.agent.contents import Contents
 from higgins.agent.mounts import Mounts
+from higgins.drivers.volumes.local import LocalVolumes
 from higgins.link.messages import Work
 from higgins.model.capsule import CapsuleStatus
 from higgins.model.ids import CapsuleId, FileId, ProjectId, VolumeId
@@ -88,3 +89,14 @@ async def test_what_cannot_be_removed_now_is_idle_still(tmp_path: Path) -> None:
     await mounts.remove([V], lambda: ())
     assert await mounts.idle(()) == [V]
     assert await mounts.idle({V}) == []
+
+
+async def test_directories_that_cannot_be_read_end_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An agent that ran as root before may run as somebody else now."""
+    for name in ("volumes", "files"):
+        (tmp_path / name).write_text("no directory")
+    mounts = Mounts(LocalVolumes(tmp_path / "volumes", limits=False), Contents(tmp_path / "files"))
+    await mounts.sweep(lambda: (), lambda: ())
+    assert await mounts.idle(()) == ()
+    assert "The directory of volumes cannot be read" in caplog.text
+    assert "The directory of files cannot be read" in caplog.text

@@ -36,6 +36,8 @@ class LocalVolumes:
             names = await asyncio.to_thread(os.listdir, self._directory)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise errors.Unavailable(f"The directory of volumes cannot be read: {error.strerror}.") from error
         return [VolumeId(name) for name in names if not name.startswith(".")]
 
     async def mount(self, attachment: Attachment) -> str:
