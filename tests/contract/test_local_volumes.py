@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from higgins import errors
+from higgins.api.zun import mounts
 from higgins.drivers.volumes.local import LocalVolumes, loops
 from higgins.model.ids import VolumeId
 from higgins.model.volume import Attachment
@@ -152,6 +153,11 @@ async def test_what_was_left_half_made_goes_with_its_volume(plain: LocalVolumes,
     assert [*await plain.list()] == [half.name]
     await plain.remove(VolumeId(half.name))
     assert not half.exists()
+
+
+def test_the_largest_that_can_be_asked_for_fits_into_a_file(tmp_path: Path) -> None:
+    with (tmp_path / "image").open("wb") as file:
+        file.truncate(mounts.LARGEST * 2**30)
 
 
 async def test_a_volume_goes_however_deep_the_directories_in_it_are(plain: LocalVolumes) -> None:

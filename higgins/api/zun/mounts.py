@@ -18,8 +18,8 @@ from higgins.model.ids import FileId, RequestId, VolumeId, made_by
 from higgins.model.volume import MountKind, NewVolume, Storage, destination
 from higgins.service.volumes import Volumes
 
-LARGEST = 16384
-"""GiB of a volume."""
+LARGEST = 16000
+"""GiB of a volume. It lies in one file, which most file systems let be just below 16 TiB long."""
 _MOST = 64
 """Mounts of a container."""
 _FILE = 64 * 1024
