@@ -19,6 +19,7 @@ import pytest
 
 from higgins import errors
 from higgins.drivers.networks.local import LocalPlug, missing
+from higgins.drivers.networks.local.wanted import router_of
 from higgins.model.ids import NetworkId
 from higgins.model.network import Port, Published, Rule
 from higgins.testing.plug_contract import Addresses, End, PlugContract, Start, a_port, together, until
@@ -434,6 +435,21 @@ async def test_an_interface_that_somebody_removed_is_missed_and_made_again(put: 
     await until(lambda: is_half(plug, port))
     await plug.plug(port, space.pid)
     assert await space.addresses() == {"eth0": port.addresses}
+
+
+async def test_a_bridge_that_somebody_removed_is_missed_and_made_again(
+    put: Put, room: Spaces, state: Path, plug: LocalPlug
+) -> None:
+    blue = on()
+    ports = [blue("10.88.0.2"), blue("10.88.0.3")]
+    spaces = [await put(port) for port in ports]
+    await room.listen(spaces[1], 80)
+    said("ip", "-n", router_of(state.name, ports[0].network_id), "link", "del", "br0")
+    assert await ask(spaces[0], "10.88.0.3", 80, within=VAIN) is None
+    assert await plug.list() == {port.id: "" for port in ports}
+    for port, space in zip(ports, spaces, strict=True):
+        await plug.plug(port, space.pid)
+    assert await ask(spaces[0], "10.88.0.3", 80) == "10.88.0.2"
 
 
 async def is_half(plug: LocalPlug, port: Port) -> bool:

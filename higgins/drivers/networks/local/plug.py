@@ -171,7 +171,7 @@ class LocalPlug:
 def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, str]]:
     """The router's ports, as `list` tells of them."""
     present = made.links()
-    serves = "higgins" in tables and made.uplink() is not None and names.runs(made.shelf)
+    serves = "higgins" in tables and "br0" in present and made.uplink() is not None and names.runs(made.shelf)
     for port_id, record in made.shelf.ports():
         name = link_of(port_id)
         linked = name in present and present[name].alias.endswith(f",{record.namespace}")

@@ -61,7 +61,7 @@ class Router:
 
     async def make(self, wanted: Wanted) -> str:
         """It is there, and its name server runs; the answer is its uplink's address. Succeeds if that is so already."""
-        address = self.uplink()
+        address = self.uplink() if self.marked("br0") is not None else None
         if address is None:
             await self.end()
             address = await self._build(wanted)
