@@ -41,8 +41,9 @@ def admin(all_in_one: AllInOne) -> Login:
 
 @pytest.fixture(scope="session")
 def networked(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
-    """The same with networks of its host's own."""
-    server = AllInOne(tmp_path_factory.mktemp("networked"), docker_url, {"networks": {"provider": "local"}})
+    """The same with networks of its host's own, and an API that listens on all of the host's addresses."""
+    settings = {"networks": {"provider": "local"}, "api": {"host_ip": "0.0.0.0"}}
+    server = AllInOne(tmp_path_factory.mktemp("networked"), docker_url, settings)
     server.start()
     try:
         yield server
