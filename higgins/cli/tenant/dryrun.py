@@ -25,6 +25,8 @@ _FLAGS: Mapping[str, Callable[[Any], str]] = {
 }
 """How what is asked for is typed, by its name in the API."""
 
+_TAKEN = "a port that was asked for is taken"
+
 
 def check(asked: Mapping[str, Any]) -> None:
     """Raises Invalid where it is said how to show an answer that there will not be."""
@@ -37,7 +39,7 @@ def end(cloud: Cloud, wanted: Mapping[str, Any], output_as: str | None, *, run: 
     query = {"run": run, "dry_run": True}
     found: Document = placing.asked(cloud, query, wanted)
     if output_as in (None, "table"):
-        click.echo("\n".join(map(plain.line, sentences(found))))
+        click.echo("\n".join(map(plain.line, [*sentences(found), *_freed(found, wanted)])))
     else:
         output.one(output_as, found, name="")
     sys.exit(0 if found["fits"] else 1)
@@ -55,8 +57,17 @@ def sentences(found: Document) -> list[str]:
         )
         told.append(f"It would fit {instead}.")
     elif not found["fits"] and not found["temporary"]:
-        told.append("There is no single thing that could be changed so that it fits.")
+        told.append("Asking for less of one thing would not help.")
     return told
+
+
+def _freed(found: Document, wanted: Mapping[str, Any]) -> list[str]:
+    """What might help of which the answer says nothing: ports that somebody has."""
+    named = [one for one in wanted.get("published_ports", ()) if "host_port" in one]
+    if found["fits"] or not named or _TAKEN not in (found["reason"] or ""):
+        return []
+    freely = " ".join(f"-p {one['port']}{'/udp' if one['protocol'] == 'udp' else ''}" for one in named)
+    return [f"With {freely} it gets ports that are free."]
 
 
 def _verdict(found: Document) -> str:

@@ -390,7 +390,7 @@ def test_the_file_for_an_id_is_there_before_the_container_and_goes_if_there_is_n
         ),
         (
             {"reason": "None."},
-            "It does not fit.\n...\nNone.\nThere is no single thing that could be changed so that it fits.\n",
+            "It does not fit.\n...\nNone.\nAsking for less of one thing would not help.\n",
         ),
         ({"reason": "None.", "temporary": True}, "It does not fit now, but perhaps in a moment.\n...\nNone.\n"),
     ],
@@ -412,6 +412,16 @@ def test_a_dry_run_is_told_in_words_and_by_its_exit_status(server, table, comman
     shown = run(command, "--dry-run", "-o", "json", "busybox")
     assert (json.loads(shown.stdout), shown.exit_code) == (table.foretold, done.exit_code)
     assert yaml.safe_load(run(command, "--dry-run", "-o", "yaml", "busybox").stdout) == table.foretold
+
+
+def test_a_port_that_somebody_has_is_answered_with_how_to_get_another(server, table):
+    table.foretold = {"fits": False, "claim": {"cpu": 0, "memory": 0, "disk": 0}, "runtime": None, "change": None} | {
+        "availability_zone": None,
+        "temporary": False,
+        "reason": "There are not enough hosts available: 2 on which a port that was asked for is taken.",
+    }
+    done = run("run", "--dry-run", "-p", "8080:80", "-p", "53:53/udp", "-p", "443", "busybox")
+    assert done.stdout.splitlines()[-1] == "With -p 80 -p 53/udp it gets ports that are free."
 
 
 def test_how_an_answer_is_shown_is_for_dry_runs_only(server):
