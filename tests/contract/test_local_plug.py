@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -450,6 +450,32 @@ async def test_a_bridge_that_somebody_removed_is_missed_and_made_again(
     for port, space in zip(ports, spaces, strict=True):
         await plug.plug(port, space.pid)
     assert await ask(spaces[0], "10.88.0.3", 80) == "10.88.0.2"
+
+
+async def test_a_router_whose_name_somebody_removed_is_made_again_and_nothing_is_left_of_the_first(
+    put: Put, state: Path, plug: LocalPlug
+) -> None:
+    port = a_port()
+    space = await put(port)
+    (server,) = servers(state)
+    said("ip", "netns", "del", router_of(state.name, port.network_id))
+    assert await plug.list() == {port.id: ""}
+    await until(lambda: succeeds(plug.plug(port, space.pid)))
+    assert await plug.list() == {port.id: plug.namespace(space.pid)}
+    assert server not in servers(state) and len(servers(state)) == 1
+    assert await look_up(space, "web") == []
+    said("ip", "netns", "del", router_of(state.name, port.network_id))
+    await plug.unplug(port.id)
+    assert servers(state) == []
+
+
+async def succeeds(doing: Coroutine[Any, Any, None]) -> bool:
+    """What it needs may take the kernel a moment."""
+    try:
+        await doing
+    except errors.Unavailable:
+        return False
+    return True
 
 
 async def is_half(plug: LocalPlug, port: Port) -> bool:

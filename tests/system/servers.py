@@ -141,6 +141,10 @@ class AllInOne:
         )
         networks = [sys.executable, str(ROOT / "scripts" / "networks.py"), self.owner]
         subprocess.run(networks, check=True, capture_output=True, env=environment() | {"PYTHONPATH": str(ROOT)})
+        places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for place in places:
+            if place.startswith(f"{self.directory}/"):
+                subprocess.run(["umount", place], check=True, capture_output=True)
 
     # Its people.
 

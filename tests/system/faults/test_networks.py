@@ -18,6 +18,7 @@ import pytest
 from higgins.drivers.engine import Engine
 from higgins.drivers.networks.local import missing as lacking
 from higgins.drivers.runtimes.docker import terms
+from higgins.model.ids import ContainerId
 from tests.system.engine import BUSYBOX, import_busybox, missing
 from tests.system.faults.claims import assert_no_claim_leaks
 from tests.system.faults.engine_of_its_own import OwnEngine, Within
@@ -293,10 +294,11 @@ async def test_parts_of_networks_that_somebody_removed_are_there_again(
 
 async def stir(server: AllInOne) -> None:
     """A container of nobody's comes to the host, upon which its agent looks at everything, as it does now and then in any case."""
-    marks = {terms.CAPSULE: secrets.token_hex(8), terms.CONTAINER: secrets.token_hex(8), terms.EPOCH: "1"}
-    labels = {terms.OWNER: server.owner, terms.RESTARTS: "0", **marks}
+    nobody = ContainerId(secrets.token_hex(8))
+    labels = {terms.OWNER: server.owner, terms.CAPSULE: nobody, terms.CONTAINER: nobody, terms.EPOCH: "1"}
+    body = {"Image": BUSYBOX, "Cmd": ["true"], "Labels": {**labels, terms.RESTARTS: "0"}}
     async with Engine(server.docker_url) as engine:
-        await engine.call("POST", "containers/create", body={"Image": BUSYBOX, "Labels": labels})
+        await engine.call("POST", "containers/create", {"name": terms.name(nobody)}, body=body)
 
 
 # What somebody may do by hand.

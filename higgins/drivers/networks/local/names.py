@@ -18,11 +18,21 @@ _ATTEMPTS = 5
 
 def runs(shelf: Shelf) -> bool:
     """Whether it is there."""
+    return _process(shelf) is not None
+
+
+def namespace(shelf: Shelf) -> Path | None:
+    """The one that it is in, whether or not that still has a name; None: it does not run."""
+    process = _process(shelf)
+    return None if process is None else process / "ns" / "net"
+
+
+def _process(shelf: Shelf) -> Path | None:
     try:
-        said = Path("/proc", shelf.server.read_text().strip() or "none", "cmdline").read_bytes()
+        process = Path("/proc", shelf.server.read_text().strip() or "none")
+        return process if str(shelf.server).encode() in (process / "cmdline").read_bytes() else None
     except OSError:
-        return False
-    return str(shelf.server).encode() in said
+        return None
 
 
 async def start(shelf: Shelf, namespace: Path) -> None:

@@ -72,6 +72,10 @@ class Router:
     async def end(self) -> None:
         """Nothing is left of it. Succeeds if there is nothing."""
         if not self.path.exists():
+            # Somebody took its name away: it lives on in its name server.
+            if (nameless := names.namespace(self.shelf)) is not None:
+                await run(*inside(nameless), "ip", "link", "del", "up0", quiet=True)
+                await names.end(nameless)
             return
         await names.end(self.path)
         # By hand: the kernel would take its time.
