@@ -32,7 +32,7 @@ from higgins.service.hints import Hints
 from higgins.service.lookup import Lookup
 from higgins.service.networks import NetworkNamed, known, offered, wish
 from higgins.service.policy import Policy
-from higgins.service.security_groups import resolved
+from higgins.service.security_groups import check_rules, resolved
 from higgins.store import actions, capsules, hosts, security_groups
 from higgins.store.database import Connection, Database
 
@@ -459,6 +459,8 @@ class Containers:
                 raise errors.Conflict(f"Container {capsule.id} is on no network whose ports could be opened.")
             (one,) = resolved(db, capsule.project_id, [group])
             groups = change(capsule.spec.security_groups, one)
+            if one in groups:
+                check_rules(db, groups)
             spec = _changed(
                 capsule,
                 lambda capsule: replace(

@@ -23,7 +23,7 @@ from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.networks import NetworkNamed, offered, wishes
 from higgins.service.registries import Sources
-from higgins.service.security_groups import resolved
+from higgins.service.security_groups import check_rules, resolved
 from higgins.store import actions, capsules, events, hosts, quotas, registries, security_groups, volumes
 from higgins.store.database import Connection, Database
 
@@ -174,8 +174,8 @@ class Creation:
         return replace(asked.spec, networks=wished, sandbox=asked.spec.sandbox or ContainerId(str(uuid.uuid4())))
 
     def _opened(self, db: Connection, asked: Capsule, groups: Sequence[str]) -> CapsuleSpec:
-        """What is asked for, with the security groups of these names. Raises Invalid for an unknown one, and for openings where there are no networks,
-        Conflict for a name that several have, Forbidden for a port of a host that nobody may choose."""
+        """What is asked for, with the security groups of these names. Raises Invalid for an unknown one, for too many rules, and for openings where there
+        are no networks, Conflict for a name that several have, Forbidden for a port of a host that nobody may choose."""
         spec = asked.spec
         named = (("security_groups", groups), ("exposed_ports", spec.exposed), ("published_ports", spec.published))
         if unheard := [name for name, asked_for in named if asked_for and not spec.networks]:
@@ -190,7 +190,9 @@ class Creation:
                     f"Port {one.host_port} of a host cannot be chosen here: from {least} to {most} they can, and without a choice a free one is given.",
                     code="host-port-not-allowed",
                 )
-        return replace(spec, security_groups=resolved(db, asked.project_id, groups))
+        ids = resolved(db, asked.project_id, groups)
+        check_rules(db, ids)
+        return replace(spec, security_groups=ids)
 
     def _completed(self, containers: tuple[Container, ...]) -> tuple[Container, ...]:
         return tuple(replace(one, pull=one.pull or self._customs.pull) for one in containers)

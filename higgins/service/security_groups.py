@@ -14,6 +14,8 @@ from higgins.store.database import Connection, Database
 
 SORT_KEYS = ("id", "uuid", "name", "project_id", "created_at")
 """What a list of security groups can be sorted by. `id` is the order of creation."""
+MOST_RULES = 256
+"""Of all groups of a container. Each of its ports has them all, in the database and on its host."""
 
 
 class SecurityGroups:
@@ -92,6 +94,15 @@ def resolved(db: Connection, project: ProjectId, named: Sequence[str]) -> tuple[
     """The ids of the groups that these ids or names mean in a project, each once. Raises Invalid for one that means none, Conflict for one that means
     several."""
     return tuple(dict.fromkeys(_meant(db, project, one) for one in named))
+
+
+def check_rules(db: Connection, ids: Sequence[SecurityGroupId]) -> None:
+    """Raises Invalid for groups that are too much for one container."""
+    count = len({rule for group in security_groups.among(db, ids).values() for rule in group.rules})
+    if count > MOST_RULES:
+        raise errors.Invalid(
+            f"The security groups of a container can have {MOST_RULES} rules together, and these have {count}: leave some of them out."
+        )
 
 
 def _meant(db: Connection, project: ProjectId, ref: str) -> SecurityGroupId:

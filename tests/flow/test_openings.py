@@ -30,7 +30,7 @@ from higgins.service.containers import Containers
 from higgins.service.creation import Customs
 from higgins.service.hints import Hints
 from higgins.service.policy import Policy
-from higgins.service.security_groups import SecurityGroups
+from higgins.service.security_groups import MOST_RULES, SecurityGroups
 from higgins.store import capsules, hosts
 from higgins.store import identity as _identity_tables  # noqa: F401 - its tables belong to the schema
 from higgins.store.database import Connection, Database
@@ -253,6 +253,23 @@ async def test_an_unknown_group_an_ambiguous_one_and_a_strangers_are_refused(pla
     with pytest.raises(errors.Conflict, match="Multiple security groups"):
         await create("twice")
     assert await plane.database.read(lambda db: capsules.count(db, ME.project_id)) == 0
+
+
+async def test_the_groups_of_a_container_have_no_more_rules_than_its_host_can_be_told_for_each_port(
+    plane: Plane,
+) -> None:
+    """Each counts once, whichever groups it is in."""
+    every = [Opening(protocol="tcp", first=number, last=number) for number in range(1, MOST_RULES + 2)]
+    await plane.joins("one")
+    await plane.group("all", *every[:MOST_RULES])
+    await plane.group("same", *every[:MOST_RULES])
+    await plane.group("last", every[-1])
+    made = await running(plane, groups=["all", "same"])
+    with pytest.raises(errors.Invalid, match=f"{MOST_RULES} rules together, and these have {MOST_RULES + 1}"):
+        await plane.containers.create(ME, request(), alone(container()), groups=["all", "last"])
+    with pytest.raises(errors.Invalid, match="rules together"):
+        await plane.containers.add_security_group(ME, request(), made.id, "last")
+    await plane.containers.remove_security_group(ME, request(), made.id, "same")
 
 
 async def test_a_group_that_somebody_has_stays_until_nobody_has_it(plane: Plane) -> None:
