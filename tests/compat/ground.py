@@ -101,6 +101,8 @@ class Ground:
                     self.ask(MEMBER, "POST", f"/containers/{one['uuid']}/unpause")
                     self.settle(one["uuid"], "Running")
                 self.ask(MEMBER, "DELETE", f"/containers/{one['uuid']}", query={"stop": "true"})
+        if "capsule" in self._made:
+            self.ask(MEMBER, "DELETE", f"/capsules/{self._made['capsule']}")
         if "registry" in self._made:
             self.ask(MEMBER, "DELETE", f"/registries/{self._made['registry']}")
 
@@ -126,6 +128,10 @@ class Ground:
         made["file"] = self.new(name=f"{self.mark}-web.txt", availability_zone=NOWHERE)
         for _ in range(2):
             self.new(name=f"{self.mark}-twin", availability_zone=NOWHERE)
+        template = {"kind": "capsule", "metadata": {"name": f"{self.mark}-capsule"}, "availabilityZone": NOWHERE}
+        spec = {"containers": [{"image": self.image, "name": "web"}], "initContainers": [{"image": self.image}]}
+        capsule = {"template": {**template, "spec": spec}}
+        made["capsule"] = str(_good(self.ask(MEMBER, "POST", "/capsules", body=capsule)).body["uuid"])
         registry = {"registry": {"domain": "registry.invalid", "name": f"{self.mark}-registry", "password": "secret"}}
         made["registry"] = _good(self.ask(MEMBER, "POST", "/registries", body=registry)).body["registry"]["uuid"]
         made["project"] = self.get(f"/containers/{made['running']}")["project_id"]

@@ -96,6 +96,18 @@ class ForAdmins:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One thing up to a version, and another one from the next on."""
+
+    minor: int
+    before: Kind
+    after: Kind
+
+    def complaints(self, value: Any, view: View, at: str) -> Iterator[str]:
+        yield from (self.before if view.minor <= self.minor else self.after).complaints(value, view, at)
+
+
 Field = Kind | Since | Until | ForAdmins
 
 

@@ -15,12 +15,14 @@ from tests.compat.kinds import (
     TRUTH,
     URL,
     WHOLE,
+    Changed,
     Fields,
     ForAdmins,
     ListOf,
     MapOf,
     Maybe,
     OrEmpty,
+    Plain,
     Since,
     Until,
     fields,
@@ -31,6 +33,7 @@ from tests.compat.kinds import (
 NOTHING = NULL
 """The body of an action that has nothing to say is the JSON null."""
 
+NONE_AT_ALL = Plain("empty list", lambda value: value == [])
 LINKS = ListOf(fields(href=URL, rel=words("self", "bookmark")))
 
 OFFER = fields(
@@ -153,6 +156,40 @@ DRY_RUN = fields(
 """In the answer to its creation what was not given is null; from the first read on it is empty."""
 CONTAINERS = fields(containers=ListOf(LISTED_CONTAINER), next=Maybe(URL))
 """Without links."""
+
+CAPSULE = fields(
+    uuid=ID,
+    links=LINKS,
+    name=Since(32, Maybe(TEXT)),
+    meta_name=Until(31, Maybe(TEXT)),
+    project_id=TEXT,
+    user_id=TEXT,
+    cpu=NUMBER,
+    memory=DIGITS,
+    status=STATUS,
+    status_reason=Maybe(TEXT),
+    labels=Since(32, MapOf(TEXT)),
+    meta_labels=Until(31, MapOf(TEXT)),
+    annotations=Maybe(MapOf(TEXT)),
+    addresses=MapOf(ListOf(ADDRESS)),
+    restart_policy=Changed(31, words("no", "always", "on-failure"), _RESTART),
+    created_at=SPACED_TIME,
+    updated_at=Maybe(SPACED_TIME),
+    containers=ListOf(LISTED_CONTAINER),
+    init_containers=ListOf(LISTED_CONTAINER),
+    host=ForAdmins(Maybe(TEXT)),
+    # Once there were these, and nothing was ever in them.
+    volumes_info=Until(31, _EMPTY),
+    containers_uuids=Until(31, NONE_AT_ALL),
+    init_containers_uuids=Until(31, NONE_AT_ALL),
+    capsule_version=Until(31, words("")),
+    # Ours.
+    task_state=Since(41, Maybe(TASK)),
+    deadline=Since(41, Maybe(SPACED_TIME)),
+    published_ports=Since(41, PUBLISHED),
+)
+CAPSULES = fields(capsules=ListOf(CAPSULE), next=Maybe(URL))
+"""With links."""
 
 NETWORKS_OF = fields(
     networks=ListOf(

@@ -71,7 +71,7 @@ class Row:
 
     def __str__(self) -> str:
         who = "" if self.who == MEMBER else f" by {self.who}"
-        about = self.label or " ".join(_short(one) for one in _told(self))
+        about = self.label or " ".join(short(one) for one in _told(self))
         asked = f"{self.method} /v1{self.path}{who} {about}".strip()
         return f"{asked} is {self.status}{self._range()}" + (
             f", else {self.otherwise.status}" if self.otherwise else ""
@@ -122,7 +122,7 @@ class Parameter:
             until=min(self.until, self.of.until),
             otherwise=self.otherwise,
             zun=self.zun or self.of.zun,
-            label=f"{self.name}={_short(value)}",
+            label=f"{self.name}={short(value)}",
         )
 
     def _placed(self, value: object) -> Row:
@@ -163,7 +163,7 @@ def _told(row: Row) -> Sequence[object]:
     return (*row.query.items(), *(() if row.body is None else (row.body,)))
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     """A value as it can stand in the name of a test."""
     if isinstance(value, tuple):
         return "=".join(str(one) for one in value)

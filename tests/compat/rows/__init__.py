@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from tests.compat.rows import (
+    capsules,
     containers,
     creation,
     hosts,
@@ -32,6 +33,7 @@ ROWS: tuple[Row, ...] = tuple(
         routing.ROWS,
         creation.ROWS,
         containers.ROWS,
+        capsules.ROWS,
         live.ROWS,
         networks.ROWS,
         registries.ROWS,
