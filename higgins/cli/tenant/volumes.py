@@ -82,7 +82,7 @@ def show(volume: str, *, template: str | None, output_as: str) -> None:
     if output_as != "table":
         output.one(output_as, whole, name=_called(found))
         return
-    output.fields({key: value for key, value in found.items() if key not in ("links", "size")} | {"size": _size(found)})
+    output.fields({key: value for key, value in found.items() if key != "links"} | {"size": _size(found) or "no limit"})
     if there:
         click.echo()
         rows = [
