@@ -108,9 +108,10 @@ def test_how_far_a_fetch_is_can_be_seen_and_it_is_a_step_of_the_action(
         shown = newest.get(f"/containers/{made.uuid}")
         assert shown["progress"] is None
         steps = newest.get(action)["events"]
-        assert [(one["event"], one["result"]) for one in reversed(steps)] == [
-            (name, "Success") for name in ("schedule", "pull", "create", "start")
-        ]
+        told = [one["event"] for one in reversed(steps)]
+        # In between it gets a network.
+        assert [told[0], *told[-3:]] == ["schedule", "pull", "create", "start"]
+        assert {one["result"] for one in steps} == {"Success"}
         [step] = [one for one in steps if one["event"] == "pull"]
         assert step["start_time"] < step["finish_time"]
         zun.containers.delete(made.uuid)
