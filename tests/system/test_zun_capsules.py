@@ -62,7 +62,7 @@ def test_the_library_makes_shows_lists_and_deletes_a_capsule(library: client.Cli
     until(lambda: runs(library, made.uuid), "Running")
     shown = library.capsules.get("by-library")
     assert [one["status"] for one in (*shown.init_containers, *shown.containers)] == ["Stopped", "Running", "Running"]
-    assert (shown.cpu, shown.memory, shown.addresses) == (0.5, "32", {})
+    assert (shown.cpu, shown.memory, len(shown.addresses)) == (0.5, "32", 1)
     assert [one.uuid for one in library.capsules.list()] == [made.uuid]
     assert library.containers.list() == []
     library.capsules.delete(made.uuid)

@@ -171,6 +171,18 @@ def test_once_it_was_seen_the_effective_values_are_shown():
     assert body["updated_at"] == "2025-11-21 15:48:46.497700"
 
 
+def test_the_host_name_is_what_was_asked_for_or_that_of_a_sandbox_once_it_is_known():
+    sandboxed = replace(RUNNING.spec, sandbox=ContainerId("s"))
+    assert shown(replace(RUNNING, spec=sandboxed))["hostname"] == "0bb922831111"
+    (status,) = RUNNING.status.containers.values()
+    assert status.observed is not None
+    waiting = replace(status, observed=replace(status.observed, stage=Stage.CREATED, started_at=None))
+    created = replace(RUNNING, spec=sandboxed, status=replace(RUNNING.status, containers={ASKED.id: waiting}))
+    assert shown(created)["hostname"] is None
+    named = replace(sandboxed, containers=(replace(ASKED, hostname="full"),))
+    assert shown(replace(created, spec=named))["hostname"] == "full"
+
+
 def test_addresses_stand_under_the_networks_that_they_are_on():
     second = replace(PORT, id=PortId("p2"), addresses=("10.88.0.9",), interface="eth1")
     red = replace(PORT, id=PortId("p3"), network_id=NetworkId("red"), addresses=("10.88.1.2",))
