@@ -46,7 +46,7 @@ def _allot(db: Connection, capsule: Capsule) -> tuple[Port, ...]:
         if wish.network not in known:
             raise errors.NotFound(f"Network {wish.network} could not be found.", code="network-not-found")
         if wish.port not in stays:
-            interface = _lowest({port.interface for port in stays.values()})
+            interface = _following([port.interface for port in stays.values()])
             stays[wish.port] = _made(db, capsule.id, wish, known[wish.network], interface)
     ports = tuple(_port(capsule, known[wish.network], stays[wish.port]) for wish in wishes)
     return _opened(db, capsule, ports)
@@ -79,7 +79,10 @@ def _named(db: Connection, network: Network, address: str) -> str:
 
 def _port(capsule: Capsule, network: Network, allotted: Allotted) -> Port:
     """All that its host needs to know."""
-    names = (capsule.name, *(container.name for container in capsule.spec.all()))
+    names = [capsule.name, *(container.name for container in capsule.spec.all())]
+    if network.project_id is None:
+        # Nobody answers for a name that another project, or the world, has.
+        names = [f"{name}.{capsule.project_id}" for name in names if _ASKED_FOR.fullmatch(name)]
     return Port(
         id=allotted.id,
         network_id=network.id,
@@ -92,9 +95,10 @@ def _port(capsule: Capsule, network: Network, allotted: Allotted) -> Port:
     )
 
 
-def _lowest(taken: Collection[str]) -> str:
-    """The first name that no port of the capsule has."""
-    return next(name for number in range(len(taken) + 1) if (name := f"eth{number}") not in taken)
+def _following(taken: Collection[str]) -> str:
+    """The name after those that ports of the capsule have, not one between them: the first network stays the way to the world, and back for whoever
+    comes through a published port."""
+    return f"eth{max((int(name.removeprefix('eth')) for name in taken), default=-1) + 1}"
 
 
 def mac(port_id: PortId) -> str:

@@ -50,7 +50,7 @@ class Registered(LocalNetworks):
 def network(network_id: str, subnet: str) -> Network:
     gateway = str(IPv4Network(subnet)[1])
     return Network(
-        id=NetworkId(network_id), project_id=None, name="net", subnet=subnet, gateway=gateway, created_at=0.0
+        id=NetworkId(network_id), project_id=ProjectId("p1"), name="net", subnet=subnet, gateway=gateway, created_at=0.0
     )
 
 
@@ -150,12 +150,12 @@ async def test_where_one_wish_cannot_be_met_everything_stays_as_it_was(provider:
     assert await provider.allot(capsule) == before
 
 
-async def test_the_lowest_interface_that_is_free_is_taken(provider: Registered) -> None:
+async def test_interfaces_are_numbered_in_the_order_of_networks_also_of_those_that_come_later(provider: Registered) -> None:
     first, second, third, fourth = (builders.wish(BLUE) for _ in range(4))
     capsule = wishing(first, second, third)
     assert [port.interface for port in await provider.allot(capsule)] == ["eth0", "eth1", "eth2"]
     again = await provider.allot(asking(capsule, first, third, fourth))
-    assert [port.interface for port in again] == ["eth0", "eth2", "eth1"]
+    assert [port.interface for port in again] == ["eth0", "eth2", "eth3"]
 
 
 async def test_no_address_is_given_twice_to_many_at_once(provider: Registered) -> None:

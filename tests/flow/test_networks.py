@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -491,6 +492,21 @@ async def test_networks_of_others_are_as_if_they_were_not_there(tmp_path: Path) 
             await service.networks.create(caller(), name="again", subnet="10.1.2.0/24")
         await service.networks.delete(caller(), "mine")
         await service.networks.delete(admin(), "all")
+
+
+async def test_on_a_network_of_everybody_names_say_whose_they_are(tmp_path: Path) -> None:
+    """Else whoever is on it could answer for the data base of another project, or for a name of the world."""
+    async with town(tmp_path) as service:
+        everybodys = await service.networks.create(admin(), name="all", shared=True)
+        own = await service.networks.create(caller(), name="own")
+        named = alone(replace(container(), name="example.com"), run=True)
+        created = await service.containers.create(caller(), request(), named, networks=[on(everybodys), on(own)])
+        found = await service.until(created, Status.RUNNING)
+        assert found is not None
+        shared, apart = found.assignment.ports
+        assert f"example.com.{caller().project_id}" in shared.names
+        assert all(name.endswith(f".{caller().project_id}") for name in shared.names)
+        assert "example.com" in apart.names
 
 
 async def test_the_last_subnet_is_the_last_network(tmp_path: Path) -> None:
