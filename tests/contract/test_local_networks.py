@@ -150,7 +150,9 @@ async def test_where_one_wish_cannot_be_met_everything_stays_as_it_was(provider:
     assert await provider.allot(capsule) == before
 
 
-async def test_interfaces_are_numbered_in_the_order_of_networks_also_of_those_that_come_later(provider: Registered) -> None:
+async def test_interfaces_are_numbered_in_the_order_of_networks_also_of_those_that_come_later(
+    provider: Registered,
+) -> None:
     first, second, third, fourth = (builders.wish(BLUE) for _ in range(4))
     capsule = wishing(first, second, third)
     assert [port.interface for port in await provider.allot(capsule)] == ["eth0", "eth1", "eth2"]
