@@ -18,6 +18,7 @@ FILES = (
     "test_zun_clients",
     "test_zun_capsules",
     "test_zun_interactive",
+    "test_zun_mounts",
     "test_zun_networks",
     "test_zun_operators",
     "test_registries",

@@ -14,6 +14,7 @@ from tests.compat.table import (
     NO_CONTAINER,
     NOT_IN_THIS_VERSION,
     STRANGER,
+    ZUNS,
     Parameter,
     Row,
 )
@@ -21,6 +22,7 @@ from tests.compat.table import (
 LIST = Row("GET", "/containers", 200, gives=CONTAINERS)
 ALL = Row("GET", "/containers", 200, gives=CONTAINERS, who=ADMIN)
 SHOW = Row("GET", "/containers/{created}", 200, gives=CONTAINER)
+RESIZE = Row("POST", "/containers/{created}/resize_container", 202, gives=CONTAINER, body={"cpu": 0.1}, since=19)
 PATCH = Row("PATCH", "/containers/{created}", 200, gives=CONTAINER, body={})
 DELETE = Row("DELETE", f"/containers/{NONE}", 404, code=NO_CONTAINER)
 _STRICT = ("1", "t", "true", "on", "y", "yes", "TRUE", "On", "0", "f", "false", "off", "n", "no")
@@ -60,6 +62,7 @@ _LISTS: tuple[Row | Parameter, ...] = (
         for name in ("name", "image", "project_id", "user_id", "memory", "task_state", "status")
     ),
     Parameter(of=LIST, name="auto_remove", good=["0", "1"]),
+    *(Parameter(of=LIST, name=name, good=["anything"]) for name in ("expand", "resource_url")),
     Row("GET", "/containers", 403, code=FORBIDDEN, names="container:get_one:host", query={"host": "any"}),
     Row("GET", "/containers", 200, gives=CONTAINERS, query={"host": "{host}"}, who=ADMIN),
     Row("GET", "/containers", 400, names="colour", query={"colour": "red"}),
@@ -152,6 +155,8 @@ _ONE: tuple[Row | Parameter, ...] = (
         body={"image": "busybox"},
         since=19,
     ),
+    Parameter(of=RESIZE, name="name", bad=["a", 5]),
+    Parameter(of=RESIZE, name="auto_heal", good=[False], bad=["yes", 5]),
     # Another name, up to 1.13.
     Row(
         "POST",
@@ -318,6 +323,7 @@ _OURS: tuple[Row | Parameter, ...] = (
         label="wait is ignored before",
     ),
     Parameter(of=SHOW, name="wait", since=NEWEST, bad=["Nothing", ""], zun=OURS),
+    Parameter(of=SHOW, name="timeout", until=ZUNS, good=["soon"]),
     Parameter(of=SHOW, name="timeout", since=NEWEST, bad=["-1", "3601", "soon"], zun=OURS),
     Row(
         "POST",

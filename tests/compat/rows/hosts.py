@@ -1,6 +1,7 @@
 """Hosts, the services on them, and availability zones; and what we tell of the hosts and of what happens."""
 
 from tests.compat.differences import MISSING
+from tests.compat.ground import NONE
 from tests.compat.shapes import CAPABILITIES, ENABLED, EVENTS, FORCED, HOST, HOSTS, SERVICES, ZONES
 from tests.compat.table import ADMIN, FORBIDDEN, NEWEST, NOT_IN_THIS_VERSION, Parameter, Row
 
@@ -25,6 +26,7 @@ _HOSTS: tuple[Row | Parameter, ...] = (
     Row("GET", "/hosts/{host_id}", 200, gives=HOST, who=ADMIN, since=4, shows={"uuid": "{host_id}"}),
     Row("GET", "/hosts/no-such-host", 404, code="container.compute-node-not-found", who=ADMIN, since=4),
     Parameter(of=LIST, name="limit", good=["1"]),
+    Row("GET", "/hosts", 404, query={"marker": NONE}, who=ADMIN, since=4),
     Parameter(of=LIST, name="limit", bad=["0", "one"], code=None),
     Parameter(of=LIST, name="sort_key", good=["hostname", "uuid", "mem_total"]),
     Parameter(of=LIST, name="sort_key", bad=["colour"], code="container.invalid-parameter-value"),
@@ -112,6 +114,7 @@ _SERVICES: tuple[Row | Parameter, ...] = (
     ),
     Row("DELETE", "/services", 404, code=_UNKNOWN, who=ADMIN, query=_NOBODYS),
     Row("DELETE", "/services/no-such-host", 404, code=_UNKNOWN, who=ADMIN, query={"binary": "zun-compute"}),
+    Row("DELETE", "/services/no-such-host", 404, code=_UNKNOWN, who=ADMIN, query=_NOBODYS),
     Row("DELETE", "/services", 400, names="host", who=ADMIN, query={"binary": "zun-compute"}, zun=MISSING),
     Row("DELETE", "/services", 400, names="binary", who=ADMIN, query={"host": "no-such-host"}, zun=MISSING),
     Row("DELETE", "/services", 403, code=FORBIDDEN, names="zun-service:delete", query=_NOBODYS),
@@ -121,6 +124,9 @@ _ZONES: tuple[Row | Parameter, ...] = (
     Row("GET", "/availability_zones", 200, gives=ZONES, every=True),
     Parameter(of=ZONE_LIST, name="sort_dir", good=["asc", "desc"]),
     Parameter(of=ZONE_LIST, name="colour", good=["red"]),
+    Parameter(of=ZONE_LIST, name="sort_key", good=["availability_zone"]),
+    Parameter(of=ZONE_LIST, name="sort_key", bad=["colour"], code="container.invalid-parameter-value"),
+    Row("GET", "/availability_zones", 404, query={"marker": "no-such-zone"}),
     Parameter(of=ZONE_LIST, name="limit", bad=["0", "one"], code=None),
 )
 
@@ -139,6 +145,10 @@ _OURS: tuple[Row | Parameter, ...] = (
     *(
         Row("GET", "/events", 400, names=name, query={name: bad}, since=NEWEST)
         for name, bad in (("since", "-1"), ("limit", "0"), ("kind", "dance"))
+    ),
+    *(
+        Row("GET", "/events", 200, gives=EVENTS, query={"since": "0", name: one}, since=NEWEST)
+        for name, one in (("container", "{created}"), ("container", NONE), ("kind", "status"), ("status", "Running"))
     ),
     Row(
         "GET",

@@ -26,6 +26,7 @@ ROWS: tuple[Row | Parameter, ...] = (
     Parameter(of=PULL, name="host", bad=["", "a", 5, "x" * 256]),
     Parameter(of=PULL, name="size", good=["10m"], bad=["large", 5]),
     Parameter(of=PULL, name="image_pull_policy", good=["never"], bad=["sometimes"]),
+    Parameter(of=PULL, name="image_id", good=["sha256:1"], bad=[5, []]),
     Parameter(of=PULL, name="tag", good=["other"]),
     Row("POST", "/images", 400, names="'repo' is a required property", body={"host": "{host}"}, who=ADMIN),
     Row(
@@ -51,9 +52,14 @@ ROWS: tuple[Row | Parameter, ...] = (
     Parameter(of=LIST, name="limit", good=["1"]),
     Parameter(of=LIST, name="limit", bad=["0", "one"], code=None),
     Parameter(of=LIST, name="colour", good=["red"]),
+    Parameter(of=LIST, name="sort_key", good=["id", "uuid", "repo", "tag"]),
+    Parameter(of=LIST, name="sort_key", bad=["colour"], code="container.invalid-parameter-value"),
+    Parameter(of=LIST, name="sort_dir", good=["asc", "desc"]),
+    Parameter(of=LIST, name="sort_dir", bad=["up"], code=None),
     Row("GET", "/images", 404, query={"marker": NONE}, who=ADMIN),
     *(Row(method, f"/images/{NONE}", 400, code=_UNKNOWN, who=ADMIN) for method in ("GET", "DELETE")),
     Row("GET", "/images/busybox/search", 400, names="exact_match", query={"exact_match": "maybe"}),
+    Row("GET", "/images/busybox/search", 400, names="image_driver", query={"image_driver": "ftp"}),
     Row("GET", "/images/busybox/search", 400, names="colour", query={"colour": "red"}),
     # Only administrators know of images, everybody may search.
     Row("POST", "/images", 403, code=FORBIDDEN, names="image:pull", body={"repo": "busybox", "host": "some"}),

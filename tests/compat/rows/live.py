@@ -7,7 +7,7 @@ import tarfile
 from tests.compat.differences import MISSING, NO_PATH, OURS
 from tests.compat.ground import NONE
 from tests.compat.shapes import ARCHIVE, ATTACHED, EXECUTED, LOGS, NOTHING, STATS, TO_BE_EXECUTED, TOP
-from tests.compat.table import INVALID, NEWEST, NO_CONTAINER, UNKNOWN_PROPERTY, Parameter, Row
+from tests.compat.table import INVALID, NEWEST, NO_CONTAINER, TOO_NEW, UNKNOWN_PROPERTY, Parameter, Refused, Row
 
 _R = "/containers/{running}"
 _T = "/containers/{terminal}"
@@ -100,6 +100,15 @@ _COMMANDS: tuple[Row | Parameter, ...] = (
         Parameter(of=Row("POST", f"{_R}/execute", 200, query={"command": "true"}), name=name, bad=["1", "yes", "maybe"])
         for name in ("run", "interactive")
     ),
+    Row(
+        "POST",
+        f"{_R}/execute",
+        200,
+        query={"command": "true", "detach": "True"},
+        since=NEWEST,
+        otherwise=Refused(names="detach"),
+        zun=OURS,
+    ),
     Row("POST", f"{_R}/execute", 400, names="colour", query={"command": "true", "colour": "red"}),
     Row("POST", f"/containers/{NONE}/execute", 404, code=NO_CONTAINER, query={"command": "true"}),
     Row(
@@ -175,6 +184,10 @@ _CONSOLES: tuple[Row | Parameter, ...] = (
     Row("GET", f"{_T}/attach", 200, gives=ATTACHED),
     Row("GET", f"{_T}/attach", 200, gives=ATTACHED, query={"colour": "red"}, until=40),
     Row("GET", f"{_R}/attach", 400, code="container.no-interactive-flag", until=40, label="not interactive"),
+    *(
+        Row("GET", f"{_T}/attach", 400, code=TOO_NEW, names=name, query={name: "true"}, until=40)
+        for name in ("logs", "stdin")
+    ),
     Row("GET", f"{_R}/attach", 200, gives=ATTACHED, query={"logs": "true", "stdin": "false"}, since=NEWEST),
     Row("GET", f"/containers/{NONE}/attach", 404, code=NO_CONTAINER),
     Row("POST", f"{_T}/resize", 200, gives=NOTHING, query={"w": "80", "h": "24"}),
@@ -274,6 +287,10 @@ _FILES: tuple[Row | Parameter, ...] = (
 
 _COMMIT: tuple[Row | Parameter, ...] = (
     Row("POST", f"{_R}/commit", 400, names="repository", label="without repository"),
+    *(
+        Row("POST", f"{_R}/commit", 400, names="tag", query={"repository": "some", "tag": tag})
+        for tag in ("", "a b", "-a", "x" * 129)
+    ),
     Row("POST", f"{_R}/commit", 400, names="colour", query={"repository": "a", "colour": "red"}),
     Row("POST", f"/containers/{NONE}/commit", 404, code=NO_CONTAINER, query={"repository": "some"}),
 )

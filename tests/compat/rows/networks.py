@@ -103,6 +103,7 @@ ROWS: tuple[Row | Parameter, ...] = (
     Parameter(of=REGISTER, name="name", good=[None], bad=["", "a", "x" * 256, 5, []]),
     Parameter(of=REGISTER, name="neutron_net_id", bad=["", "a", "x" * 256, 5, []]),
     Parameter(of=REGISTER, name="subnet", bad=["10.20.0.0/24"], code=INVALID),
+    Parameter(of=REGISTER, name="shared", bad=[True], code=INVALID),
     Row("POST", "/networks", 400, names="name", body={"neutron_net_id": NONE}, who=ADMIN, until=ZUNS),
     Row("POST", "/networks", 400, names="neutron_net_id", body={"name": "back"}, who=ADMIN, until=ZUNS, zun=MISSING),
     Row(

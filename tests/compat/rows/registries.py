@@ -27,7 +27,7 @@ ROWS: tuple[Row | Parameter, ...] = (
     Row("GET", "/registries", 200, gives=REGISTRIES, every=True),
     *(
         Parameter(of=LIST, name=name, good=["anything"])
-        for name in ("name", "domain", "username", "project_id", "user_id")
+        for name in ("name", "domain", "username", "project_id", "user_id", "expand", "resource_url")
     ),
     Parameter(of=LIST, name="limit", good=["1"]),
     Parameter(of=LIST, name="limit", bad=["0", "-1", "one"], code=None),

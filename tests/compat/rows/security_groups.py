@@ -53,6 +53,10 @@ ROWS: tuple[Row | Parameter, ...] = (
     ),
     Parameter(of=LIST, name="name", good=["anything"], since=41),
     Parameter(of=LIST, name="sort_key", good=["id", "uuid", "name", "created_at"], since=41),
+    Parameter(of=LIST, name="limit", good=["1"], since=41),
+    Parameter(of=LIST, name="limit", bad=["0", "one"], code=None, since=41),
+    Parameter(of=LIST, name="sort_dir", good=["asc", "desc"], since=41),
+    Parameter(of=LIST, name="sort_dir", bad=["up"], code=None, since=41),
     Parameter(of=LIST, name="sort_key", bad=["rules"], code="container.invalid-parameter-value", since=41),
     Row("GET", "/security_groups", 404, query={"marker": NONE}, since=41, zun=OURS),
     Row(

@@ -21,6 +21,8 @@ ROWS: tuple[Row | Parameter, ...] = (
     LIST,
     *(Parameter(of=LIST, name=name, good=["anything"], zun=OURS) for name in ("name", "project_id", "user_id")),
     Parameter(of=LIST, name="limit", good=["1"], zun=OURS),
+    Parameter(of=LIST, name="sort_dir", good=["asc", "desc"], zun=OURS),
+    Parameter(of=LIST, name="sort_dir", bad=["up"], code=None, zun=OURS),
     Parameter(of=LIST, name="sort_key", good=["id", "name", "size", "uuid"], zun=OURS),
     Parameter(of=LIST, name="sort_key", bad=["colour"], code="container.invalid-parameter-value", zun=OURS),
     Row("GET", "/volumes", 404, query={"marker": NONE}, since=NEWEST),
