@@ -108,13 +108,16 @@ def _plug(settings: Settings, owner: str) -> NetworkPlug | None:
 
 
 def _lacking(settings: Settings) -> str | None:
-    elsewhere = not settings.docker.api_url.startswith("unix://")
-    return "Docker is on another machine" if elsewhere else local.missing()
+    return "Docker is on another machine" if _elsewhere(settings) else local.missing()
+
+
+def _elsewhere(settings: Settings) -> bool:
+    return not settings.docker.api_url.startswith("unix://")
 
 
 async def _mounts(settings: Settings) -> Mounts:
     """None where the engine is on another machine: it could not see what is mounted here."""
-    if not settings.docker.api_url.startswith("unix:"):
+    if _elsewhere(settings):
         return Mounts()
     directory = settings.state_dir / "agent"
     limits = await possible(directory / "volumes")
