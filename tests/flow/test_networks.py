@@ -219,7 +219,7 @@ async def test_what_cannot_be_attached_or_detached_is_refused(tmp_path: Path) ->
             await detach(theirs.id)
         with pytest.raises(errors.Invalid, match="not attached"):
             await detach("empty")
-        with pytest.raises(errors.Conflict, match="ports are on the network"):
+        with pytest.raises(errors.Conflict, match="is on the network"):
             await service.networks.delete(caller(), default.id)
         service.runtime.slow("stop", 3600)
         await service.containers.delete(caller(), request(), running.id, stop=True)
