@@ -8,7 +8,7 @@ import pytest
 from zunclient import client
 from zunclient import exceptions as refused
 
-from higgins.drivers.engine import Engine, Parameters
+from higgins.drivers.engine import Engine
 from tests.system import clients
 from tests.system.clients import Person, settled, until
 from tests.system.engine import BUSYBOX as IMAGE
@@ -202,13 +202,13 @@ def test_a_disk_is_limited_or_it_is_told_that_it_cannot_be(operator: Person, lib
     operator.openstack("delete", "small")
 
 
-async def privileged(server: AllInOne) -> list[bool]:
-    """Of each of its containers, whether the engine was told so."""
-    mine: Parameters = {"all": True, "filters": json.dumps({"label": [f"org.higgins.owner={server.owner}"]})}
+async def privileged(server: AllInOne, uuid: str) -> bool:
+    """Whether the engine was told so of this container."""
     async with Engine(server.docker_url) as engine:
-        found = [one["Id"] for one in json.loads(await engine.call("GET", "containers/json", mine))]
-        looks = [json.loads(await engine.call("GET", f"containers/{one}/json")) for one in found]
-        return [look["HostConfig"]["Privileged"] for look in looks]
+        found: bool = json.loads(await engine.call("GET", f"containers/higgins-{uuid}/json"))["HostConfig"][
+            "Privileged"
+        ]
+        return found
 
 
 def test_privileges_are_for_those_to_whom_the_operator_gives_them(
@@ -226,6 +226,7 @@ def test_privileges_are_for_those_to_whom_the_operator_gives_them(
         Person(admin).zun("create", "--privileged", IMAGE, "true")
         until(lambda: [one.status for one in zun.containers.list()] == ["Created"], "Created")
         # Not started: where the engine runs in a container itself, it cannot give what it has not got.
-        assert asyncio.run(privileged(server)) == [True]
+        [made] = zun.containers.list()
+        assert asyncio.run(privileged(server, made.uuid))
     finally:
         server.remove()
