@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.compat import shapes
-from tests.compat.ground import Ground
+from tests.compat.ground import LASTS, Ground
 from tests.compat.kinds import Kind, View
 from tests.compat.table import MEMBER, NEWEST, NOBODY, ZUNS
 from tests.compat.wire import Answer
@@ -131,3 +131,19 @@ def test_a_container_leaves_and_joins_a_network(there: Ground, minor: int) -> No
     assert (joined.status, joined.body) == (200, None), joined
     there.until(lambda: addresses() != {}, "the network to be joined")
     assert [one["addr"] for one in addresses()[network]] == [address["addr"]]
+
+
+@pytest.mark.parametrize("minor", [1, 31, 32, ZUNS, NEWEST])
+def test_a_capsule_is_made_found_and_deleted_whatever_it_is(there: Ground, minor: int) -> None:
+    minor, name = min(minor, there.newest), f"{there.mark}-shop-{minor}"
+    containers = [{"image": there.image, "command": LASTS}]
+    template = {"kind": "capsule", "metadata": {"name": name}, "spec": {"containers": containers}}
+    made = there.ask(MEMBER, "POST", "/capsules", minor=minor, body={"template": template})
+    assert made.status == 202
+    path = f"/capsules/{made.body['uuid']}"
+    there.until(lambda: there.get(path)["status"] == "Running", "a capsule that runs")
+    shown = there.ask(MEMBER, "GET", f"/capsules/{name}", minor=minor)
+    _fits(shapes.CAPSULE, shown, minor)
+    assert shown.body["uuid"] == made.body["uuid"]
+    assert there.ask(MEMBER, "DELETE", path, minor=minor).status == 204
+    there.until(lambda: there.get(path) is None, "a capsule that is gone")
