@@ -43,7 +43,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "capsule": (_T + "capsules:capsule", "Several containers as one: apply, ls, show, rm."),
         "volume": (_T + "volumes:volume", "Directories that outlive containers: create, ls, show, rm."),
         "network": (_T + "networks:network", "Networks: create, ls, show, rm, attach, detach."),
-        "security-group": (_T + "security_groups:security_group", "What may come in: create, ls, show, rm, attach, detach."),
+        "security-group": (
+            _T + "security_groups:security_group",
+            "What may come in: create, ls, show, rm, attach, detach.",
+        ),
         "events": (_T + "events:events", "Watch what happens."),
         "quota": (_T + "quota:quota", "How much a project may have, and has: show, set, unset."),
     },

@@ -310,7 +310,7 @@ async def as_somebody(here: Cloud, who: Caller, verb: str, ref: str) -> None:
             async with here.live.logs(who, ref):
                 pass
         case "add_security_group" | "remove_security_group":
-            await getattr(here.containers, verb)(ME, asked, made.id, "front")
+            await getattr(verbs, verb)(who, request(), ref, "front")
         case _ if verb in LIVE:
             await LIVE[verb](here.live, who, ref)
         case _:

@@ -14,7 +14,7 @@ from higgins.api.zun.microversion import Version
 from higgins.api.zun.values import said
 from higgins.logic import statusword
 from higgins.model.action import Action, Outcome, Step
-from higgins.model.capsule import Capsule, CapsuleSpec, Healthcheck, Observation, RestartPolicy, Stage
+from higgins.model.capsule import Capsule, Healthcheck, RestartPolicy, Stage
 from higgins.model.capsule import Health as Found
 from higgins.model.capsule import Progress as Progressed
 from higgins.model.ids import CapsuleId
@@ -229,7 +229,8 @@ def container(
         workdir=asked.workdir,
         auto_remove=spec.auto_remove,
         ports=reach.ports(spec, asked, seen) or (None if fresh and not seen else ()),
-        hostname=asked.hostname or _hostname(spec, seen),
+        # What is in a sandbox gets the name of that when it starts.
+        hostname=asked.hostname or (seen.hostname if seen and (seen.started_at or not spec.sandbox) else None),
         labels=asked.labels or empty,
         addresses=reach.addresses(capsule) or (None if fresh else {}),
         image_pull_policy=asked.pull,
@@ -264,13 +265,6 @@ def container(
     for name in hidden:
         setattr(shown, name, UNSET)
     return shown
-
-
-def _hostname(spec: CapsuleSpec, seen: Observation | None) -> str | None:
-    """The one that it got from its runtime; what is in a sandbox gets that of the sandbox when it starts."""
-    if seen is None or (spec.sandbox is not None and seen.started_at is None):
-        return None
-    return seen.hostname
 
 
 def links(capsule_id: CapsuleId, address: str) -> list[Link]:
