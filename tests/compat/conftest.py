@@ -98,7 +98,9 @@ def there(request: pytest.FixtureRequest) -> Iterator[Ground]:
 @pytest.fixture(scope="session")
 def at_home(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """A server of our own with one host, and three people."""
-    server = AllInOne(tmp_path_factory.mktemp("compat"), docker_url, {"networks": {"provider": "local"}})
+    # Ports of its own: other tests publish theirs at the same time.
+    settings = {"networks": {"provider": "local", "published": "61000-61999"}}
+    server = AllInOne(tmp_path_factory.mktemp("compat"), docker_url, settings)
     server.start()
     try:
         with ThreadPoolExecutor() as pool:

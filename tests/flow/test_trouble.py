@@ -242,7 +242,7 @@ async def test_a_control_plane_that_was_away_for_long_gives_its_hosts_time_to_ca
 async def test_a_forced_delete_forgets_at_the_deadline_and_the_remains_go_when_the_runtime_is_back(
     tmp_path: Path,
 ) -> None:
-    async with cloud(tmp_path, deadlines=SHORT) as here:
+    async with cloud(tmp_path, deadlines=Deadlines(force_delete=0.4)) as here:
         made = await here.run(limits=Resources(memory=512))
         here.runtime.go_away()
         await here.containers.delete(BOSS, request(), made.id, force=True)
