@@ -191,7 +191,8 @@ def _configuration(state: Path, docker: str, owner: str, ports: list[int]) -> st
     return (
         f"[DEFAULT]\nstate_dir = {state}/state\n[api]\nport = {ports[0]}\n[link]\nport = {ports[1]}\n"
         f"enrol_port = {ports[2]}\n[docker]\napi_url = unix://{docker}\nowner = {owner}\n"
-        "[quota]\ncontainers = -1\n"
+        # The engine's own network, as the floor has it; `options` come later, and have the last word.
+        "[quota]\ncontainers = -1\n[networks]\nprovider = none\n"
     )
 
 
