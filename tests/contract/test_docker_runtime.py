@@ -99,19 +99,21 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
         assert net != os.readlink("/proc/self/ns/net").encode()
 
     async def test_the_image_of_sandboxes_is_made_where_it_is_missing(
-        self, runtime: DockerRuntime, docker_url: str
+        self, runtime: DockerRuntime, docker_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        # A name that no engine has, since others on this one use the image.
+        monkeypatch.setattr(pause, "IMAGE", f"higgins-sandbox:{uuid4()}")
         sandbox = ContainerId(str(uuid4()))
         origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
-        async with Engine(docker_url) as engine:
-            with contextlib.suppress(aiodocker.DockerError):  # Not there, or in use by others at this moment.
-                await engine.call("DELETE", f"images/{pause.IMAGE}")
-            try:
-                await runtime.create_sandbox(origin, sandbox)
-                await runtime.start(sandbox)
-                assert (await runtime.list([sandbox]))[sandbox].stage is Stage.RUNNING
-            finally:
-                await runtime.remove(sandbox)
+        try:
+            await runtime.create_sandbox(origin, sandbox)
+            await runtime.start(sandbox)
+            assert (await runtime.list([sandbox]))[sandbox].stage is Stage.RUNNING
+        finally:
+            await runtime.remove(sandbox)
+            async with Engine(docker_url) as engine:
+                with contextlib.suppress(aiodocker.DockerError):  # It was not made.
+                    await engine.call("DELETE", f"images/{pause.IMAGE}")
 
     async def test_limits_hold_inside(self, runtime: DockerRuntime, make: Make) -> None:
         made = await make("sleep", "60", limits=Resources(cpu=0.5, memory=32))

@@ -153,12 +153,7 @@ def rm(capsules: Sequence[str]) -> None:
         cloud.delete(path(_NOUN, name))
         return name
 
-    def settle(name: str) -> None:
-        found = waiting.until(cloud, name, ("Deleted",), noun=_NOUN)
-        if found is not None:
-            raise _failure(found)
-
-    state.each(capsules, lambda given: names.act(cloud, given, ask, _NOUN), settle)
+    state.each(capsules, lambda given: names.act(cloud, given, ask, _NOUN), lambda name: _gone(cloud, name))
 
 
 def _templates(files: Sequence[str], *, ignore_unsupported: bool) -> Sequence[Mapping[str, Any]]:
@@ -264,9 +259,17 @@ def _forget(cloud: Cloud, left: Sequence[Document]) -> NoReturn:
     """Whoever interrupts does not want them any more: they are removed."""
     for one in left:
         cloud.delete(path(_NOUN, one["uuid"]))
+    for one in left:
+        _gone(cloud, one["uuid"])
     gone = ", ".join(plain.line(_called(one)) for one in left) or "nothing"
     click.echo(f"\nInterrupted: {gone} {'are' if len(left) > 1 else 'is'} removed.", err=True)
     sys.exit(trouble.INTERRUPTED)
+
+
+def _gone(cloud: Cloud, name: str) -> None:
+    found = waiting.until(cloud, name, ("Deleted",), noun=_NOUN)
+    if found is not None:
+        raise _failure(found)
 
 
 def _told(found: Document) -> Mapping[str, Any]:

@@ -268,6 +268,7 @@ def _awaited(cloud: Cloud, made: Document, goals: Sequence[str]) -> None:
             found = waiting.until(cloud, made["uuid"], goals, watch=line.fetching, every=_LOOKS)
     except KeyboardInterrupt:
         cloud.delete(path("containers", made["uuid"]), {"stop": True})
+        waiting.gone(cloud, made["uuid"])
         click.echo(f"\nInterrupted: {made['name']} is removed.", err=True)
         sys.exit(trouble.INTERRUPTED)
     if found is not None and found["status"] == "Error":
@@ -280,6 +281,7 @@ def _give_up(cloud: Cloud, made: Document, found: Document) -> NoReturn:
     failure = waiting.failure(found)
     if made["auto_remove"]:
         cloud.delete(path("containers", made["uuid"]), {"stop": True})
+        waiting.gone(cloud, made["uuid"])
         failure = errors.Conflict(f"{made['name']}: {reason.removesuffix('.')}")
     trouble.tell(failure)
     sys.exit(exit_status(reason))

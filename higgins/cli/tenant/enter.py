@@ -89,7 +89,7 @@ def attach(container: str, *, no_stdin: bool, sig_proxy: bool, detach_keys: str)
         # One that has just ended, or rests, draws nothing.
         with suppress(errors.Invalid, errors.Conflict):
             cloud.post(path("containers", shown["uuid"], "resize"), {"w": width + 1, "h": height + 1})
-    stay(cloud, shown, there, sig_proxy=sig_proxy)
+    sys.exit(stay(cloud, shown, there, sig_proxy=sig_proxy))
 
 
 def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:
@@ -98,8 +98,8 @@ def console(cloud: Cloud, shown: Document, manner: Manner) -> Console:
     return Console(cloud, url, manner)
 
 
-def stay(cloud: Cloud, shown: Document, session: Console, *, sig_proxy: bool) -> None:
-    """Until it is over; then end with the exit code of the container, or with 0 if it goes on."""
+def stay(cloud: Cloud, shown: Document, session: Console, *, sig_proxy: bool) -> int | None:
+    """Until it is over: the exit code of the container; None if it goes on."""
     try:
         outcome = session.hold(_proxy(cloud, shown) if sig_proxy else None)
     except Lost as lost:
@@ -109,13 +109,14 @@ def stay(cloud: Cloud, shown: Document, session: Console, *, sig_proxy: bool) ->
     match outcome:
         case Detached():
             click.echo(f"\r\n{shown['name']} goes on; back to it: higgins attach {shown['name']}", err=True)
+            return None
         case Ended(exit_code=None):
             found = cloud.get(path("containers", shown["uuid"]))
             if found.get("exit_code") is None:
                 raise Lost(f"the session at {shown['name']} ended, and the container is {found['status']}")
-            sys.exit(found["exit_code"])
+            return int(found["exit_code"])
         case Ended(exit_code=code):
-            sys.exit(code)
+            return code
 
 
 def _proxy(cloud: Cloud, shown: Document) -> Callable[[str], None]:

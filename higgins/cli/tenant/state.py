@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NoReturn
 
 import click
 
@@ -48,13 +49,21 @@ def start(containers: Sequence[str], *, attach: bool, interactive: bool, detach_
         attended(cloud, shown, manner, lambda: _settled(cloud, shown["uuid"], _STARTED), sig_proxy=True)
 
 
-def attended(cloud: Cloud, shown: Document, manner: Manner, awaited: Callable[[], None], *, sig_proxy: bool) -> None:
-    """Start it, which `awaited` waits for, with somebody at it; ends as `enter.stay` does."""
+def attended(
+    cloud: Cloud, shown: Document, manner: Manner, awaited: Callable[[], None], *, sig_proxy: bool
+) -> NoReturn:
+    """Start it, which `awaited` waits for, with somebody at it; then end with its exit code, or with 0 if it goes on."""
     # Attached before it is started: nothing that it prints is lost.
     console = enter.console(cloud, shown, manner)
     asked(cloud, shown["uuid"], "start", already=("Running",))
     awaited()
-    enter.stay(cloud, shown, console, sig_proxy=sig_proxy)
+    code = enter.stay(cloud, shown, console, sig_proxy=sig_proxy)
+    if code is not None and shown["auto_remove"]:
+        try:
+            waiting.gone(cloud, shown["uuid"])
+        except errors.Failure as failure:
+            trouble.tell(failure)
+    sys.exit(code)
 
 
 @click.command(epilog=examples.of("higgins stop web", "higgins stop -t 30 web db"))
@@ -111,7 +120,7 @@ def rm(containers: Sequence[str], *, force: bool) -> None:
             _removed(cloud, name)
         return name
 
-    each(containers, lambda given: names.act(cloud, given, remove), lambda name: _gone(cloud, name))
+    each(containers, lambda given: names.act(cloud, given, remove), lambda name: waiting.gone(cloud, name))
 
 
 @click.command(cls=trouble.Relaying, epilog=examples.of("higgins wait job && echo well done"))
@@ -189,13 +198,6 @@ def _removed(cloud: Cloud, name: str) -> None:
     except errors.Conflict as refusal:
         refusal.add_note(f"Stop it first (higgins stop {name}), or kill and remove it: higgins rm -f {name}")
         raise
-
-
-def _gone(cloud: Cloud, given: str) -> None:
-    """Return when its name is free again."""
-    found = waiting.until(cloud, given, ("Deleted",))
-    if found is not None:
-        raise waiting.failure(found)
 
 
 def _forced(cloud: Cloud, name: str) -> None:

@@ -47,6 +47,13 @@ def settled(cloud: Cloud, name: str) -> Document | None:
     return until(cloud, name, _AT_REST)
 
 
+def gone(cloud: Cloud, uuid: str) -> None:
+    """Return when nothing of it is left, and its name is free again. Raises what keeps it."""
+    found = until(cloud, uuid, ("Deleted",))
+    if found is not None:
+        raise failure(found)
+
+
 def failure(found: Document) -> errors.Failure:
     """What became of it instead."""
     reason = str(found.get("status_reason") or "it is in Error").removesuffix(".")
