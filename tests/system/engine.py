@@ -61,10 +61,7 @@ def registry_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 async def import_busybox(tag: str, *, url: str = URL) -> None:
     """Make an image of this machine's static busybox under that name, unless it is there."""
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        missing("These tests need a static busybox; install Debian's package busybox-static.")
-    root = _root(Path(busybox))
+    root = busybox_root()
     label = f"org.higgins.test={hashlib.sha256(root).hexdigest()}"
     async with Engine(url) as engine:
         wanted = json.dumps({"reference": [tag], "label": [label]})
@@ -139,15 +136,18 @@ def _free_port() -> int:
         return port
 
 
-def _root(busybox: Path) -> bytes:
-    """The file system of the image, as a tar."""
+def busybox_root() -> bytes:
+    """The file system of the image BUSYBOX, as a tar."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        missing("These tests need a static busybox; install Debian's package busybox-static.")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for directory, mode in (("bin", 0o755), ("etc", 0o755), ("root", 0o700), ("tmp", 0o1777)):
             entry = tarfile.TarInfo(directory)
             entry.type, entry.mode = tarfile.DIRTYPE, mode
             tar.addfile(entry)
-        _add_file(tar, "bin/busybox", busybox.read_bytes(), 0o755)
+        _add_file(tar, "bin/busybox", Path(busybox).read_bytes(), 0o755)
         _add_file(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
         for applet in APPLETS.split():
             entry = tarfile.TarInfo(f"bin/{applet}")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import hashlib
 import io
 import ipaddress
 import json
@@ -29,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from higgins.drivers.engine import Engine, lines
-from tests.system.engine import BUSYBOX, URL, forget, missing
+from tests.system.engine import URL, busybox_root, forget, missing
 from tests.system.servers import free_ports
 
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -178,17 +179,16 @@ class Slow:
 
 async def build(tag: str, *, layers: int = 2, size: int = 200_000, url: str = URL) -> None:
     """Make an image on top of BUSYBOX with layers that nobody else has, of so many bytes each that cannot be compressed."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        _add(
-            tar,
-            "Dockerfile",
-            "\n".join([f"FROM {BUSYBOX}", *(f"COPY part{n} /part{n}" for n in range(layers))]).encode(),
-        )
-        for number in range(layers):
-            _add(tar, f"part{number}", os.urandom(size))
+    parts = [_archive({f"part{number}": os.urandom(size)}) for number in range(layers)]
+    tars = {f"{number}.tar": tar for number, tar in enumerate((busybox_root(), *parts))}
     async with Engine(url) as engine:
-        async with engine.stream("POST", "build", {"t": tag, "forcerm": True}, body=packed.getvalue()) as response:
+        architecture = json.loads(await engine.call("GET", "version"))["Arch"]
+        diffs = [f"sha256:{hashlib.sha256(tar).hexdigest()}" for tar in tars.values()]
+        image = {"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": diffs}}
+        manifest = [{"Config": "image.json", "RepoTags": [tag], "Layers": [*tars]}]
+        documents = {"image.json": json.dumps(image).encode(), "manifest.json": json.dumps(manifest).encode()}
+        # Loaded whole: of what the engine builds, others see the stages on the way, and may remove them.
+        async with engine.stream("POST", "images/load", body=_archive(tars | documents)) as response:
             async for line in lines(response):
                 assert b'"error"' not in line, line
 
@@ -242,10 +242,14 @@ def digest(of: Registry, name: str) -> str:
         return str(answer.headers["Docker-Content-Digest"])
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    tar.addfile(entry, io.BytesIO(content))
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def _make_certificate(directory: Path, host: str) -> None:
