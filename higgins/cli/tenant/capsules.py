@@ -22,7 +22,7 @@ from higgins.cli.tenant import (
     ports,
     progress,
     session,
-    state,
+    several,
     waiting,
 )
 from higgins.cli.tenant import status as states
@@ -153,7 +153,7 @@ def rm(capsules: Sequence[str]) -> None:
         cloud.delete(path(_NOUN, name))
         return name
 
-    state.each(capsules, lambda given: names.act(cloud, given, ask, _NOUN), lambda name: _gone(cloud, name))
+    several.together(capsules, lambda given: names.act(cloud, given, ask, _NOUN), lambda name: _gone(cloud, name))
 
 
 def _templates(files: Sequence[str], *, ignore_unsupported: bool) -> Sequence[Mapping[str, Any]]:

@@ -1,14 +1,11 @@
 """`higgins rename`, `update` and `rebuild`."""
 
-import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, examples, names, progress, session, sizes, waiting
+from higgins.cli.tenant import completion, examples, names, progress, session, several, sizes, waiting
 from higgins.client.cloud import path
 
 _several = click.argument(
@@ -38,7 +35,9 @@ def update(containers: Sequence[str], *, memory: str | None, cpus: float | None,
     if not body:
         raise click.UsageError("Say what is to change: --memory, --cpus or --auto-heal.")
     cloud = session.cloud()
-    _each(containers, lambda given: names.act(cloud, given, lambda name: cloud.patch(path("containers", name), body)))
+    several.each(
+        containers, lambda given: names.act(cloud, given, lambda name: cloud.patch(path("containers", name), body))
+    )
 
 
 @click.command(epilog=examples.of("higgins rebuild --image busybox:1.36 web"))
@@ -55,17 +54,4 @@ def rebuild(containers: Sequence[str], *, image: str | None) -> None:
         if found is not None and found["status"] == "Error":
             raise waiting.failure(found)
 
-    _each(containers, lambda given: names.act(cloud, given, ask))
-
-
-def _each(containers: Sequence[str], ask: Any) -> None:
-    failed = False
-    for given in dict.fromkeys(containers):
-        try:
-            ask(given)
-            click.echo(given)
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)
+    several.each(containers, lambda given: names.act(cloud, given, ask))

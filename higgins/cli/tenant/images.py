@@ -11,7 +11,7 @@ import click
 from higgins import errors
 from higgins.cli import trouble
 from higgins.cli.table import Coloured
-from higgins.cli.tenant import completion, examples, habits, names, output, progress, session, sizes, templates
+from higgins.cli.tenant import completion, examples, habits, names, output, progress, session, several, sizes, templates
 from higgins.client.cloud import Cloud, Document, path
 
 TITLES = ("image", "id", "size", "host", "state")
@@ -103,17 +103,12 @@ def pull(image: str, *, host: str | None, quiet: bool) -> None:
 def rmi(images: Sequence[str]) -> None:
     """Remove images from their hosts."""
     cloud = session.cloud()
-    failed = False
-    for given in images:
-        try:
-            for one in _named(cloud, given):
-                cloud.delete(path("images", one["uuid"]))
-            click.echo(given)
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)
+
+    def remove(given: str) -> None:
+        for one in _named(cloud, given):
+            cloud.delete(path("images", one["uuid"]))
+
+    several.each(images, remove)
 
 
 @click.command(epilog=examples.of("higgins search nginx", "higgins search registry.example.org:5000/tools"))

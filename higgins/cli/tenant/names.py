@@ -68,8 +68,13 @@ def check_unused(cloud: Cloud, name: str, noun: str, *, shared: bool = False) ->
     for one in cloud.pages(path(noun), noun, {"name": name}):
         if one["name"] == name and (one["project_id"] is None) is shared:
             failure = errors.Conflict(f"there is a {noun.removesuffix('s').replace('_', ' ')} {name} already")
-            failure.add_note(f"Look at it: {_LISTINGS[noun].removesuffix('ls')}show {name}")
+            failure.add_note(f"Look at it: {showing(noun, name)}")
             raise failure
+
+
+def showing(noun: str, given: str) -> str:
+    """The command that shows it."""
+    return f"{_LISTINGS[noun].removesuffix('ls')}show {given}"
 
 
 def _asked(given: str, name: str, ask: Callable[[str], Result]) -> Result:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from higgins import errors
-from higgins.cli import table, trouble
-from higgins.cli.tenant import completion, examples, habits, names, output, session, templates, waiting
+from higgins.cli import table
+from higgins.cli.tenant import completion, examples, habits, names, output, session, several, templates, waiting
 from higgins.client.cloud import Cloud, Document, path
 
 _NOUN = "networks"
@@ -98,11 +98,7 @@ def show(network: str, *, template: str | None, output_as: str) -> None:
     found = names.one(cloud, network, _NOUN)
     there = [one for noun in ("containers", "capsules") for one in _on(cloud, noun, found["uuid"])]
     whole = {**found, "attached": there}
-    if template is not None:
-        templates.show(template, [whole])
-        return
-    if output_as != "table":
-        output.one(output_as, whole, name=str(found["name"]))
+    if templates.shown(template, output_as, whole, name=str(found["name"])):
         return
     output.fields({key: value for key, value in found.items() if key != "links"})
     if there:
@@ -117,19 +113,7 @@ def show(network: str, *, template: str | None, output_as: str) -> None:
 @click.argument("networks", metavar="NETWORK...", nargs=-1, required=True, shell_complete=completion.networks)
 def rm(networks: Sequence[str]) -> None:
     """Remove networks that nobody is on."""
-    cloud = session.cloud()
-    failed = False
-    for given in dict.fromkeys(networks):
-        try:
-            names.act(cloud, given, lambda name: cloud.delete(path(_NOUN, name)), _NOUN)
-            click.echo(given)
-        except errors.Failure as failure:
-            if isinstance(failure, errors.Conflict) and not getattr(failure, "__notes__", ()):
-                failure.add_note(f"Who is on it: higgins network show {given}")
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)
+    several.remove(networks, _NOUN, users="Who is on it")
 
 
 @network.command(

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import click
 
 from higgins import errors
-from higgins.cli import trouble
-from higgins.cli.tenant import examples, habits, names, output, session
+from higgins.cli.tenant import examples, habits, names, output, session, several
 from higgins.client.cloud import Document, path
 
 
@@ -47,20 +46,15 @@ def list_registries(output_as: str) -> None:
 def rm(registries: Sequence[str]) -> None:
     """Forget stored logins."""
     cloud = session.cloud()
-    failed = False
-    for given in registries:
+
+    def forget(given: str) -> None:
         try:
             cloud.delete(path("registries", given))
-            click.echo(given)
-        except errors.NotFound:
+        except errors.NotFound as missing:
             known = cloud.get("/registries")["registries"]
-            trouble.tell(names.near(given, [one["name"] for one in known], "higgins registry list"))
-            failed = True
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)
+            raise names.near(given, [one["name"] for one in known], "higgins registry list") from missing
+
+    several.each(registries, forget)
 
 
 def _row(one: Document) -> Sequence[str]:

@@ -1,7 +1,6 @@
 """`higgins security-group`, and the groups that `run` and `create` are told of."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 
 from higgins import errors
 from higgins.cli import table, trouble
-from higgins.cli.tenant import completion, examples, habits, names, output, session, templates, waiting
+from higgins.cli.tenant import completion, examples, habits, names, output, session, several, templates, waiting
 from higgins.client.cloud import Document, path
 
 _NOUN = "security_groups"
@@ -100,11 +99,7 @@ def show(group: str, *, template: str | None, output_as: str) -> None:
         if found["uuid"] in (one.get("security_groups") or ())
     ]
     whole = {**found, "attached": there}
-    if template is not None:
-        templates.show(template, [whole])
-        return
-    if output_as != "table":
-        output.one(output_as, whole, name=str(found["name"]))
+    if templates.shown(template, output_as, whole, name=str(found["name"])):
         return
     rules = ", ".join(map(written, found["rules"])) or "nothing"
     output.fields({key: value for key, value in found.items() if key not in ("links", "rules")} | {"lets in": rules})
@@ -133,19 +128,7 @@ def detach(container: str, group: str) -> None:
 @click.argument("groups", metavar="GROUP...", nargs=-1, required=True, shell_complete=completion.security_groups)
 def rm(groups: Sequence[str]) -> None:
     """Remove security groups that no container has."""
-    cloud = session.cloud()
-    failed = False
-    for given in dict.fromkeys(groups):
-        try:
-            names.act(cloud, given, lambda name: cloud.delete(path(_NOUN, name)), _NOUN)
-            click.echo(given)
-        except errors.Failure as failure:
-            if isinstance(failure, errors.Conflict) and not getattr(failure, "__notes__", ()):
-                failure.add_note(f"Which they are: higgins security-group show {given}")
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)
+    several.remove(groups, _NOUN, users="Which they are")
 
 
 def rule(text: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import click
 
 from higgins import errors
 from higgins.cli import trouble
-from higgins.cli.tenant import completion, enter, examples, habits, names, session, terminal, waiting
+from higgins.cli.tenant import completion, enter, examples, habits, names, session, several, terminal, waiting
 from higgins.cli.tenant.console import Manner
 from higgins.client.cloud import Cloud, Document, path
 
@@ -120,7 +120,7 @@ def rm(containers: Sequence[str], *, force: bool) -> None:
             _removed(cloud, name)
         return name
 
-    each(containers, lambda given: names.act(cloud, given, remove), lambda name: waiting.gone(cloud, name))
+    several.together(containers, lambda given: names.act(cloud, given, remove), lambda name: waiting.gone(cloud, name))
 
 
 @click.command(cls=trouble.Relaying, epilog=examples.of("higgins wait job && echo well done"))
@@ -172,7 +172,7 @@ def _change(
         if goals is not None:
             _settled(cloud, name, goals)
 
-    each(containers, lambda given: names.act(cloud, given, ask), settle)
+    several.together(containers, lambda given: names.act(cloud, given, ask), settle)
 
 
 def asked(
@@ -209,27 +209,3 @@ def _forced(cloud: Cloud, name: str) -> None:
     if shown["status"] in ("Running", "Paused"):
         asked(cloud, name, "kill", {"signal": "SIGKILL"}, already=ENDED)
     cloud.delete(path("containers", name), {"stop": True})
-
-
-def each(containers: Sequence[str], ask: Callable[[str], str], then: Callable[[str], None]) -> None:
-    """All are asked before any is waited for. One that fails does not keep the others; the exit status tells.
-
-    `ask` returns the name by which the API found it.
-    """
-    failed = False
-    underway = []
-    for given in dict.fromkeys(containers):
-        try:
-            underway.append((given, ask(given)))
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-    for given, name in underway:
-        try:
-            then(name)
-            click.echo(given)
-        except errors.Failure as failure:
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)

@@ -26,6 +26,15 @@ def option(*flags: str) -> Callable[[Any], Any]:
     )
 
 
+def shown(template: str | None, output_as: str, found: Mapping[str, Any], *, name: str) -> bool:
+    """Show one thing through the template, or as `-o` says; False if neither was given: then it is a table."""
+    if template is not None:
+        show(template, [found])
+    elif output_as != "table":
+        output.one(output_as, found, name=name)
+    return template is not None or output_as != "table"
+
+
 def show(template: str, found: Sequence[Mapping[str, Any]]) -> None:
     """Each of them through the template; one that begins with `table` has titles, and columns at its tabs. Raises UsageError for one that means nothing."""
     for written, meant in _ESCAPES.items():

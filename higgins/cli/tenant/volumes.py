@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from higgins import errors
 from higgins.cli import table, trouble
-from higgins.cli.tenant import completion, examples, habits, moments, names, output, session, sizes, templates
+from higgins.cli.tenant import completion, examples, habits, moments, names, output, session, several, sizes, templates
 from higgins.client.cloud import Cloud, Document, path
 
 _NOUN = "volumes"
@@ -76,11 +75,7 @@ def show(volume: str, *, template: str | None, output_as: str) -> None:
     found: Document = names.act(cloud, volume, lambda name: cloud.get(path(_NOUN, name)), _NOUN)
     there = list(_mounting(cloud, found["uuid"]))
     whole = {**found, "mounted": there}
-    if template is not None:
-        templates.show(template, [whole])
-        return
-    if output_as != "table":
-        output.one(output_as, whole, name=_called(found))
+    if templates.shown(template, output_as, whole, name=_called(found)):
         return
     output.fields({key: value for key, value in found.items() if key != "links"} | {"size": _size(found) or "no limit"})
     if there:
@@ -99,19 +94,7 @@ def show(volume: str, *, template: str | None, output_as: str) -> None:
 @click.argument("volumes", metavar="VOLUME...", nargs=-1, required=True, shell_complete=completion.volumes)
 def rm(volumes: Sequence[str]) -> None:
     """Delete volumes that nothing mounts, with what lies in them."""
-    cloud = session.cloud()
-    failed = False
-    for given in dict.fromkeys(volumes):
-        try:
-            names.act(cloud, given, lambda name: cloud.delete(path(_NOUN, name)), _NOUN)
-            click.echo(given)
-        except errors.Failure as failure:
-            if isinstance(failure, errors.Conflict) and not getattr(failure, "__notes__", ()):
-                failure.add_note(f"What mounts it: higgins volume show {given}")
-            trouble.tell(failure)
-            failed = True
-    if failed:
-        sys.exit(1)
+    several.remove(volumes, _NOUN, users="What mounts it")
 
 
 def _mounting(cloud: Cloud, uuid: str) -> Iterator[Document]:
