@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from bench import figures, report, running
-from bench.engine import LABEL, Engine, make_image
+from bench import figures, options, report, running
+from bench.engine import LABEL, Engine
 from bench.running import PATIENCE, Client, Trouble
 
 AIM = 1.15
@@ -23,30 +23,28 @@ _BREATH = 2.0
 @click.command()
 @click.option("--count", default=50, show_default=True, help="Containers in one burst.")
 @click.option("--rounds", default=5, show_default=True, help="Pairs to measure.")
-@click.option("--socket", default="/var/run/docker.sock", show_default=True, help="Socket of the Docker Engine.")
-@click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
+@options.socket
+@options.kept
 def main(count: int, rounds: int, socket: str, kept: Path | None) -> None:
     """Measure bursts, floor and Higgins in turn."""
     running.command(_measure(count, rounds, socket, kept))
 
 
 async def _measure(count: int, rounds: int, socket: str, kept: Path | None) -> None:
-    make_image(socket)
-    async with Engine(socket) as engine:
-        where = await report.machine(engine)
-        async with running.higgins(engine) as service, running.client(service) as client:
-            same = await running.imitated(engine, client)
-            try:
-                tried = {at_once: await _floor(engine, count, at_once) for at_once in _TRIED}
-                best = min(tried, key=lambda at_once: tried[at_once])
-                floor, ours, lost = [], [], 0
-                for _ in range(rounds):
-                    floor.append(await _floor(engine, count, best))
-                    seconds, missing = await _through_the_api(client, count)
-                    ours.append(seconds)
-                    lost += missing
-            finally:
-                await engine.clear(f"{LABEL}=floor")
+    async with running.both(socket) as there:
+        engine, where = there.engine, there.where
+        same = await running.imitated(there)
+        try:
+            tried = {at_once: await _floor(engine, count, at_once) for at_once in _TRIED}
+            best = min(tried, key=lambda at_once: tried[at_once])
+            floor, ours, lost = [], [], 0
+            for _ in range(rounds):
+                floor.append(await _floor(engine, count, best))
+                seconds, missing = await _through_the_api(there.client, count)
+                ours.append(seconds)
+                lost += missing
+        finally:
+            await engine.clear(f"{LABEL}=floor")
     times = figures.ratio(ours, floor)
     report.show(
         f"{count} containers at once until all run, {rounds} rounds in turn: seconds, median (most)",

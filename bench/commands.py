@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from bench import figures, report, running
-from bench.engine import COMMAND, IMAGE, LABEL, Engine, make_image
+from bench import figures, options, report, running
+from bench.engine import COMMAND, IMAGE, LABEL
 from bench.running import PASSWORD, Running, Trouble
 
 AIM = 150.0
@@ -120,21 +120,19 @@ CASES = (
 
 @click.command()
 @click.option("--rounds", default=10, show_default=True, help="Times that each command is run.")
-@click.option("--socket", default="/var/run/docker.sock", show_default=True, help="Socket of the Docker Engine.")
+@options.socket
 @click.option(
     "--without", multiple=True, metavar="TOOL", help="Leave a tool out: docker, zun or openstack; may be repeated."
 )
-@click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
+@options.kept
 def main(rounds: int, socket: str, without: Sequence[str], kept: Path | None) -> None:
     """Time whole processes, each tool in turn, and the start of a Python that does nothing as the floor."""
     running.command(_measure(rounds, socket, without, kept))
 
 
 async def _measure(rounds: int, socket: str, without: Sequence[str], kept: Path | None) -> None:
-    make_image(socket)
     tools = {name: path for name, path in _tools().items() if name not in without}
-    async with Engine(socket) as engine:
-        where = await report.machine(engine)
+    async with running.prepared(socket) as (engine, where):
         try:
             async with running.higgins(engine) as service:
                 with _settled(service, socket, tools) as words:

@@ -1,6 +1,7 @@
 """What many measured values come to."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,21 @@ def of(values: Sequence[float]) -> Figures:
         least=min(values),
         most=max(values),
         count=len(values),
+    )
+
+
+def since(began: float) -> float:
+    """Milliseconds from that moment of the performance counter."""
+    return (time.perf_counter() - began) * 1000
+
+
+def compared(ours: Sequence[float], floor: Sequence[float]) -> Sequence[str]:
+    """Four cells of a table: both as median (95th percentile), the difference of the medians, and how many times the floor."""
+    one, other = of(ours), of(floor)
+    return (
+        *(f"{each.median:.0f} ({each.p95:.0f})" for each in (one, other)),
+        f"{one.median - other.median:+.0f}",
+        f"{ratio(ours, floor):.2f}",
     )
 
 

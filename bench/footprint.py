@@ -1,7 +1,6 @@
 """Resident memory and idle CPU of Higgins' processes with and without containers, beside an empty Python and the Docker Engine."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import click
 
-from bench import report, running
-from bench.engine import Engine, make_image
-from bench.running import Client, Trouble
+from bench import options, report, running
+from bench.running import Client
 
 AIM_MIB = 80
 AIM_PERCENT = 0.5
@@ -39,18 +37,16 @@ class Footprint:
 @click.command()
 @click.option("--count", default=100, show_default=True, help="Containers in the second measurement of each.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long idleness is measured.")
-@click.option("--socket", default="/var/run/docker.sock", show_default=True, help="Socket of the Docker Engine.")
-@click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
+@options.socket
+@options.kept
 def main(count: int, seconds: float, socket: str, kept: Path | None) -> None:
     """Measure all-in-one, then a control plane and an agent apart, each with no container and with many."""
     running.command(_measure(count, seconds, socket, kept))
 
 
 async def _measure(count: int, seconds: float, socket: str, kept: Path | None) -> None:
-    make_image(socket)
     found: list[Footprint] = []
-    async with Engine(socket) as engine:
-        where = await report.machine(engine)
+    async with running.prepared(socket) as (engine, where):
         for apart in (False, True):
             async with running.higgins(engine, apart=apart) as service, running.client(service) as client:
                 for containers in (0, count):
@@ -72,20 +68,20 @@ async def _measure(count: int, seconds: float, socket: str, kept: Path | None) -
 async def _fill(client: Client, wanted: int) -> None:
     """Have so many containers run."""
     for number in range(len(await client.statuses()), wanted):
-        await client.until_running(await client.create(f"idle-{number}"))
+        await client.run(f"idle-{number}")
 
 
 async def _watch(pids: Mapping[str, int], containers: int, seconds: float) -> list[Footprint]:
     await asyncio.sleep(_SETTLING)
-    before, began = {name: _ticks(pid) for name, pid in pids.items()}, time.monotonic()
+    before, began = {name: running.cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
     await asyncio.sleep(seconds)
     return [
         Footprint(
             name=name,
             containers=containers,
-            rss_mib=_rollup(pid, "Rss"),
-            pss_mib=_rollup(pid, "Pss"),
-            idle_percent=(_ticks(pid) - before[name]) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began) * 100,
+            rss_mib=running.mebibytes(pid, "Rss"),
+            pss_mib=running.mebibytes(pid, "Pss"),
+            idle_percent=(running.cpu_seconds(pid) - before[name]) / (time.monotonic() - began) * 100,
         )
         for name, pid in pids.items()
     ]
@@ -107,22 +103,6 @@ def _pid(name: str) -> int | None:
     """The oldest process of that name."""
     told = subprocess.run(["pgrep", "-o", "-x", name], capture_output=True, text=True, check=False).stdout
     return int(told) if told.strip() else None
-
-
-def _rollup(pid: int, field: str) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError as error:
-        raise Trouble(
-            f"process {pid} cannot be looked into: {error.strerror}; it ended, or belongs to another user"
-        ) from error
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
-
-
-def _ticks(pid: int) -> int:
-    """CPU time used so far, user's and system's, in the kernel's ticks."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def _row(one: Footprint) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from bench import report, running
+from bench import options, report, running
 from bench.running import Client, Running, Trouble
 from higgins.model.capsule import (
     Assignment,
@@ -82,7 +82,7 @@ Pair = tuple[Result, Result]
 @click.option("--seconds", default=5, show_default=True, help="Of load for each kind of read in a round.")
 @click.option("--rounds", default=3, show_default=True, help="Of Higgins and the floor in turn.")
 @click.option("--version", default="1.40", show_default=True, help="Microversion to ask in.")
-@click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
+@options.kept
 def main(containers: int, seconds: int, rounds: int, version: str, kept: Path | None) -> None:
     """Measure one `higgins serve` with `wrk`, which takes a part of the same machine."""
     if shutil.which("wrk") is None:

@@ -19,7 +19,9 @@ from typing import Any
 
 import aiohttp
 
-from bench.engine import COMMAND, IMAGE, ROOT, Engine, Refused
+from bench import report
+from bench.engine import COMMAND, IMAGE, ROOT, Engine, Refused, make_image
+from bench.report import Machine
 from higgins.service.accounts import Accounts
 from higgins.store import schema
 from higgins.store.database import Database
@@ -109,10 +111,31 @@ class Client:
             await asyncio.sleep(POLL)
         raise Trouble(f"{container} is not gone after {PATIENCE:.0f} s")
 
+    async def run(self, name: str) -> str:
+        """Have one that runs; its id."""
+        container = await self.create(name)
+        await self.until_running(container)
+        return container
+
+    async def end(self, container: str) -> None:
+        """Have it gone."""
+        await self.delete(container)
+        await self.until_gone(container)
+
     async def statuses(self) -> list[str]:
         """The status words of all of them."""
         _, answer = await self.call("GET", "/v1/containers", limit="1000")
         return [one["status"] for one in answer["containers"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Both:
+    """What is compared."""
+
+    engine: Engine
+    where: Machine
+    service: Running
+    client: Client
 
 
 @asynccontextmanager
@@ -148,10 +171,37 @@ async def floor(state: Path) -> AsyncIterator[Running]:
         yield Running(url=url, owner="nobody", log=log, processes=processes)
 
 
+def mebibytes(process: int, field: str) -> float:
+    """What it has of memory, Rss or Pss. Raises Trouble where that cannot be seen."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError as error:
+        raise Trouble(
+            f"process {process} cannot be looked into: {error.strerror}; it ended, or belongs to another user"
+        ) from error
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
+
+
 def cpu_seconds(process: int) -> float:
     """What it has used until now, all its threads together."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@asynccontextmanager
+async def prepared(path: str) -> AsyncIterator[tuple[Engine, Machine]]:
+    """An engine with the image, and what machine it is on before anything is measured there."""
+    make_image(path)
+    async with Engine(path) as engine:
+        yield engine, await report.machine(engine)
+
+
+@asynccontextmanager
+async def both(path: str, *, apart: bool = False, options: str = "") -> AsyncIterator[Both]:
+    """The engine at this socket and a Higgins on it, with somebody who is logged in, while the block runs."""
+    async with prepared(path) as (engine, where), higgins(engine, apart=apart, options=options) as service:
+        async with client(service) as one:
+            yield Both(engine=engine, where=where, service=service, client=one)
 
 
 @asynccontextmanager
@@ -254,13 +304,11 @@ async def _until_answering(url: str, processes: Mapping[str, subprocess.Popen[by
     raise Trouble(f"nothing answers at {url}")
 
 
-async def imitated(engine: Engine, client: Client) -> dict[str, object]:
+async def imitated(there: Both) -> dict[str, object]:
     """Have the floor make its containers just as Higgins makes its own; what it adds to image and command."""
-    container = await client.create("model")
-    await client.until_running(container)
-    same = dict(await engine.imitate(f"higgins-{container}"))
-    await client.delete(container)
-    await client.until_gone(container)
+    container = await there.client.run("model")
+    same = dict(await there.engine.imitate(f"higgins-{container}"))
+    await there.client.end(container)
     return same
 
 
@@ -275,10 +323,7 @@ def command(measurement: Coroutine[Any, Any, None]) -> None:
 async def _until_ready(running: Running) -> None:
     """A first container goes through: its host is up, and whatever is done only once is done."""
     async with client(running) as one:
-        container = await one.create("first")
-        await one.until_running(container)
-        await one.delete(container)
-        await one.until_gone(container)
+        await one.end(await one.run("first"))
 
 
 def _free_ports(count: int) -> list[int]:

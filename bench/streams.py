@@ -16,8 +16,7 @@ from pathlib import Path
 import aiohttp
 import click
 
-from bench import figures, report, running
-from bench.engine import Engine, make_image
+from bench import figures, options, report, running
 from bench.running import Client, Trouble
 
 AIM = 0.5
@@ -55,29 +54,25 @@ WAYS = {
 @click.option("--rounds", default=5, show_default=True, help="Times that each is measured, in turn.")
 @click.option("--size", default=128, show_default=True, help="MiB in one measurement.")
 @click.option("--apart", is_flag=True, help="An agent apart from its control plane, over TLS, instead of all-in-one.")
-@click.option("--socket", default="/var/run/docker.sock", show_default=True, help="Socket of the Docker Engine.")
-@click.option("--json", "kept", type=click.Path(path_type=Path), help="Write all values there.")
+@options.socket
+@options.kept
 def main(*, rounds: int, size: int, apart: bool, socket: str, kept: Path | None) -> None:
     """Measure throughput, and how long a keystroke takes to come back, `docker exec` and Higgins in turn."""
     running.command(_measure(rounds, size << 20, socket, kept, apart=apart))
 
 
 async def _measure(rounds: int, size: int, socket: str, kept: Path | None, *, apart: bool) -> None:
-    make_image(socket)
     values: dict[str, list[float]] = {}
-    async with Engine(socket) as engine:
-        where = await report.machine(engine)
-        async with running.higgins(engine, apart=apart) as service, running.client(service) as client:
-            container = await client.create("streams")
-            await client.until_running(container)
-            floor = Floor(socket, f"higgins-{container}")
-            ours = Ours(client, container)
-            for _ in range(rounds):
-                for name, way in WAYS.items():
-                    values.setdefault(f"{name} floor", []).append(await asyncio.to_thread(floor.pump, way, size))
-                    values.setdefault(name, []).append(await ours.pump(way, size))
-                values.setdefault("key floor", []).extend(await asyncio.to_thread(floor.type))
-                values.setdefault("key", []).extend(await ours.type())
+    async with running.both(socket, apart=apart) as there:
+        container = await there.client.run("streams")
+        floor = Floor(socket, f"higgins-{container}")
+        ours = Ours(there.client, container)
+        for _ in range(rounds):
+            for name, way in WAYS.items():
+                values.setdefault(f"{name} floor", []).append(await asyncio.to_thread(floor.pump, way, size))
+                values.setdefault(name, []).append(await ours.pump(way, size))
+            values.setdefault("key floor", []).extend(await asyncio.to_thread(floor.type))
+            values.setdefault("key", []).extend(await ours.type())
     ratios = {name: figures.ratio(values[name], values[f"{name} floor"]) for name in WAYS}
     rows = [
         [
@@ -92,13 +87,15 @@ async def _measure(rounds: int, size: int, socket: str, kept: Path | None, *, ap
     keys, floor_keys = figures.of(values["key"]), figures.of(values["key floor"])
     report.show(
         f"Streams of {size >> 20} MiB{', the agent apart' if apart else ''}, {rounds} rounds in turn: MB/s, median",
-        where,
+        there.where,
         ["", "Higgins", "docker exec", "ratio", "aim"],
         rows,
         f"A keystroke comes back after {keys.median:.2f} ms (95th percentile {keys.p95:.2f}); "
         f"with docker exec after {floor_keys.median:.2f} ms ({floor_keys.p95:.2f}).",
     )
-    report.keep(kept, "streams", where, {"ratios": ratios, "aim": AIM, "apart": apart, "size": size, "values": values})
+    report.keep(
+        kept, "streams", there.where, {"ratios": ratios, "aim": AIM, "apart": apart, "size": size, "values": values}
+    )
 
 
 class Floor:
