@@ -1,53 +1,14 @@
-"""Runs the programs that change a host's networks, each with a deadline."""
+"""How a host's networks are changed: by its programs, in this namespace or another, several at the same time."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from higgins import errors
+from higgins.drivers import programs
 
-DEADLINE = 20.0
-"""Seconds. What takes longer waits for a lock of the kernel that somebody else does not give back."""
-
-_PLACES = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-"""A service may have been started without the folders that hold an administrator's programs."""
-
-
-def program(name: str) -> str | None:
-    """Where it is; None: it is not installed."""
-    return shutil.which(name, path=_PLACES)
-
-
-async def run(*command: str, told: str = "", quiet: bool = False) -> str:
-    """What the command says, having been told this. When the caller is cancelled it is killed, and has ended before the caller goes on.
-
-    Raises Unavailable with its complaint, unless `quiet`.
-    """
-    where = program(command[0])
-    if where is None:
-        raise errors.Unavailable(f"This host lacks the program {command[0]}.")
-    process = await asyncio.create_subprocess_exec(
-        where,
-        *command[1:],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(DEADLINE):
-            said, complaint = await process.communicate(told.encode())
-    except TimeoutError as error:
-        raise errors.Unavailable(f"{command[0]} did not end within {DEADLINE:.0f} seconds on its host.") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode and not quiet:
-        raise errors.Unavailable(f"The network of its host cannot be set up: {_words(complaint) or command}")
-    return said.decode(errors="replace")
+run = partial(programs.run, trouble="The network of its host cannot be set up")
 
 
 def inside(namespace: Path) -> tuple[str, ...]:
@@ -63,9 +24,3 @@ async def together(*works: Coroutine[Any, Any, object]) -> None:
                 group.create_task(work)
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
-
-
-def _words(complaint: bytes) -> str:
-    """The complaint in one line; nft repeats what it was told below each of its lines."""
-    lines = complaint.decode(errors="replace").splitlines()
-    return " ".join(line.strip() for line in lines if line.strip(" ^~"))[:400]

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from higgins import errors
-from higgins.drivers.networks.local.commands import DEADLINE, program, run
+from higgins.drivers import programs
+from higgins.drivers.networks.local.commands import run
 from higgins.drivers.networks.local.sheets import HOST, UPLINKS, no_table
 
 _DOCKER = "DOCKER-USER"
@@ -49,7 +50,7 @@ async def _alone() -> AsyncIterator[None]:
     """Nobody else on this machine makes or removes the rules meanwhile."""
     file = os.open(_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(programs.DEADLINE):
             while not _locked(file):  # noqa: ASYNC110 - others may be other processes
                 await asyncio.sleep(0.005)
         yield
@@ -69,7 +70,7 @@ def _locked(file: int) -> bool:
 
 async def _in_docker(verb: str, direction: str) -> bool:
     """Whether that succeeded. It does not where there is no Docker Engine."""
-    if program("iptables") is None:
+    if programs.find("iptables") is None:
         return False
     command = f"iptables -w {verb} {_DOCKER} {direction} {UPLINKS}+ -j ACCEPT"
     said = await run("sh", "-c", f"{command} >&2 && echo yes", quiet=True)

@@ -11,8 +11,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from higgins import errors
+from higgins.drivers import programs
 from higgins.drivers.networks.local import firewall, listeners, names, processes, sheets
-from higgins.drivers.networks.local.commands import inside, program, run, together
+from higgins.drivers.networks.local.commands import inside, run, together
 from higgins.drivers.networks.local.router import NAMESPACES, Router
 from higgins.drivers.networks.local.shelf import Record, Shelf
 from higgins.drivers.networks.local.wanted import PREFIX, Wanted, digest, link_of, mark, router_of
@@ -31,7 +32,7 @@ def missing() -> str | None:
     """Why this host cannot plug ports in; None: it can."""
     if not _may():
         return "networks need root on their host"
-    lacking = [name for name in PROGRAMS if program(name) is None]
+    lacking = [name for name in PROGRAMS if programs.find(name) is None]
     if lacking:
         packages = " ".join(sorted({PROGRAMS[name] for name in lacking}))
         return f"the host lacks {' and '.join(lacking)}: apt-get install {packages}"

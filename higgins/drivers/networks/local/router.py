@@ -6,8 +6,9 @@ import socket
 from pathlib import Path
 
 from higgins import errors
+from higgins.drivers import programs
 from higgins.drivers.networks.local import firewall, links, names, sheets
-from higgins.drivers.networks.local.commands import inside, program, run
+from higgins.drivers.networks.local.commands import inside, run
 from higgins.drivers.networks.local.shelf import Shelf
 from higgins.drivers.networks.local.wanted import NAMESERVER, PREFIX, Wanted, digest, link_of, mark
 
@@ -97,7 +98,13 @@ class Router:
         )
         _allow(link)
         await run(
-            *inside(self.path), "sh", "-c", sheets.ROUTER_SWITCHES, "sh", program("nft") or "nft", told=sheets.ROUTER
+            *inside(self.path),
+            "sh",
+            "-c",
+            sheets.ROUTER_SWITCHES,
+            "sh",
+            programs.find("nft") or "nft",
+            told=sheets.ROUTER,
         )
         await run(*inside(self.path), "ip", "-batch", "-", told=self._inside(wanted, here, there))
         return there

@@ -1,17 +1,18 @@
 """File systems in files, through loop devices: with the programs that every Linux host has."""
 
-import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 from higgins import errors
+from higgins.drivers import programs
 
 _OPTIONS = "loop,nodev,nosuid"
-_PATIENCE = 60.0
-"""Seconds that a program may take."""
 _TRIAL = ".trial"
 _LEAST = 2**20
 _GIB = 2**30
+# What a volume holds is large, and disks are slow.
+_run = partial(programs.run, deadline=60.0)
 
 
 async def possible(directory: Path) -> bool:
@@ -70,28 +71,3 @@ async def _made(image: Path, size: int) -> None:
         raise errors.Unavailable(f"The volume cannot be made: {error.strerror}.") from error
     await _run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard", str(unfinished))
     unfinished.rename(image)
-
-
-async def _run(*command: str) -> None:
-    """Raises Unavailable, with what the program says, if it fails or is not there. Left in the middle, it is ended first."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except OSError as error:
-        raise errors.Unavailable(f"{command[0]} cannot be run: {error.strerror}.") from error
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            _, said = await process.communicate()
-    except TimeoutError as error:
-        raise errors.Unavailable(f"{command[0]} takes too long.") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        words = " ".join(said.decode(errors="replace").split())
-        raise errors.Unavailable(f"{command[0]} failed: {words[:300] or process.returncode}.")
