@@ -2,8 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from higgins import errors
 from higgins.drivers.volumes.local import loops
@@ -26,7 +28,7 @@ class LocalVolumes:
     def __init__(self, directory: Path, *, limits: bool) -> None:
         self._directory = directory
         self._limits = limits
-        self._locks: dict[VolumeId, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[VolumeId, asyncio.Lock] = WeakValueDictionary()
 
     async def capabilities(self) -> Collection[str]:
         return ("volumes", "volume_limits") if self._limits else ("volumes",)
@@ -63,8 +65,11 @@ class LocalVolumes:
             await loops.mount(image, place)
         return _data(place)
 
-    def _locked(self, volume_id: VolumeId) -> "_Locked":
-        return _Locked(self._locks.setdefault(volume_id, asyncio.Lock()), self._directory / volume_id)
+    @asynccontextmanager
+    async def _locked(self, volume_id: VolumeId) -> AsyncIterator[Path]:
+        """One thing at a time is done to a volume. Its lock is there for as long as somebody has it or waits for it."""
+        async with self._locks.setdefault(volume_id, asyncio.Lock()):
+            yield self._directory / volume_id
 
 
 def _is_new(home: Path) -> bool:
@@ -87,18 +92,3 @@ def _data(place: Path) -> Path:
         # Whoever the image's user is may write; nobody but the volume's own containers comes here.
         data.chmod(0o777)
     return data
-
-
-class _Locked:
-    """One thing at a time is done to a volume."""
-
-    def __init__(self, lock: asyncio.Lock, home: Path) -> None:
-        self._lock = lock
-        self._home = home
-
-    async def __aenter__(self) -> Path:
-        await self._lock.acquire()
-        return self._home
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
