@@ -12,6 +12,7 @@ from higgins.aio.patrol import patrol
 from higgins.control.deadlines import DeadlineWatch
 from higgins.control.fetcher import Fetcher
 from higgins.control.host_watch import HostWatch
+from higgins.control.local_networks import LocalNetworks
 from higgins.control.placer import Custom, Placer
 from higgins.control.provisioner import Provisioner
 from higgins.control.pruner import Keeping, Pruner
@@ -50,16 +51,17 @@ async def run(
     fetcher: Fetcher | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Run all loops until cancelled. Without `networks` there are none to attach to, without `volumes` those that the hosts have themselves, and
-    without `fetcher` nothing to fetch."""
+    """Run all loops until cancelled. Without `networks` or `volumes` there are those that the hosts make themselves, and without `fetcher` there is
+    nothing to fetch."""
     rhythm = rhythm or Rhythm()
     placer = Placer(database, hints, placing or Custom(), clock)
     watch = HostWatch(database, hints, rhythm.lease, clock)
     deadlines = DeadlineWatch(database, hints, clock)
     reaper = Reaper(database, hints)
     pruner = Pruner(database, keeping or Keeping(), clock)
-    storage = volumes or LocalVolumes(database)
-    provisioner = Provisioner(database, hints, networks, storage, clock, lease=rhythm.allotting, retry=rhythm.retry)
+    # Also where nobody gets new ones: what has been allotted has to be given back some day.
+    provider, storage = networks or LocalNetworks(database), volumes or LocalVolumes(database)
+    provisioner = Provisioner(database, hints, provider, storage, clock, lease=rhythm.allotting, retry=rhythm.retry)
     loop = partial(patrol, foreseen=(errors.Failure,))
     async with asyncio.TaskGroup() as group:
         group.create_task(loop("placer", placer.visit, hints.placer, rhythm.patrol))

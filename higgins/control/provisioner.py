@@ -49,7 +49,7 @@ class Provisioner:
         self,
         database: Database,
         hints: Hints,
-        networks: NetworkProvider | None,
+        networks: NetworkProvider,
         volumes: VolumeProvider,
         clock: Callable[[], float],
         *,
@@ -57,7 +57,7 @@ class Provisioner:
         retry: float,
     ) -> None:
         """`lease` is how many seconds one piece of work may take: then another replica may try. After a failure the provider is asked again in `retry`
-        seconds. Without `networks` nobody can ask for any."""
+        seconds."""
         self._database = database
         self._hints = hints
         self._networks = networks
@@ -96,12 +96,11 @@ class Provisioner:
     async def _asked(self, capsule: Capsule) -> Provided | GivenUp:
         """What the providers did, or why they never will."""
         if capsule.assignment.host_id is None or capsule.spec.desired is Desired.DELETED:
-            if self._networks is not None:
-                await self._networks.release(capsule.id)
+            await self._networks.release(capsule.id)
             await self._volumes.release(capsule.id)
             return Provided(provision=Provision.RELEASED)
         try:
-            ports = await self._networks.allot(capsule) if self._networks is not None else ()
+            ports = await self._networks.allot(capsule)
             attached = await self._volumes.attach(capsule)
         except errors.Failure as failure:
             if not failure.permanent:

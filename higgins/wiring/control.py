@@ -18,7 +18,6 @@ from higgins.api.zun.values import Bounds
 from higgins.api.zun.verbs import Services
 from higgins.control import placer, plane
 from higgins.control.fetcher import Fetcher
-from higgins.control.local_networks import LocalNetworks
 from higgins.control.pruner import Keeping
 from higgins.link.certificates import Authority
 from higgins.link.directory import Directory
@@ -160,8 +159,6 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
                 hints,
                 placer.Custom(ratios=customs.ratios),
                 rhythm,
-                # Also where nobody gets new ones: what has been allotted has to be given back some day.
-                networks=LocalNetworks(database),
                 keeping=_keeping(settings),
                 fetcher=fetcher,
             )

@@ -22,7 +22,6 @@ from higgins.api.link.sessions import Session, greeting
 from higgins.api.zun.verbs import Services
 from higgins.control import fetcher, placer, plane
 from higgins.control.fetcher import Fetcher
-from higgins.control.local_networks import LocalNetworks
 from higgins.link.certificates import Authority
 from higgins.link.client import Answer, connect
 from higgins.link.directory import Directory
@@ -371,8 +370,7 @@ async def cloud(
     metadata.create_all(database.engine)
     deadlines, limits = deadlines or Deadlines(), limits or Limits()
     own = subnets.pool(pool) if pool is not None else None
-    networks = LocalNetworks(database) if networks is None and own is not None else networks
-    plug = plug or (FakePlug() if networks is not None else None)
+    plug = plug or (FakePlug() if networks is not None or own is not None else None)
     if plug is not None:
         plug.gone = runtime.gone
     custom = placer.Custom(patience=patience)
