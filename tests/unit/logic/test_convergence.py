@@ -1,5 +1,7 @@
 """Single steps that the properties would not miss if they were taken otherwise."""
 
+from dataclasses import replace
+
 import pytest
 
 from higgins.logic import convergence
@@ -96,6 +98,14 @@ def test_a_port_that_is_elsewhere_or_was_plugged_in_before_anybody_remembers_is_
     wires = Wires(wanted=(first,), namespace=NET, plugged={first.id: there}, forms={first.id: first} if form else {})
     seen = {SANDBOX: a_sandbox(), one.id: observation(one)}
     assert convergence.next_step(spec(one, sandbox=SANDBOX), 1, seen, {}, {}, wires) == Plug(port=first)
+
+
+def test_a_port_that_is_not_wanted_any_more_leaves_a_sandbox_that_runs_before_another_comes() -> None:
+    one, old, new = container(), port(), port()
+    wanted, seen = spec(one, sandbox=SANDBOX), {SANDBOX: a_sandbox(), one.id: observation(one)}
+    wires = Wires(wanted=(new,), namespace=NET, plugged={old.id: NET}, forms={old.id: old})
+    assert convergence.next_step(wanted, 1, seen, {}, {}, wires) == Unplug(port_id=old.id)
+    assert convergence.next_step(wanted, 1, seen, {}, {}, replace(wires, plugged={})) == Plug(port=new)
 
 
 def test_a_change_of_networks_has_not_settled_until_they_are_allotted() -> None:
