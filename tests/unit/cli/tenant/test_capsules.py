@@ -1,20 +1,19 @@
 """What `higgins capsule` promises, against a server that answers from a table."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from higgins import errors
-from higgins.cli.main import higgins
-from tests.unit.client.stub import Asked, Given, serving
+from tests.unit.cli.tenant import service
+from tests.unit.cli.tenant.service import CREATED, WEB, Service, at
+from tests.unit.client.stub import Given
 
-WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
 OTHER = "e41888e7-e596-5bc4-a286-4b15dff62dbf"
 TEMPLATE = "kind: capsule\nmetadata: {name: shop}\nspec:\n  containers:\n  - image: busybox\n"
 
@@ -29,7 +28,7 @@ def shown(name: str | None, status: str = "Running", reason: str | None = None) 
         "name": name,
         "status": status,
         "status_reason": reason,
-        "created_at": "2026-11-21 12:00:00",
+        "created_at": CREATED,
         "cpu": 0.5,
         "memory": "64",
         "labels": {},
@@ -38,69 +37,29 @@ def shown(name: str | None, status: str = "Running", reason: str | None = None) 
     }
 
 
-class Table:
-    """One capsule, what becomes of the next one, and what was asked."""
+class Table(Service):
+    """One capsule, and what becomes of the next one."""
 
     def __init__(self) -> None:
-        self.found: list[dict[str, Any]] = [shown("web")]
+        super().__init__(capsules=[shown("web")])
         self.next = shown("shop")
-        self.asked: list[tuple[str, Any]] = []
 
-    def __call__(self, asked: Asked) -> Given:
-        path, _, _ = asked.target.partition("?")
-        match asked.method, path.split("/")[1:]:
-            case "POST", ["v3", "auth", "tokens"]:
-                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
-                token = {
-                    "user": {"id": "u", "name": "martha"},
-                    "project": {"id": "p", "name": "garden"},
-                    "roles": [],
-                    "expires_at": "2099-01-01T00:00:00Z",
-                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
-                }
-                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
-            case "POST", ["v1", "capsules"]:
-                self.asked.append(("POST", json.loads(asked.body)))
-                self.found = [self.next]
-                return Given(202, shown("shop", "Creating"))
-            case "GET", ["v1", "capsules"]:
-                return Given(200, {"capsules": self.found, "next": None})
-            case method, ["v1", "capsules", given]:
-                return self._one(method, given)
-            case _:
-                return Given(404, {"errors": [{"detail": "There is nothing."}]})
-
-    def _one(self, method: str, given: str) -> Given:
-        one = next((each for each in self.found if given in (each["uuid"], each["name"])), None)
-        if [each["name"] for each in self.found].count(given) > 1:
-            detail = "Multiple capsules exist with same name. Please use the capsule uuid instead."
-            return Given(409, {"errors": [{"detail": detail}]})
-        if one is None:
-            return Given(404, {"errors": [{"detail": f"Capsule {given} could not be found."}]})
-        if method == "DELETE":
-            self.asked.append(("DELETE", given))
-            self.found.remove(one)
-            return Given(204, b"")
-        return Given(200, one)
+    def answer(self, method: str, words: Sequence[str], said: dict[str, Any]) -> Given | None:
+        if (method, words) != ("POST", ["capsules"]):
+            return None
+        self.things["capsules"] = [self.next]
+        return Given(202, shown("shop", "Creating"))
 
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    for name in list(os.environ):
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    there = Table()
-    with serving(there) as server:
-        said = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "sesame", "PROJECT_NAME": "garden"}
-        for name, value in said.items():
-            monkeypatch.setenv(f"OS_{name}", value)
-        yield there
+    table = Table()
+    with at(table, tmp_path, monkeypatch):
+        yield table
 
 
 def run(*words: str, said: str | None = None) -> Result:
-    return CliRunner().invoke(higgins, ["capsule", *words], input=said)
+    return service.run("capsule", *words, said=said)
 
 
 @pytest.mark.parametrize("text", [TEMPLATE, '{"kind": "capsule", "metadata": {"name": "shop"}, "spec": {}}'])
@@ -111,7 +70,7 @@ def test_a_template_is_applied_and_waited_for_whether_it_is_yaml_or_json(
     file.write_text(text)
     ran = run("apply", "-f", str(file))
     assert (ran.exit_code, ran.output) == (0, f"{WEB}\n"), ran
-    ((_, body),) = table.asked
+    ((_, _, body),) = table.asked
     assert body["template"]["metadata"] == {"name": "shop"}
 
 
@@ -132,7 +91,7 @@ def test_how_those_ended_that_run_first_is_told_unless_the_reason_does(table: Ta
     table.next["init_containers"] = [{**container("capsule-shop-setup", "Stopped"), "exit_code": 3}]
     said = run("apply", "-f", "-", said=TEMPLATE).stderr
     assert "  init container setup ended with exit code 3\n" in said
-    table.found, table.next["status_reason"] = [], "capsule-shop-setup ended with exit code 3."
+    table.things["capsules"], table.next["status_reason"] = [], "capsule-shop-setup ended with exit code 3."
     assert run("apply", "-f", "-", said=TEMPLATE).stderr.count("exit code 3") == 1
 
 
@@ -179,12 +138,14 @@ def test_a_capsule_is_shown_with_its_containers(table: Table) -> None:
 def test_a_list_tells_the_state_in_the_words_of_containers(
     table: Table, status: str, reason: str | None, more: dict[str, Any], words: str
 ) -> None:
-    table.found = [{**shown("web", status, reason), "containers": [{**container("capsule-web-a"), **more}]}]
+    table.things["capsules"] = [
+        {**shown("web", status, reason), "containers": [{**container("capsule-web-a"), **more}]}
+    ]
     assert words in run("ls").output
 
 
 def test_a_name_that_several_have_is_answered_with_their_ids(table: Table) -> None:
-    table.found = [shown("web"), {**shown("web"), "uuid": OTHER}]
+    table.things["capsules"] = [shown("web"), {**shown("web"), "uuid": OTHER}]
     ran = run("show", "web")
     assert isinstance(ran.exception, errors.Conflict)
     assert all(uuid in " ".join(ran.exception.__notes__) for uuid in (WEB, OTHER))
@@ -194,4 +155,4 @@ def test_capsules_are_removed_and_one_that_there_is_not_is_told(table: Table) ->
     ran = run("rm", "wep", "web")
     assert ran.exit_code == 1
     assert "web\n" in ran.output
-    assert table.asked == [("DELETE", "web")]
+    assert table.things["capsules"] == []

@@ -1,7 +1,7 @@
 """What commands promise about names, several at once, and what they print; against a server that answers from a table."""
 
 import json
-import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,62 +11,39 @@ from click.testing import CliRunner
 from higgins import errors
 from higgins.cli.main import higgins
 from higgins.cli.tenant import create, enter
-from tests.unit.client.stub import Asked, Given, Server, serving
+from tests.unit.cli.tenant.service import WEB, Service, at, container, refusal, run
+from tests.unit.client.stub import Given, Server
 
-WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
 JOB = "76f2a000-0000-4000-8000-000000000000"
 DATABASE = "e41888e7-e596-5bc4-a286-4b15dff62dbf"
 
 
-def shown(uuid: str, name: str, status: str = "Running", **more: Any) -> dict[str, Any]:
-    return {
-        "uuid": uuid,
-        "name": name,
-        "image": "busybox:1",
-        "command": ["sleep", "1 0"],
-        "status": status,
-        "status_reason": None,
-        "task_state": None,
-        "created_at": "2026-11-21 12:00:00",
-        "labels": {},
-        "auto_remove": False,
-        **more,
-    }
-
-
-class Table:
+class Table(Service):
     """Three containers, and what was asked of them."""
 
     def __init__(self) -> None:
         self.found = [
-            shown(WEB, "web", labels={"tier": "front"}),
-            shown(JOB, "job", "Stopped", exit_code=3, finished_at="2026-11-21 12:30:00"),
-            shown(DATABASE, "db", "Paused"),
+            container(WEB, "web", labels={"tier": "front"}),
+            container(JOB, "job", "Stopped", exit_code=3, finished_at="2026-11-21 12:30:00"),
+            container(DATABASE, "db", "Paused"),
         ]
         self.images = [
             {"uuid": WEB, "repo": "shop/web", "tag": "2", "host": "here", "state": "present"},
             {"uuid": JOB, "repo": "busybox", "tag": "latest", "host": "here", "state": "present"},
         ]
+        super().__init__(containers=self.found, images=self.images)
         self.verbs: list[tuple[str, str]] = []
         self.foretold: dict[str, Any] = {}
         self.leaving: dict[str, int] = {}
         """How often each of these is still seen on its way out."""
 
-    def __call__(self, asked: Asked) -> Given:
-        path, _, _ = asked.target.partition("?")
-        match asked.method, path.split("/")[1:]:
-            case "POST", ["v3", "auth", "tokens"]:
-                return self._token(asked)
-            case "GET", ["v1", "containers"]:
-                return Given(200, {"containers": self.found, "next": None})
-            case "GET", ["v1", "images"]:
-                return Given(200, {"images": self.images, "next": None})
-            case "POST", ["v1", "containers"] if "dry_run=true" in asked.target:
+    def answer(self, method: str, words: Sequence[str], said: dict[str, Any]) -> Given | None:
+        match method, words:
+            case "POST", ["containers"] if said.get("dry_run") == "true":
                 return Given(200, self.foretold)
-            case method, ["v1", "containers", given, *rest]:
+            case _, ["containers", given, *rest]:
                 return self._one(method, given, rest)
-            case _:
-                return Given(404, {"errors": [{"detail": "There is nothing."}]})
+        return None
 
     def _one(self, method: str, given: str, rest: list[str]) -> Given:
         for one in self.found:
@@ -79,27 +56,14 @@ class Table:
                 if (method, rest) != ("GET", []):
                     self.verbs.append((one["name"], rest[0] if rest else method))
                 if rest == ["stop"] and one["status"] != "Running":
-                    return Given(
-                        409, {"errors": [{"detail": f"Cannot stop container {given} in {one['status']} state"}]}
-                    )
+                    return refusal(409, f"Cannot stop container {given} in {one['status']} state")
                 if method == "DELETE":
                     self.found.remove(one)
                     return Given(204, b"")
                 if rest == ["stop"]:
                     one["status"] = "Stopped"
                 return Given(200, one)
-        return Given(404, {"errors": [{"detail": f"Container {given} could not be found."}]})
-
-    def _token(self, asked: Asked) -> Given:
-        endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
-        token = {
-            "user": {"id": "u", "name": "martha"},
-            "project": {"id": "p", "name": "garden"},
-            "roles": [],
-            "expires_at": "2099-01-01T00:00:00Z",
-            "catalog": [{"type": "container", "endpoints": [endpoint]}],
-        }
-        return Given(201, {"token": token}, {"X-Subject-Token": "t"})
+        return refusal(404, f"Container {given} could not be found.")
 
 
 @pytest.fixture
@@ -109,24 +73,8 @@ def table():
 
 @pytest.fixture
 def server(table, tmp_path, monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    with serving(table) as server:
-        for name, value in {
-            "OS_AUTH_URL": f"{server.url}/v3",
-            "OS_USERNAME": "martha",
-            "OS_PASSWORD": "sesame",
-            "OS_PROJECT_NAME": "garden",
-        }.items():
-            monkeypatch.setenv(name, value)
+    with at(table, tmp_path, monkeypatch) as server:
         yield server
-
-
-def run(*words: str):
-    return CliRunner().invoke(higgins, words)
 
 
 def names(server: Server, *options: str) -> list[str]:

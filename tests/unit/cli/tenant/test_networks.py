@@ -1,163 +1,77 @@
 """What `higgins network` promises, and `run --network`, against a server that answers from a table."""
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from higgins import errors
 from higgins.cli.main import higgins
-from tests.unit.client.stub import Asked, Given, serving
+from tests.unit.cli.tenant.service import CREATED, WEB, Service, at, container, notes, refusal, run, twins
+from tests.unit.client.stub import Given
 
 FRONT = "f2038000-8048-40ee-a18e-f949c1a8e4a8"
 BACK = "bac18888-e596-5bc4-a286-4b15dff62dbf"
-WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
 
 
 def network(uuid: str, name: str, subnet: str, project: str | None = "p") -> dict[str, Any]:
     gateway = subnet.replace(".0/24", ".1")
-    created = "2026-11-21 12:00:00"
-    return {
-        "uuid": uuid,
-        "name": name,
-        "project_id": project,
-        "subnet": subnet,
-        "gateway": gateway,
-        "created_at": created,
-    }
+    whose = {"uuid": uuid, "name": name, "project_id": project}
+    return {**whose, "subnet": subnet, "gateway": gateway, "created_at": CREATED}
 
 
 def address(addr: str) -> list[dict[str, Any]]:
     return [{"addr": addr, "version": 4, "port": "p", "subnet_id": "s", "preserve_on_delete": False}]
 
 
-class Table:
-    """Two networks and a container on one of them, and what was asked."""
+class Table(Service):
+    """Two networks and a container on one of them."""
 
     def __init__(self) -> None:
         self.networks = [network(FRONT, "front", "10.88.0.0/24"), network(BACK, "back", "10.20.0.0/24", None)]
-        self.web: dict[str, Any] = {
-            "uuid": WEB,
-            "name": "web",
-            "image": "busybox:1",
-            "command": ["sleep", "10"],
-            "status": "Running",
-            "status_reason": None,
-            "task_state": None,
-            "created_at": "2026-11-21 12:00:00",
-            "labels": {},
-            "auto_remove": False,
-            "addresses": {FRONT: address("10.88.0.2")},
-        }
-        self.asked: list[tuple[str, str, Any]] = []
+        self.web = container(addresses={FRONT: address("10.88.0.2")})
+        super().__init__(networks=self.networks, containers=[self.web], capsules=[])
         self.refuses = False
 
-    def __call__(self, asked: Asked) -> Given:
-        path, _, query = asked.target.partition("?")
-        said = {name: values[0] for name, values in parse_qs(query).items()} | json.loads(asked.body or b"{}")
-        if asked.method != "GET" and "auth" not in path:
-            self.asked.append((asked.method, path, said))
-        match asked.method, path.split("/")[1:]:
-            case "POST", ["v3", "auth", "tokens"]:
-                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
-                token = {
-                    "user": {"id": "u", "name": "martha"},
-                    "project": {"id": "p", "name": "garden"},
-                    "roles": [],
-                    "expires_at": "2099-01-01T00:00:00Z",
-                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
-                }
-                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
-            case "GET", ["v1", "networks"]:
-                return Given(200, {"networks": self.networks, "next": None})
-            case "POST", ["v1", "networks"]:
-                return Given(200, network(BACK, said["name"], said.get("subnet", "10.88.1.0/24")))
-            case method, ["v1", "networks", given]:
-                return self._network(method, given)
-            case "GET", ["v1", "capsules"]:
-                return Given(200, {"capsules": [], "next": None})
-            case "GET", ["v1", "containers"]:
-                return Given(200, {"containers": [self.web], "next": None})
-            case "POST", ["v1", "containers"]:
-                named = [one["network"] for one in said.get("nets", ())]
-                if any(sum(each["name"] == one for each in self.networks) > 1 for one in named):
-                    return TWINS
-                if unknown := [one for one in named if not self._known(one)]:
-                    return refusal(404, f"Network {unknown[0]} could not be found.", "container.network-not-found")
-                return Given(202, self.web)
-            case method, ["v1", "containers", "web", *rest]:
-                return self._container(method, rest, said)
-            case _:
-                return refusal(404, "Container could not be found.", "container.container-not-found")
-
-    def _known(self, given: str) -> dict[str, Any] | None:
-        return next((one for one in self.networks if given in (one["uuid"], one["name"])), None)
-
-    def _network(self, method: str, given: str) -> Given:
-        found = self._known(given)
-        if sum(each["name"] == given for each in self.networks) > 1:
-            return TWINS
-        if found is None:
-            return refusal(404, f"Network {given} could not be found.", "container.network-not-found")
-        if method == "DELETE" and found["uuid"] in self.web["addresses"]:
-            return refusal(409, f"The network {given} is in use.", "container.conflict")
-        return Given(204, b"") if method == "DELETE" else Given(200, found)
-
-    def _container(self, method: str, rest: list[str], said: dict[str, Any]) -> Given:
+    def answer(self, method: str, words: Sequence[str], said: dict[str, Any]) -> Given | None:
         there: dict[str, Any] = self.web["addresses"]
-        match method, rest:
-            case "POST", ["network_attach"]:
+        match method, words:
+            case "POST", ["networks"]:
+                return Given(200, network(BACK, said["name"], said.get("subnet", "10.88.1.0/24")))
+            case "DELETE", ["networks", "front"] if FRONT in there:
+                return refusal(409, "The network front is in use.", "container.conflict")
+            case "POST", ["containers"]:
+                self.web["status"] = "Running" if said.get("run") == "true" else "Created"
+                return self._created([one["network"] for one in said.get("nets", ())])
+            case "POST", ["containers", "web", "network_attach"]:
                 if not self.refuses:
                     there[said["network"]] = address(said.get("fixed_ip", "10.20.0.2"))
                 return Given(200, b"null")
-            case "POST", ["network_detach"]:
+            case "POST", ["containers", "web", "network_detach"]:
                 if not self.refuses:
                     there.pop(said["network"])
                 return Given(202, b"null")
-            case "GET", ["container_actions"]:
-                return Given(200, {"containerActions": [{"request_id": "req-1"}]})
-            case "GET", ["container_actions", "req-1"]:
-                return Given(200, {"events": [{"message": "the host has no room for it."}]})
-            case _:
-                return Given(200, self.web)
+        return None
 
-
-def refusal(status: int, detail: str, code: str) -> Given:
-    return Given(status, {"errors": [{"detail": detail, "code": code}]})
-
-
-TWINS = refusal(
-    409, "Multiple networks exist with same name. Please use the network uuid instead.", "container.conflict"
-)
+    def _created(self, named: Sequence[str]) -> Given:
+        for given in named:
+            match [one for one in self.networks if given in (one["uuid"], one["name"])]:
+                case []:
+                    return refusal(404, f"Network {given} could not be found.", "container.network-not-found")
+                case [_, _, *_]:
+                    return twins("networks")
+        return Given(202, self.web)
 
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    for name in list(os.environ):
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
     table = Table()
-    with serving(table) as server:
-        login = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "s", "PROJECT_NAME": "garden"}
-        for name, value in login.items():
-            monkeypatch.setenv(f"OS_{name}", value)
+    with at(table, tmp_path, monkeypatch):
         yield table
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(higgins, words)
-
-
-def notes(done: Result) -> list[str]:
-    return list(getattr(done.exception, "__notes__", ()))
 
 
 def test_a_network_is_made_with_what_was_said_of_it_and_its_id_is_printed(table: Table) -> None:

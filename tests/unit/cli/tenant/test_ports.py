@@ -1,21 +1,17 @@
 """What `-p`, `--expose`, `higgins port` and `higgins security-group` promise, against a server that answers from a table."""
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
-from click.testing import CliRunner, Result
 
 from higgins import errors
-from higgins.cli.main import higgins
 from higgins.cli.tenant import ports, security_groups
-from tests.unit.client.stub import Asked, Given, serving
+from tests.unit.cli.tenant.service import CREATED, WEB, Service, at, container, run
+from tests.unit.client.stub import Given
 
-WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
 GROUP = "6e0b8888-e596-5bc4-a286-4b15dff62dbf"
 SHOP = {
     "uuid": "5b0b8888-e596-5bc4-a286-4b15dff62dbf",
@@ -34,95 +30,38 @@ RULES = [
 ]
 
 
-class Table:
-    """A container with two published ports, a security group, and what was asked."""
+class Table(Service):
+    """A container with two published ports, and a security group."""
 
     def __init__(self) -> None:
-        self.web: dict[str, Any] = {
-            "uuid": WEB,
-            "name": "web",
-            "image": "busybox:1",
-            "command": ["httpd"],
-            "status": "Running",
-            "status_reason": None,
-            "task_state": None,
-            "created_at": "2026-11-21 12:00:00",
-            "labels": {},
-            "auto_remove": False,
-            "addresses": {},
-            "security_groups": [],
-            "ports": [80, 53],
-            "published_ports": [
-                {"port": 80, "protocol": "tcp", "host_port": 8080},
-                {"port": 53, "protocol": "udp", "host_port": 30000},
-                {"port": 81, "protocol": "tcp", "host_port": None},
-            ],
-        }
-        self.asked: list[tuple[str, str, Any]] = []
+        published = [
+            {"port": 80, "protocol": "tcp", "host_port": 8080},
+            {"port": 53, "protocol": "udp", "host_port": 30000},
+            {"port": 81, "protocol": "tcp", "host_port": None},
+        ]
+        self.web = container(addresses={}, security_groups=[], ports=[80, 53], published_ports=published)
+        self.group = {"uuid": GROUP, "name": "open", "project_id": "p", "rules": RULES, "created_at": CREATED}
+        super().__init__(security_groups=[self.group], containers=[self.web], capsules=[SHOP])
         self.refuses = False
 
-    def __call__(self, asked: Asked) -> Given:
-        path, _, query = asked.target.partition("?")
-        said = {name: values[0] for name, values in parse_qs(query).items()} | json.loads(asked.body or b"{}")
-        if asked.method != "GET" and "auth" not in path:
-            self.asked.append((asked.method, path, said))
-        group = {"uuid": GROUP, "name": "open", "project_id": "p", "rules": RULES, "created_at": "2026-11-21 12:00:00"}
-        match asked.method, path.split("/")[1:]:
-            case "POST", ["v3", "auth", "tokens"]:
-                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
-                token = {
-                    "user": {"id": "u", "name": "martha"},
-                    "project": {"id": "p", "name": "garden"},
-                    "roles": [],
-                    "expires_at": "2099-01-01T00:00:00Z",
-                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
-                }
-                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
-            case "GET", ["v1", "security_groups"]:
-                return Given(200, {"security_groups": [group], "next": None})
-            case "POST", ["v1", "security_groups"]:
-                return Given(201, group)
-            case method, ["v1", "security_groups", "open"]:
-                return Given(204, b"") if method == "DELETE" else Given(200, group)
-            case "POST", ["v1", "containers", "web", verb]:
+    def answer(self, method: str, words: Sequence[str], said: dict[str, Any]) -> Given | None:
+        match method, words:
+            case "POST", ["security_groups"]:
+                return Given(201, self.group)
+            case "POST", ["containers"]:
+                return Given(202, self.web)
+            case "POST", ["containers", "web", verb]:
                 if not self.refuses:
                     self.web["security_groups"] = [GROUP] if verb == "add_security_group" else []
                 return Given(202, b"null")
-            case "GET", ["v1", "containers", "web", "container_actions"]:
-                return Given(200, {"containerActions": [{"request_id": "req-1"}]})
-            case "GET", ["v1", "containers", "web", "container_actions", "req-1"]:
-                return Given(200, {"events": [{"message": "the host has no room for it."}]})
-            case "GET", ["v1", "capsules"]:
-                return Given(200, {"capsules": [SHOP], "next": None})
-            case "GET", ["v1", "capsules", "shop"]:
-                return Given(200, SHOP)
-            case "GET", ["v1", "containers"]:
-                return Given(200, {"containers": [self.web], "next": None})
-            case "POST", ["v1", "containers"]:
-                return Given(202, self.web)
-            case "GET", ["v1", "containers", "web" | "76f22038-8048-40ee-a18e-f949c1a8e4a8"]:
-                return Given(200, self.web)
-            case _:
-                return Given(404, {"errors": [{"detail": "It could not be found.", "code": "container.not-found"}]})
+        return None
 
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    for name in list(os.environ):
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
     table = Table()
-    with serving(table) as server:
-        login = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "s", "PROJECT_NAME": "garden"}
-        for name, value in login.items():
-            monkeypatch.setenv(f"OS_{name}", value)
+    with at(table, tmp_path, monkeypatch):
         yield table
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(higgins, words)
 
 
 @pytest.mark.parametrize(

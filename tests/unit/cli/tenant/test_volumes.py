@@ -1,27 +1,25 @@
 """What `higgins volume` promises, against a server that answers from a table."""
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from higgins import errors
-from higgins.cli.main import higgins
-from tests.unit.client.stub import Asked, Given, serving
+from tests.unit.cli.tenant import service
+from tests.unit.cli.tenant.service import CREATED, WEB, Service, at, refusal
+from tests.unit.client.stub import Given
 
 DATA = "b4eb9e97-e5e3-59ce-a414-94a1374b4354"
 NAMELESS = "4095cd1d-fc12-5ef8-92b0-b99e2ea69762"
-WEB = "76f22038-8048-40ee-a18e-f949c1a8e4a8"
 SHOP = "9903af6c-465a-5b66-b255-6ea417f73dbf"
 
 
 def volume(uuid: str, name: str | None, size: int | None, users: int) -> dict[str, Any]:
-    made = "2026-11-21 12:00:00"
-    return {"uuid": uuid, "name": name, "size": size, "project_id": "p", "users": users, "created_at": made}
+    return {"uuid": uuid, "name": name, "size": size, "project_id": "p", "users": users, "created_at": CREATED}
 
 
 def mount(destination: str, *, read_only: bool = False) -> dict[str, Any]:
@@ -34,49 +32,25 @@ WITHIN = 2 * [{"mounts": [mount("/d", read_only=True)]}]
 CAPSULES = [{"uuid": SHOP, "name": "shop", "init_containers": [], "containers": WITHIN}]
 
 
-class Table:
+class Table(Service):
     """Two volumes, one of which a container and two containers of a capsule mount."""
 
-    def __call__(self, asked: Asked) -> Given:
-        match asked.method, asked.target.partition("?")[0].split("/")[1:]:
-            case "POST", ["v3", "auth", "tokens"]:
-                endpoint = {"interface": "public", "url": f"http://{asked.headers['Host']}/v1"}
-                token = {
-                    "user": {"id": "u", "name": "martha"},
-                    "project": {"id": "p", "name": "garden"},
-                    "roles": [],
-                    "expires_at": "2099-01-01T00:00:00Z",
-                    "catalog": [{"type": "container", "endpoints": [endpoint]}],
-                }
-                return Given(201, {"token": token}, {"X-Subject-Token": "t"})
-            case "GET", ["v1", "volumes" | "containers" | "capsules" as noun]:
-                found = {"volumes": VOLUMES, "containers": CONTAINERS, "capsules": CAPSULES}[noun]
-                return Given(200, {noun: found, "next": None})
-            case "DELETE", ["v1", "volumes", "data"]:
-                return Given(409, {"errors": [{"detail": "Containers use this volume: delete them first."}]})
-            case method, ["v1", "volumes", given]:
-                for one in VOLUMES:
-                    if given in (one["uuid"], one["name"]):
-                        return Given(204, b"") if method == "DELETE" else Given(200, one)
-        return Given(404, {"errors": [{"detail": "Volume could not be found."}]})
+    def __init__(self) -> None:
+        super().__init__(volumes=[*VOLUMES], containers=CONTAINERS, capsules=CAPSULES)
+
+    def answer(self, method: str, words: Sequence[str], said: dict[str, Any]) -> Given | None:
+        used = (method, words) == ("DELETE", ["volumes", "data"])
+        return refusal(409, "Containers use this volume: delete them first.") if used else None
 
 
 @pytest.fixture(autouse=True)
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in list(os.environ):
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    with serving(Table()) as server:
-        login = {"AUTH_URL": f"{server.url}/v3", "USERNAME": "martha", "PASSWORD": "s", "PROJECT_NAME": "garden"}
-        for name, value in login.items():
-            monkeypatch.setenv(f"OS_{name}", value)
+    with at(Table(), tmp_path, monkeypatch):
         yield
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(higgins, ["volume", *words])
+    return service.run("volume", *words)
 
 
 def test_a_list_shows_volumes_and_says_which_are_used() -> None:
