@@ -261,7 +261,7 @@ class Cloud:
         task: str | None = None,
         reason: str | None = None,
         clear: bool = False,
-        within: float = 5.0,
+        within: float = 15.0,
     ) -> Capsule:
         """Wait until it has this status and nothing, or this task, is being done to it; None: until it is gone.
 
@@ -285,14 +285,14 @@ class Cloud:
             there = await self.runtime_shows(capsule)
             raise AssertionError(f"waited for {status}, found {word}; {found}; its host has {there}") from None
 
-    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = 5.0) -> Outcome:
+    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = 15.0) -> Outcome:
         """Wait until a request has ended, and how."""
         async with asyncio.timeout(within):
             while (outcome := (await self.action(capsule, asked)).outcome) is None:
                 await asyncio.sleep(0.01)
         return outcome
 
-    async def until_at_rest(self, capsule: Capsule, within: float = 5.0) -> Capsule:
+    async def until_at_rest(self, capsule: Capsule, within: float = 15.0) -> Capsule:
         """Wait until its host has settled on what is asked for now."""
         async with asyncio.timeout(within):
             while True:
@@ -308,7 +308,7 @@ class Cloud:
         except errors.Failure as failure:
             return failure.message
 
-    async def until_there(self, ids: Set[str], within: float = 5.0) -> None:
+    async def until_there(self, ids: Set[str], within: float = 15.0) -> None:
         """Wait until the runtime has these containers and no others."""
         there: Set[str] = set()
         try:
@@ -318,10 +318,10 @@ class Cloud:
         except TimeoutError:
             raise AssertionError(f"waited for {ids}, there are {there}") from None
 
-    async def until_empty(self, within: float = 5.0) -> None:
+    async def until_empty(self, within: float = 15.0) -> None:
         await self.until_there(set(), within)
 
-    async def until_host(self, true: Callable[[Host], bool], within: float = 5.0) -> None:
+    async def until_host(self, true: Callable[[Host], bool], within: float = 15.0) -> None:
         async with asyncio.timeout(within):
             while not true(await self.host()):
                 await asyncio.sleep(0.01)
@@ -476,7 +476,7 @@ def library(there: Cloud) -> Images:
 Predicate = Callable[[], bool]
 
 
-async def eventually(true: Predicate, within: float = 5.0) -> None:
+async def eventually(true: Predicate, within: float = 15.0) -> None:
     """Wait for something that can be seen without asking the service."""
     async with asyncio.timeout(within):
         while not true():
