@@ -35,7 +35,7 @@ from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
 from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
-from higgins.model.quota import Limits
+from higgins.model.quota import Allowance, Limits
 from higgins.protocols.network import NetworkProvider
 from higgins.service.capsules import Capsules
 from higgins.service.consoles import Consoles
@@ -234,6 +234,7 @@ class Cloud:
     calls: Directory
     link: Link
     limits: Limits
+    allowance: Allowance
     mount: FakeMount
     networks: Networks
     control: Part
@@ -352,6 +353,7 @@ async def cloud(
     database: Database | None = None,
     unique_names: str = "",
     limits: Limits | None = None,
+    allowance: Allowance | None = None,
     networks: NetworkProvider | None = None,
     mount: FakeMount | None = None,
     pool: str | None = None,
@@ -369,7 +371,7 @@ async def cloud(
     database = database or Database(f"sqlite:///{directory}/higgins.sqlite")
     database.open()
     metadata.create_all(database.engine)
-    deadlines, limits = deadlines or Deadlines(), limits or Limits()
+    deadlines, limits, allowance = deadlines or Deadlines(), limits or Limits(), allowance or Allowance()
     own = subnets.pool(pool) if pool is not None else None
     networks = LocalNetworks(database) if networks is None and own is not None else networks
     plug = plug or (FakePlug() if networks is not None else None)
@@ -383,7 +385,9 @@ async def cloud(
         secrets = Secrets(directory / "secrets.key", make=True)
         registries = Registries(database, Policy(), secrets, hints, clock=clock)
         hosts = Hosts(database, hints, deadlines, registries, clock=clock)
-        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits, networks=own)
+        customs = Customs(
+            deadlines=deadlines, unique_names=unique_names, limits=limits, allowance=allowance, networks=own
+        )
         containers = Containers(database, Policy(), hints, customs, clock=clock)
         return hints, hosts, containers, Capsules(database, Policy(), hints, customs, clock=clock), registries
 
@@ -431,8 +435,9 @@ async def cloud(
                 calls=live,
                 link=link,
                 limits=limits,
+                allowance=allowance,
                 mount=mount,
-                networks=Networks(database, Policy(), own, clock=clock),
+                networks=Networks(database, Policy(), own, allowance, clock=clock),
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
             )
@@ -460,10 +465,10 @@ def services(there: Cloud) -> Services:
         repeats=Repeats(there.database),
         live=there.live,
         registries=there.registries,
-        volumes=Volumes(there.database, policy),
+        volumes=Volumes(there.database, policy, there.allowance),
         images=library(there),
         networks=there.networks,
-        security_groups=SecurityGroups(there.database, policy),
+        security_groups=SecurityGroups(there.database, policy, there.allowance),
         quotas=Quotas(there.database, policy, there.limits),
     )
 
