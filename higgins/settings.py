@@ -194,6 +194,15 @@ class Quota:
     memory: int = option(51200, "MiB of memory of all its containers together.", minimum=-1)
     cpu: int = option(20, "Cores of all its containers together.", minimum=-1)
     disk: int = option(100, "GiB of disk of all its containers together.", minimum=-1)
+    networks: int = option(
+        20,
+        "Networks of its own. The one that its first container makes where there is none counts too, and is never refused. This and what follows "
+        "holds for every project alike.",
+        minimum=-1,
+    )
+    security_groups: int = option(20, "Security groups.", minimum=-1)
+    volumes: int = option(100, "Volumes, those among them that were made along with a container.", minimum=-1)
+    published_ports: int = option(200, "Ports that all its containers publish together.", minimum=-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

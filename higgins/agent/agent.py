@@ -190,13 +190,12 @@ class Agent:
 
     def _hear(self, message: ControlMessage) -> None:
         match message:
-            case Whole(number=number, work=work):
-                for one in work:
-                    self._assign(number, one)
-                assigned = {one.capsule_id for one in work}
+            case Whole(number=number, capsules=capsules):
+                assigned = set(capsules)
                 for capsule_id in [known for known in self._workers if known not in assigned]:
                     self._withdraw(number, capsule_id)
-                self._complete = True
+                # With one that got lost on the way, what it has on this host would be taken for somebody's leavings. The next heartbeat asks for all again.
+                self._complete = self._complete or assigned <= self._workers.keys()
                 self._sweep.ring()
             case Changed(number=number, work=work):
                 for one in work:

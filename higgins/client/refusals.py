@@ -21,6 +21,7 @@ _KINDS: Mapping[int, type[errors.Failure]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: errors.Unavailable,
     HTTPStatus.GATEWAY_TIMEOUT: errors.Unavailable,
 }
+_SHOWN_QUOTAS = ("containers", "memory", "cpu", "disk")
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.Failure:
@@ -33,7 +34,9 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.Fail
         case errors.Unauthenticated():
             raised.add_note("Log in again: higgins login")
         case errors.Forbidden(name="container.over-quota"):
-            raised.add_note("What there is, and may be: higgins quota show")
+            # Of networks, volumes and the like it shows nothing: there the server's words have to do.
+            if any(repr(name) in raised.message for name in _SHOWN_QUOTAS):
+                raised.add_note("What there is, and may be: higgins quota show")
         case errors.Forbidden():
             raised.add_note("Ask somebody with more rights in this project; `higgins whoami` shows yours.")
         case errors.Unavailable():

@@ -18,7 +18,7 @@ KEEPALIVE = 10.0
 """Seconds between two pings, and until an answer: a dead peer is noticed after twice that."""
 
 LARGEST = 256 * 1024 * 1024
-"""Bytes in one message: Whole for tens of thousands of capsules."""
+"""Bytes in one message: Changed for tens of thousands of capsules."""
 
 Option = tuple[str, int | str]
 

@@ -1,7 +1,7 @@
 """What a host and the control plane say to each other on a session.
 
-The host opens the session with Hello and is answered with Welcome and then Whole: everything that is assigned to it. After that come
-increments. Any message may be lost, delayed or doubled; what makes that harmless stands at each one.
+The host opens the session with Hello and is answered with Welcome, everything that is assigned to it, and Whole, which says that this was all. After
+that come increments. Any message may be lost, delayed or doubled; what makes that harmless stands at each one.
 """
 
 import hashlib
@@ -91,11 +91,12 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """All that is assigned to the host; what is not in it is torn down, unless a message with a higher number has brought it."""
+    """All that is assigned to the host, which Changed of the same number has brought just before; what is not in it is torn down, unless a message with
+    a higher number has brought it."""
 
     number: int
     """Grows within a session, in the order in which the rows were read."""
-    work: tuple[Work, ...]
+    capsules: tuple[CapsuleId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """The most that a project may have of what is no container. It is configured, and every project's: no quota and no class of the API has it."""
+
+    networks: int = UNLIMITED
+    """Of its own: those that every project may use count for none."""
+    security_groups: int = UNLIMITED
+    volumes: int = UNLIMITED
+    published_ports: int = UNLIMITED
+    """Of all its containers and capsules together, wherever they are, and whether they have a host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belongings:
+    """How many of these a project has, or asks for."""
+
+    networks: int = 0
+    security_groups: int = 0
+    volumes: int = 0
+    published_ports: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
     """Limits of a project's own, or of a class; None: as for everybody."""
 

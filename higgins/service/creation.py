@@ -17,14 +17,14 @@ from higgins.model.event import Filter
 from higgins.model.identity import Caller
 from higgins.model.ids import CapsuleId, ContainerId, HostId, ProjectId, RegistryId, RequestId
 from higgins.model.network import PortRange
-from higgins.model.quota import Limits
+from higgins.model.quota import Allowance, Belongings, Limits
 from higgins.model.volume import Storage, Volume
 from higgins.service.hints import Hints
 from higgins.service.limits import Deadlines
 from higgins.service.networks import NetworkNamed, offered, wishes
 from higgins.service.registries import Sources
 from higgins.service.security_groups import check_rules, resolved
-from higgins.store import actions, capsules, events, hosts, quotas, registries, security_groups, volumes
+from higgins.store import actions, belongings, capsules, events, hosts, quotas, registries, security_groups, volumes
 from higgins.store.database import Connection, Database
 
 _GREEK = (
@@ -49,6 +49,8 @@ class Customs:
     """How much more than it has a host may be asked for."""
     limits: Limits = field(default_factory=Limits)
     """How much a project may have for which nothing else was said."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """How much every project may have of what is no container."""
     least: Resources = field(default_factory=Resources)
     """How little can be asked for."""
     host_ports: PortRange = openings.CHOOSABLE
@@ -101,6 +103,7 @@ class Creation:
             created = replace(capsule, name=self._generated(db, caller.project_id)) if nameless else capsule
             created = replace(created, spec=self._wired(db, created, networks))
             created = replace(created, spec=self._opened(db, created, groups))
+            self._check_belongings(db, created, storage)
             capsules.insert(db, created, now + within, within=self._customs.limits)
             security_groups.use(db, created.id, created.spec.security_groups)
             registries.use(db, created.id, _named_by(created.spec))
@@ -122,6 +125,7 @@ class Creation:
         def work(db: Connection) -> Forecast:
             wired = replace(asked, spec=self._wired(db, asked, networks, dry=True))
             self._check_place_and_name(db, asked)
+            self._check_belongings(db, asked, storage)
             quotas.check(db, asked.project_id, counted(asked), self._customs.limits)
             self.check_sources(db, asked.spec)
             homes = self._check_volumes(db, asked, storage)
@@ -162,6 +166,11 @@ class Creation:
         if len(homes) > 1:
             raise errors.Conflict("The volumes lie on different hosts; no host can mount all of them.")
         return homes
+
+    def _check_belongings(self, db: Connection, asked: Capsule, storage: Storage) -> None:
+        """What comes along with it counts as if it had been asked for by itself. To be asked before any of it is there."""
+        more = Belongings(volumes=len(storage.volumes), published_ports=len(asked.spec.published))
+        belongings.check(db, asked.project_id, more, self._customs.allowance)
 
     def _wired(
         self, db: Connection, asked: Capsule, named: Sequence[NetworkNamed], *, dry: bool = False

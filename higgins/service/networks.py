@@ -12,8 +12,9 @@ from higgins.model.identity import Caller
 from higgins.model.ids import NetworkId, PortId, ProjectId
 from higgins.model.network import Network, NetworkWish
 from higgins.model.query import Part, Query
+from higgins.model.quota import Allowance, Belongings
 from higgins.service.policy import Policy
-from higgins.store import networks
+from higgins.store import belongings, networks
 from higgins.store.database import Connection, Database
 
 DEFAULT = "default"
@@ -44,6 +45,7 @@ class Networks:
         database: Database,
         policy: Policy,
         pool: IPv4Network | None = None,
+        allowance: Allowance | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -51,6 +53,7 @@ class Networks:
         self._database = database
         self._policy = policy
         self._pool = pool
+        self._allowance = allowance or Allowance()
         self._clock = clock
 
     async def create(
@@ -64,8 +67,9 @@ class Networks:
     ) -> Network:
         """With the next free subnet, if none is named. The same request, sent again with the same `network_id`, gives what it made the first time.
 
-        `shared`: every project may use it; that takes an administrator. Raises Invalid for a subnet that a network cannot have, Conflict for one that
-        overlaps another of the project's, and if none is left.
+        `shared`: every project may use it; that takes an administrator, and counts for none of them. Raises Invalid for a subnet that a network cannot
+        have, Conflict for one that overlaps another of the project's, and if none is left, Forbidden, code `over-quota`, if the project has as many
+        as it may.
         """
         self._allow(caller, "network:create" if shared else "network:create:own")
         project = None if shared else caller.project_id
@@ -75,6 +79,8 @@ class Networks:
         def work(db: Connection) -> Network:
             made = networks.get(db, network_id) if network_id is not None else None
             if made is None:
+                if project is not None:
+                    belongings.check(db, project, Belongings(networks=1), self._allowance)
                 made = _new(db, project, name, wanted, pool, now, network_id)
                 networks.insert(db, made)
             return made
@@ -191,6 +197,7 @@ def _foremost(db: Connection, project: ProjectId, pool: IPv4Network, now: float,
     found = networks.foremost(db, project)
     if found is not None:
         return found
+    # However few it may have: a container that names none has to be on one, and a project that has some gets no other this way.
     made = _new(db, project, DEFAULT, None, pool, now)
     if not dry:
         networks.insert(db, made)

@@ -8,8 +8,9 @@ from higgins.model.identity import Caller
 from higgins.model.ids import ProjectId, SecurityGroupId
 from higgins.model.network import Rule, SecurityGroup
 from higgins.model.query import Part, Query
+from higgins.model.quota import Allowance, Belongings
 from higgins.service.policy import Policy
-from higgins.store import security_groups
+from higgins.store import belongings, security_groups
 from higgins.store.database import Connection, Database
 
 SORT_KEYS = ("id", "uuid", "name", "project_id", "created_at")
@@ -25,15 +26,24 @@ class SecurityGroups:
     `security-group-not-found`, otherwise). `ref` is an id or a name; a name that several have is a Conflict. Admins find those of every project.
     """
 
-    def __init__(self, database: Database, policy: Policy, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        allowance: Allowance | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
         self._policy = policy
+        self._allowance = allowance or Allowance()
         self._clock = clock
 
     async def create(
         self, caller: Caller, group_id: SecurityGroupId, *, name: str, rules: Sequence[Rule]
     ) -> SecurityGroup:
-        """`group_id` is a new one; the same request, sent again, gives what it made the first time. Its rules never change."""
+        """`group_id` is a new one; the same request, sent again, gives what it made the first time. Its rules never change. Raises Forbidden, code
+        `over-quota`, if the project has as many as it may."""
         self._allow(caller, "security_group:create")
         group = SecurityGroup(
             id=group_id,
@@ -46,6 +56,7 @@ class SecurityGroups:
         def work(db: Connection) -> SecurityGroup:
             made = security_groups.find(db, caller.project_id, group_id)
             if not made:
+                belongings.check(db, caller.project_id, Belongings(security_groups=1), self._allowance)
                 security_groups.insert(db, group)
             return made[0] if made else group
 

@@ -7,9 +7,10 @@ from higgins import errors
 from higgins.model.identity import Caller
 from higgins.model.ids import VolumeId
 from higgins.model.query import Part, Query
+from higgins.model.quota import Allowance, Belongings
 from higgins.model.volume import Volume
 from higgins.service.policy import Policy
-from higgins.store import volumes
+from higgins.store import belongings, volumes
 from higgins.store.database import Connection, Database
 
 
@@ -20,14 +21,22 @@ class Volumes:
     `volume-not-found`, otherwise). `ref` is an id or a name. Admins find those of every project.
     """
 
-    def __init__(self, database: Database, policy: Policy, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        allowance: Allowance | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
         self._policy = policy
+        self._allowance = allowance or Allowance()
         self._clock = clock
 
     async def create(self, caller: Caller, volume_id: VolumeId, *, name: str, size: int = 0) -> Volume:
         """One of so many GiB, 0 for no limit; it lies nowhere until a container uses it. `volume_id` is a new one; the same request, sent again, gives
-        what it made the first time. Raises Conflict for a name that the project has already."""
+        what it made the first time. Raises Conflict for a name that the project has already, Forbidden, code `over-quota`, if it has as many as it may."""
         self._allow(caller, "volume:create")
         volume = Volume(
             id=volume_id,
@@ -41,6 +50,7 @@ class Volumes:
         def work(db: Connection) -> Volume:
             made = volumes.find(db, caller.project_id, volume_id)
             if not made:
+                belongings.check(db, caller.project_id, Belongings(volumes=1), self._allowance)
                 volumes.insert(db, volume)
             return made[0] if made else volume
 

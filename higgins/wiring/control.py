@@ -28,7 +28,7 @@ from higgins.logic import openings, subnets
 from higgins.logic.placement import Ratios
 from higgins.model.capsule import PullPolicy, Resources
 from higgins.model.ids import HostId
-from higgins.model.quota import Limits
+from higgins.model.quota import Allowance, Limits
 from higgins.service.capsules import Capsules
 from higgins.service.consoles import Consoles
 from higgins.service.containers import Containers
@@ -95,6 +95,7 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
     identity = LocalIdentity(database, token_lifetime=settings.identity.token_lifetime)
     pool = _pool(settings)
     customs = _customs(settings, limits, sources, pool)
+    allowance = customs.allowance
     containers = Containers(database, policy, hints, customs)
     link = LinkServer(
         directory=live,
@@ -120,10 +121,10 @@ async def _serving(settings: Settings, database: Database) -> AsyncIterator[Near
                 turnstile=turnstile,
             ),
             registries=registries,
-            volumes=Volumes(database, policy),
+            volumes=Volumes(database, policy, allowance),
             images=images,
-            networks=Networks(database, policy, pool),
-            security_groups=SecurityGroups(database, policy),
+            networks=Networks(database, policy, pool, allowance),
+            security_groups=SecurityGroups(database, policy, allowance),
             quotas=Quotas(database, policy, _limits(settings)),
         ),
         identity,
@@ -242,6 +243,7 @@ def _customs(settings: Settings, limits: Deadlines, sources: Sources, pool: IPv4
         unique_names=settings.containers.unique_container_name_scope,
         sources=sources,
         limits=_limits(settings),
+        allowance=_allowance(settings),
         networks=pool,
         ratios=Ratios(ports=openings.parsed(settings.networks.published)),
         host_ports=openings.parsed(settings.networks.host_ports),
@@ -254,7 +256,18 @@ def _customs(settings: Settings, limits: Deadlines, sources: Sources, pool: IPv4
 
 
 def _limits(settings: Settings) -> Limits:
-    return Limits(**asdict(settings.quota))
+    quota = settings.quota
+    return Limits(containers=quota.containers, memory=quota.memory, disk=quota.disk, cpu=quota.cpu)
+
+
+def _allowance(settings: Settings) -> Allowance:
+    quota = settings.quota
+    return Allowance(
+        networks=quota.networks,
+        security_groups=quota.security_groups,
+        volumes=quota.volumes,
+        published_ports=quota.published_ports,
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -1,7 +1,6 @@
 """The Docker drivers keep the contracts, on a real engine and a real registry."""
 
 import asyncio
-import contextlib
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,16 +9,15 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
 
-import aiodocker
 import pytest
 
 from higgins import errors
 from higgins.drivers.engine import Engine
 from higgins.drivers.images.docker import DockerImages
-from higgins.drivers.runtimes.docker import DockerRuntime, pause
+from higgins.drivers.runtimes.docker import DockerRuntime
 from higgins.model.capsule import Container, Resources, Stage
-from higgins.model.ids import CapsuleId, ContainerId, ExecId
-from higgins.protocols.runtime import Origin, Talk
+from higgins.model.ids import ContainerId, ExecId
+from higgins.protocols.runtime import Talk
 from higgins.testing.live_contract import LiveContract, SizeOf, heard
 from higgins.testing.runtime_contract import (
     Make,
@@ -97,23 +95,6 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
         assert (net, ipc, host) == (other_net, other_ipc, other_host)
         assert host != b"refused-in-a-sandbox"
         assert net != os.readlink("/proc/self/ns/net").encode()
-
-    async def test_the_image_of_sandboxes_is_made_where_it_is_missing(
-        self, runtime: DockerRuntime, docker_url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # A name that no engine has, since others on this one use the image.
-        monkeypatch.setattr(pause, "IMAGE", f"higgins-sandbox:{uuid4()}")
-        sandbox = ContainerId(str(uuid4()))
-        origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
-        try:
-            await runtime.create_sandbox(origin, sandbox)
-            await runtime.start(sandbox)
-            assert (await runtime.list([sandbox]))[sandbox].stage is Stage.RUNNING
-        finally:
-            await runtime.remove(sandbox)
-            async with Engine(docker_url) as engine:
-                with contextlib.suppress(aiodocker.DockerError):  # It was not made.
-                    await engine.call("DELETE", f"images/{pause.IMAGE}")
 
     async def test_limits_hold_inside(self, runtime: DockerRuntime, make: Make) -> None:
         made = await make("sleep", "60", limits=Resources(cpu=0.5, memory=32))

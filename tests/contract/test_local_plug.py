@@ -437,6 +437,20 @@ async def test_an_interface_that_somebody_removed_is_missed_and_made_again(put: 
     assert await space.addresses() == {"eth0": port.addresses}
 
 
+async def test_of_a_namespace_that_outlives_its_process_a_port_is_missed(
+    put: Put, room: Spaces, plug: LocalPlug
+) -> None:
+    """As a killed engine leaves it, with the interface in it: the process that was started in its stead has another."""
+    port = a_port()
+    space = await put(port)
+    with open(space.path):  # noqa: ASYNC230 - nothing is read
+        await room.end(space.pid)
+        assert await is_half(plug, port)
+        again = await put(port)
+        assert await plug.list() == {port.id: plug.namespace(again.pid)}
+        assert await again.addresses() == {"eth0": port.addresses}
+
+
 async def test_a_bridge_that_somebody_removed_is_missed_and_made_again(
     put: Put, room: Spaces, state: Path, plug: LocalPlug
 ) -> None:

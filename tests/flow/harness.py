@@ -34,7 +34,7 @@ from higgins.model.capsule import Capsule, CapsuleSpec, Container, Desired
 from higgins.model.host import Host, Inventory
 from higgins.model.identity import Caller
 from higgins.model.ids import ContainerId, HostId, ProjectId, RequestId, UserId
-from higgins.model.quota import Limits
+from higgins.model.quota import Allowance, Limits
 from higgins.protocols.network import NetworkProvider
 from higgins.service.capsules import Capsules
 from higgins.service.consoles import Consoles
@@ -233,6 +233,7 @@ class Cloud:
     calls: Directory
     link: Link
     limits: Limits
+    allowance: Allowance
     mount: FakeMount
     networks: Networks
     control: Part
@@ -260,7 +261,7 @@ class Cloud:
         task: str | None = None,
         reason: str | None = None,
         clear: bool = False,
-        within: float = 5.0,
+        within: float = 15.0,
     ) -> Capsule:
         """Wait until it has this status and nothing, or this task, is being done to it; None: until it is gone.
 
@@ -284,14 +285,14 @@ class Cloud:
             there = await self.runtime_shows(capsule)
             raise AssertionError(f"waited for {status}, found {word}; {found}; its host has {there}") from None
 
-    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = 5.0) -> Outcome:
+    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = 15.0) -> Outcome:
         """Wait until a request has ended, and how."""
         async with asyncio.timeout(within):
             while (outcome := (await self.action(capsule, asked)).outcome) is None:
                 await asyncio.sleep(0.01)
         return outcome
 
-    async def until_at_rest(self, capsule: Capsule, within: float = 5.0) -> Capsule:
+    async def until_at_rest(self, capsule: Capsule, within: float = 15.0) -> Capsule:
         """Wait until its host has settled on what is asked for now."""
         async with asyncio.timeout(within):
             while True:
@@ -307,7 +308,7 @@ class Cloud:
         except errors.Failure as failure:
             return failure.message
 
-    async def until_there(self, ids: Set[str], within: float = 5.0) -> None:
+    async def until_there(self, ids: Set[str], within: float = 15.0) -> None:
         """Wait until the runtime has these containers and no others."""
         there: Set[str] = set()
         try:
@@ -317,10 +318,10 @@ class Cloud:
         except TimeoutError:
             raise AssertionError(f"waited for {ids}, there are {there}") from None
 
-    async def until_empty(self, within: float = 5.0) -> None:
+    async def until_empty(self, within: float = 15.0) -> None:
         await self.until_there(set(), within)
 
-    async def until_host(self, true: Callable[[Host], bool], within: float = 5.0) -> None:
+    async def until_host(self, true: Callable[[Host], bool], within: float = 15.0) -> None:
         async with asyncio.timeout(within):
             while not true(await self.host()):
                 await asyncio.sleep(0.01)
@@ -351,6 +352,7 @@ async def cloud(
     database: Database | None = None,
     unique_names: str = "",
     limits: Limits | None = None,
+    allowance: Allowance | None = None,
     networks: NetworkProvider | None = None,
     mount: FakeMount | None = None,
     pool: str | None = None,
@@ -368,7 +370,7 @@ async def cloud(
     database = database or Database(f"sqlite:///{directory}/higgins.sqlite")
     database.open()
     metadata.create_all(database.engine)
-    deadlines, limits = deadlines or Deadlines(), limits or Limits()
+    deadlines, limits, allowance = deadlines or Deadlines(), limits or Limits(), allowance or Allowance()
     own = subnets.pool(pool) if pool is not None else None
     plug = plug or (FakePlug() if networks is not None or own is not None else None)
     if plug is not None:
@@ -381,7 +383,9 @@ async def cloud(
         secrets = Secrets(directory / "secrets.key", make=True)
         registries = Registries(database, Policy(), secrets, hints, clock=clock)
         hosts = Hosts(database, hints, deadlines, registries, clock=clock)
-        customs = Customs(deadlines=deadlines, unique_names=unique_names, limits=limits, networks=own)
+        customs = Customs(
+            deadlines=deadlines, unique_names=unique_names, limits=limits, allowance=allowance, networks=own
+        )
         containers = Containers(database, Policy(), hints, customs, clock=clock)
         return hints, hosts, containers, Capsules(database, Policy(), hints, customs, clock=clock), registries
 
@@ -429,8 +433,9 @@ async def cloud(
                 calls=live,
                 link=link,
                 limits=limits,
+                allowance=allowance,
                 mount=mount,
-                networks=Networks(database, Policy(), own, clock=clock),
+                networks=Networks(database, Policy(), own, allowance, clock=clock),
                 control=Part(begin, control_plane),
                 agent=Part(begin, host),
             )
@@ -458,10 +463,10 @@ def services(there: Cloud) -> Services:
         repeats=Repeats(there.database),
         live=there.live,
         registries=there.registries,
-        volumes=Volumes(there.database, policy),
+        volumes=Volumes(there.database, policy, there.allowance),
         images=library(there),
         networks=there.networks,
-        security_groups=SecurityGroups(there.database, policy),
+        security_groups=SecurityGroups(there.database, policy, there.allowance),
         quotas=Quotas(there.database, policy, there.limits),
     )
 
@@ -474,7 +479,7 @@ def library(there: Cloud) -> Images:
 Predicate = Callable[[], bool]
 
 
-async def eventually(true: Predicate, within: float = 5.0) -> None:
+async def eventually(true: Predicate, within: float = 15.0) -> None:
     """Wait for something that can be seen without asking the service."""
     async with asyncio.timeout(within):
         while not true():

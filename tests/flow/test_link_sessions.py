@@ -61,14 +61,14 @@ async def test_over_the_unix_socket_nothing_is_proved_and_only_its_owner_may_con
 
 
 async def test_thousands_of_capsules_travel_in_one_message(plane: ControlPlane):
-    whole = messages.Whole(number=1, work=tuple(work(number) for number in range(10_000)))
-    plane.serve = lambda channel: channel.send(whole)
+    many = messages.Changed(number=1, work=tuple(work(number) for number in range(10_000)))
+    plane.serve = lambda channel: channel.send(many)
     credentials = plane.credentials()
     async with connect(credentials, answers_nothing) as channel:
         await channel.send(hello(credentials.host_id))
         received = aiter(channel)
         await anext(received)
-        assert await anext(received) == whole
+        assert await anext(received) == many
 
 
 async def test_a_message_that_waits_to_be_taken_survives_that_the_taker_gives_up(plane: ControlPlane):

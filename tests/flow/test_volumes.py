@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from higgins import errors
+from higgins.link.messages import Changed, Hello, Whole
 from higgins.logic.statusword import Status
 from higgins.model.capsule import Capsule, CapsuleSpec
+from higgins.model.host import Inventory
 from higgins.model.ids import FileId, HostId, VolumeId
 from higgins.model.volume import Mount, MountKind, NewVolume, Storage, Volume
 from higgins.protocols.runtime import Bound
@@ -197,6 +199,29 @@ async def test_volumes_wait_for_no_message_that_was_lost(there: Cloud) -> None:
     there.link.cut()
     await verbs(there).delete(caller(), made.id)
     await eventually(lambda: not there.mount.there)
+
+
+async def test_however_many_mount_files_a_host_is_told_in_messages_that_it_can_take(there: Cloud) -> None:
+    content, made = b"x" * 1000, []
+    for _ in range(101):
+        file = FileId(str(uuid.uuid4()))
+        mount = Mount(kind=MountKind.FILE, destination="/etc/motd", file=file)
+        storage = Storage(files={file: content})
+        made.append(await there.containers.create(caller(), request(), mounting(mount), storage=storage))
+    await there.until(made[-1], Status.RUNNING)
+    await there.agent.kill()
+    parts: list[Changed] = []
+    async with there.link.connect() as channel:
+        await channel.send(Hello(host_id=HOST, name="here", availability_zone="nova", inventory=Inventory(runtime="")))
+        async for message in channel:
+            match message:
+                case Changed():
+                    parts.append(message)
+                case Whole(capsules=assigned):
+                    break
+    assert [len(part.work) for part in parts] == [100, 1]
+    assert {one.capsule_id for part in parts for one in part.work} == set(assigned) == {each.id for each in made}
+    assert all([*one.files.values()] == [content] for part in parts for one in part.work)
 
 
 async def test_a_host_on_which_volumes_lie_is_not_forgotten(there: Cloud) -> None:

@@ -56,7 +56,7 @@ class AllInOne:
                 "link": {"port": link, "enrol_port": enrol},
                 "docker": {"api_url": docker_url, "owner": self.owner},
                 # Whoever is about something else makes as many containers as it takes.
-                "quota": dict.fromkeys(("containers", "memory", "cpu", "disk"), -1),
+                "quota": dict.fromkeys((*QUOTA, "networks", "security_groups", "volumes", "published_ports"), -1),
             },
             settings or {},
         )

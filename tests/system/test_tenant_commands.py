@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import yaml
 from tests.system.engine import BUSYBOX as IMAGE
 from tests.system.registries import published, registry
 from tests.system.servers import QUOTA, AllInOne, Login
-from tests.system.tenant import Tenant
+from tests.system.tenant import Ran, Tenant
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,18 @@ def test_run_relays_output_errors_and_the_exit_code_and_leaves_nothing(tenant: T
     ran = tenant.tries("run", "--rm", "--name", "short", IMAGE, "sh", "-c", "echo out; echo err >&2; exit 7")
     assert (ran.status, ran.said, ran.err) == (7, "out\n", "err\n")
     assert "could not be found" in tenant.fails("inspect", "short")
+
+
+def test_what_is_removed_when_it_has_ended_is_gone_when_the_command_is_over(tenant: Tenant) -> None:
+    """Several at once, so that the engine needs a moment for each."""
+
+    def runs(number: int) -> tuple[int, Ran]:
+        name = f"short-{number}"
+        return tenant.tries("run", "--rm", "--name", name, IMAGE, "true").status, tenant.tries("inspect", name)
+
+    with ThreadPoolExecutor() as pool:
+        for status, after in pool.map(runs, range(6)):
+            assert (status, "could not be found" in after.err) == (0, True)
 
 
 @pytest.mark.parametrize(

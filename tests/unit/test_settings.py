@@ -1,6 +1,6 @@
 """What the settings promise: what is configured is in force, or nothing starts and the line says why."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,13 @@ def test_a_file_sets_values_of_every_type(configured):
     assert read.hosts.lease == 60.5
     assert read.containers.image_pull_policy == "always"
     assert read.oslo_policy.policy_file == Path("/etc/p.yaml")
+
+
+def test_a_project_may_have_so_much_where_nothing_is_configured_and_without_end_where_that_is(configured):
+    usual = {"networks": 20, "security_groups": 20, "volumes": 100, "published_ports": 200}
+    assert asdict(configured("").quota).items() >= usual.items()
+    endless = configured("[quota]\n" + "".join(f"{name} = -1\n" for name in usual)).quota
+    assert asdict(endless).items() >= dict.fromkeys(usual, -1).items()
 
 
 def test_an_empty_value_means_none_where_there_may_be_none(configured):
@@ -96,6 +103,8 @@ def test_an_unknown_group_is_refused_with_the_nearest_name(configured):
         ("[containers]\nimage_pull_policy = maybe\n", "must be one of always, ifnotpresent, never"),
         ("[DEFAULT]\nstate_dir =\n", "must be a path"),
         ("[hosts]\nlease = 5\n", "[hosts] lease must be at least twice [hosts] heartbeat"),
+        ("[quota]\nnetworks = -2\n", "[quota] networks = -2: must be at least -1"),
+        ("[quota]\npublished_ports = many\n", "[quota] published_ports = many: must be a whole number"),
         ("[containers]\nmaximum_memory = 2\n", "minimum_memory is above maximum_memory"),
         ("[containers]\ndefault_cpu = 99\n", "default_cpu is above maximum_cpu"),
         ("not a line\n", "cannot be understood"),

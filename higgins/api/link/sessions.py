@@ -17,7 +17,6 @@ from higgins.link.messages import (
     Welcome,
     Whole,
     Withdrawn,
-    Work,
     roll,
 )
 from higgins.model.ids import CapsuleId, HostId
@@ -27,6 +26,8 @@ from higgins.service.hosts import Hosts
 log = logging.getLogger(__name__)
 
 _HELLO_SECONDS = 10.0
+_AT_ONCE = 100
+"""Capsules in one message: with all that may lie in the files that they mount, it is far below what a message can carry."""
 
 
 class Session:
@@ -94,16 +95,25 @@ class Session:
 
     async def _send_whole(self, host_id: HostId) -> None:
         number = self._next()
-        await self._channel.send(Whole(number=number, work=tuple(await self._hosts.work(host_id))))
+        known = [one.capsule_id for one in await self._hosts.work(host_id, bare=True)]
+        assigned = await self._send_work(host_id, number, known)
+        await self._channel.send(Whole(number=number, capsules=tuple(assigned)))
 
     async def _send_changes(self, host_id: HostId, changed: Sequence[CapsuleId]) -> None:
         number = self._next()
-        work: Sequence[Work] = await self._hosts.work(host_id, changed)
-        if work:
-            await self._channel.send(Changed(number=number, work=tuple(work)))
-        left = set(changed) - {one.capsule_id for one in work}
+        left = set(changed) - set(await self._send_work(host_id, number, changed))
         if left:
             await self._channel.send(Withdrawn(number=number, capsules=tuple(sorted(left))))
+
+    async def _send_work(self, host_id: HostId, number: int, capsules: Sequence[CapsuleId]) -> Sequence[CapsuleId]:
+        """Which of these are assigned to the host, all of which it has been sent."""
+        sent: list[CapsuleId] = []
+        for start in range(0, len(capsules), _AT_ONCE):
+            work = await self._hosts.work(host_id, capsules[start : start + _AT_ONCE])
+            if work:
+                await self._channel.send(Changed(number=number, work=tuple(work)))
+            sent += [one.capsule_id for one in work]
+        return sent
 
     def _next(self) -> int:
         """Taken before the rows are read: a message with a higher number never knows less."""

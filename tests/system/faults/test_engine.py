@@ -4,11 +4,16 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import aiodocker
 import pytest
 
 from higgins.drivers.engine import Engine
+from higgins.drivers.runtimes.docker import DockerRuntime
+from higgins.model.capsule import Stage
+from higgins.model.ids import CapsuleId, ContainerId
+from higgins.protocols.runtime import Origin
 from tests.system.faults.engine_of_its_own import OwnEngine, Within
 from tests.system.faults.found import on_engine
 from tests.system.faults.leaks import assert_nothing_leaks
@@ -65,6 +70,15 @@ async def test_a_start_of_which_the_engine_knows_nothing_is_not_left_running_bes
         server.assert_no_traceback()
     finally:
         server.end()
+
+
+async def test_the_image_of_sandboxes_is_made_where_it_is_missing(own_engine: OwnEngine) -> None:
+    sandbox = ContainerId(str(uuid4()))
+    origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
+    async with DockerRuntime(url=own_engine.url, owner="first") as runtime:
+        await runtime.create_sandbox(origin, sandbox)
+        await runtime.start(sandbox)
+        assert (await runtime.list([sandbox]))[sandbox].stage is Stage.RUNNING
 
 
 async def test_what_is_removed_behind_its_back_is_made_again(docker_url: str, tmp_path: Path, seed: int) -> None:

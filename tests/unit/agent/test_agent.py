@@ -35,6 +35,11 @@ class Conversation:
             if isinstance(message, Hello):
                 await self.say(Welcome(session=1, heartbeat=0.02))
 
+    async def assign(self, number: int, *work: Work) -> None:
+        """All that there is."""
+        await self.say(Changed(number=number, work=work))
+        await self.say(Whole(number=number, capsules=tuple(one.capsule_id for one in work)))
+
     async def heartbeat(self) -> Heartbeat:
         """The next one but one, so that it knows what was said before."""
         for _ in range(2):
@@ -85,15 +90,28 @@ async def test_having_heard_nothing_is_not_told_as_having_nothing() -> None:
     """Else a lost first message would never be said again, and strays would stay for ever."""
     async with connected() as talk:
         assert (await talk.heartbeat()).known != roll(())
-        await talk.say(Whole(number=1, work=()))
+        await talk.say(Whole(number=1, capsules=()))
         assert (await talk.heartbeat()).known == roll(())
+
+
+async def test_with_a_part_of_the_whole_assignment_lost_nothing_is_removed_and_all_is_asked_for_again() -> None:
+    plug, _ = a_stray()
+    one, lost = spec(container()), spec(container())
+    async with connected(plug) as talk:
+        await talk.say(Changed(number=1, work=(work(one),)))
+        await talk.say(Whole(number=1, capsules=(work(one).capsule_id, work(lost).capsule_id)))
+        assert (await talk.heartbeat()).known not in (roll([work(one)]), roll([work(one), work(lost)]))
+        await asyncio.sleep(0.2)
+        assert len(plug.plugged) == 1, "it may belong to what was lost"
+        await talk.assign(2, work(one), work(lost))
+        await until_plugged(talk)
 
 
 async def test_what_was_said_earlier_and_comes_later_changes_nothing() -> None:
     one, other = spec(container()), spec(container())
     async with connected() as talk:
         await talk.say(Changed(number=3, work=(work(one),)))
-        await talk.say(Whole(number=1, work=()))
+        await talk.say(Whole(number=1, capsules=()))
         await talk.say(Withdrawn(number=2, capsules=(work(one).capsule_id,)))
         await talk.say(Withdrawn(number=5, capsules=(work(other).capsule_id,)))
         await talk.say(Changed(number=4, work=(work(other),)))
@@ -104,9 +122,9 @@ async def test_what_was_said_earlier_and_comes_later_changes_nothing() -> None:
 async def test_what_is_in_no_whole_assignment_any_more_is_removed() -> None:
     one, other = spec(container()), spec(container())
     async with connected() as talk:
-        await talk.say(Whole(number=1, work=(work(one), work(other))))
+        await talk.assign(1, work(one), work(other))
         await talk.until_there(one.containers[0].id, other.containers[0].id)
-        await talk.say(Whole(number=2, work=(work(one),)))
+        await talk.assign(2, work(one))
         await talk.until_there(one.containers[0].id)
 
 
@@ -114,7 +132,7 @@ async def test_withdrawn_and_assigned_anew_it_is_made_anew() -> None:
     one = spec(container())
     which = one.containers[0].id
     async with connected() as talk:
-        await talk.say(Whole(number=1, work=(work(one),)))
+        await talk.assign(1, work(one))
         await talk.until_there(which)
         await talk.say(Withdrawn(number=2, capsules=(work(one).capsule_id,)))
         await talk.say(Changed(number=3, work=(work(one, epoch=2),)))
@@ -150,7 +168,7 @@ async def test_what_is_plugged_in_for_nobody_is_unplugged_but_only_once_the_whol
         await talk.say(Changed(number=1, work=(work(wanted, 1, mine),)))
         await asyncio.sleep(0.2)
         assert len(plug.plugged) == 2, "it may belong to what nobody has spoken of yet"
-        await talk.say(Whole(number=2, work=(work(wanted, 1, mine),)))
+        await talk.assign(2, work(wanted, 1, mine))
         await until_plugged(talk, mine)
 
 
@@ -158,7 +176,7 @@ async def test_of_what_is_withdrawn_the_ports_go_before_the_sandbox() -> None:
     mine = port()
     wanted = spec(sandbox=ContainerId("sandbox"), networks=(wish("blue"),))
     async with connected() as talk:
-        await talk.say(Whole(number=1, work=(work(wanted, 1, mine),)))
+        await talk.assign(1, work(wanted, 1, mine))
         await until_plugged(talk, mine)
         await talk.until_there(wanted.containers[0].id, "sandbox")
         await talk.say(Withdrawn(number=2, capsules=(CapsuleId(wanted.containers[0].id),)))
@@ -173,7 +191,7 @@ async def test_a_port_that_somebody_took_away_is_back_after_the_next_look_at_eve
     mine = port()
     wanted = spec(sandbox=ContainerId("sandbox"), networks=(wish("blue"),))
     async with connected() as talk:
-        await talk.say(Whole(number=1, work=(work(wanted, 1, mine),)))
+        await talk.assign(1, work(wanted, 1, mine))
         await until_plugged(talk, mine)
         await talk.until_there(wanted.containers[0].id, "sandbox")
         await talk.plug.unplug(mine.id)

@@ -40,6 +40,15 @@ def test_a_refusal_is_sorted_by_remedy_and_keeps_the_words_of_the_server(status,
     assert refusal.value.message == "A long story"
 
 
+@pytest.mark.parametrize(("name", "shown"), [("memory", True), ("networks", False)])
+def test_whoever_has_too_much_is_led_to_what_shows_it_where_something_does(name, shown):
+    title = f"Quota exceeded for resources: ['{name}']. {name}: 1 more were asked for, 2 of 2 are in use."
+    refused = {"errors": [{"code": "container.over-quota", "title": title, "detail": title}]}
+    with serving(Given(403, refused)) as server, pytest.raises(errors.Forbidden) as refusal:
+        server.cloud().get("/containers")
+    assert ("higgins quota show" in " ".join(getattr(refusal.value, "__notes__", ()))) == shown
+
+
 def test_a_refusal_that_is_a_page_of_a_proxy_is_told_by_its_status():
     with serving(Given(502, b"<html>bad</html>")) as server, pytest.raises(errors.Unavailable) as refusal:
         server.cloud().get("/containers")

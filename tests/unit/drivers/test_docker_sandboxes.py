@@ -1,12 +1,18 @@
-"""The file of host names that a sandbox shares with what runs in it."""
+"""Sandboxes as the driver knows them: which is whose, and the file of host names that one shares with what runs in it."""
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from higgins.aio.beside import beside
 from higgins.drivers.engine import Engine
+from higgins.drivers.runtimes.docker import pause, terms
 from higgins.drivers.runtimes.docker.sandboxes import DockerSandboxes
+from higgins.model.ids import CapsuleId, ContainerId
+from higgins.protocols.runtime import Origin
+from tests.unit.drivers.stub_engine import StubEngine
 
 ID = "0f" * 32
 
@@ -33,3 +39,32 @@ def test_what_containers_have_made_as_large_as_they_could_is_left_alone(hosts: P
         file.truncate(2**40)
     introduced(hosts)
     assert hosts.stat().st_size == 2**40
+
+
+def listed(name: str) -> list[dict[str, Any]]:
+    """What the engine tells of the one from the store."""
+    return [
+        {"Names": [f"/{name}"], "Labels": {terms.OWNER: "me", terms.WARM: f"{pause.IMAGE} "}, "State": "running"},
+    ]
+
+
+async def test_who_looks_while_one_is_taken_remembers_nothing_of_what_was(tmp_path: Path) -> None:
+    sandbox, other = (ContainerId(f"{number}0000000-0000-4000-8000-000000000000") for number in (1, 2))
+    origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
+    warm, taken, over = terms.warm_name("0f"), terms.taken_name(origin, sandbox), asyncio.Event()
+    engine = StubEngine(tmp_path / "s").answer("GET", "containers/json", listed(warm))
+    engine.answer("POST", f"containers/{warm}/rename", None)
+    async with engine.running(), Engine(engine.url) as calls, beside() as start:
+        sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
+        start(sandboxes.keep())
+        while not any("containers/json" in each for each in engine.asked):
+            await asyncio.sleep(0.01)
+        engine.promise("GET", "containers/json", listed(warm), when=over)
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(sandboxes.name(other))
+            while not await sandboxes.take(origin, sandbox):
+                await asyncio.sleep(0.01)
+            over.set()
+        assert looking.result() == terms.name(other)
+        engine.answer("GET", "containers/json", listed(taken))
+        assert await sandboxes.name(sandbox) == taken

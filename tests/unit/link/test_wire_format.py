@@ -59,8 +59,8 @@ def test_what_a_host_says_arrives_as_it_was(message: messages.HostMessage):
     "message",
     [
         messages.Welcome(session=1, heartbeat=5.0),
-        messages.Whole(number=1, work=(WORK, WORK)),
-        messages.Changed(number=1, work=(WORK,)),
+        messages.Whole(number=1, capsules=(CapsuleId("c"), CapsuleId("d"))),
+        messages.Changed(number=1, work=(WORK, WORK)),
         messages.Withdrawn(number=1, capsules=(CapsuleId("c"),)),
         messages.Acknowledged(sequences=(1, 2)),
         messages.OpenCall(call_id="1", request=ReadLogs(container_id=ContainerId("c"), tail=3)),

@@ -6,7 +6,7 @@ import pytest
 
 from higgins.logic import quota
 from higgins.model.capsule import Desired, Former, Resources
-from higgins.model.quota import Limits, Quota, Usage
+from higgins.model.quota import Allowance, Belongings, Limits, Quota, Usage
 from higgins.testing.builders import capsule, container, spec, status
 
 SMALL, LARGE = Resources(cpu=0.5, memory=256, disk=1), Resources(cpu=2.0, memory=1024, disk=1)
@@ -62,3 +62,33 @@ def test_nothing_is_too_much_without_a_limit_and_everything_with_a_limit_of_noth
 def test_a_refusal_names_what_is_too_much_and_how_much_there_is() -> None:
     words = quota.refusal(Quota(limits=LIMITS, used=Usage(memory=900, microcores=500_000)), Usage(memory=200))
     assert words.startswith("Quota exceeded for resources: ['memory']. memory: 200 more were asked for, 900 of 1000")
+
+
+ALLOWANCE = Allowance(networks=2, volumes=0)
+
+
+@pytest.mark.parametrize(
+    ("there", "more", "over"),
+    [
+        (Belongings(networks=1), Belongings(networks=1), None),
+        (Belongings(networks=2), Belongings(networks=1), "networks: 1 more were asked for, 2 of 2 are in use"),
+        (Belongings(networks=9), Belongings(), None),
+        (Belongings(), Belongings(volumes=1), "volumes: 1 more were asked for, 0 of 0 are in use"),
+        (Belongings(published_ports=10**6), Belongings(published_ports=10**6, security_groups=1), None),
+    ],
+)
+def test_of_what_is_no_container_there_may_be_as_much_as_is_configured(
+    there: Belongings, more: Belongings, over: str | None
+) -> None:
+    refusal = quota.surplus(ALLOWANCE, there, more)
+    assert (over is None) == (refusal is None)
+    assert over is None or over in str(refusal)
+
+
+def test_a_refusal_names_all_that_is_too_much_at_once() -> None:
+    words = quota.surplus(
+        Allowance(volumes=1, published_ports=1), Belongings(), Belongings(volumes=2, published_ports=3)
+    )
+    assert str(words).startswith(
+        "Quota exceeded for resources: ['published_ports', 'volumes']. published_ports: 3 more"
+    )

@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,12 @@ class LocalPlug:
         if not routers:
             return {}
         tables = await firewall.tables()
-        return await asyncio.to_thread(lambda: {id: space for made in routers for id, space in _plugged(made, tables)})
+
+        def look() -> dict[PortId, str]:
+            inhabited = processes.inhabited()
+            return {port_id: space for made in routers for port_id, space in _plugged(made, tables, inhabited)}
+
+        return await asyncio.to_thread(look)
 
     async def busy(self) -> Sequence[HostPort]:
         """As the protocol says."""
@@ -98,7 +103,7 @@ class LocalPlug:
         if "higgins" not in tables:
             await firewall.raise_up()
             tables = {*tables, "higgins"}
-        found = dict(_plugged(made, tables)).get(wanted.port.id)
+        found = dict(_plugged(made, tables, {namespace})).get(wanted.port.id)
         return found == namespace and before.form == wanted.form
 
     async def _put_in(self, made: Router, wanted: Wanted, before: Record | None, path: Path, namespace: str) -> None:
@@ -169,14 +174,15 @@ class LocalPlug:
         return self._locks.setdefault(name, asyncio.Lock())
 
 
-def _plugged(made: Router, tables: Collection[str]) -> Iterator[tuple[PortId, str]]:
+def _plugged(made: Router, tables: Collection[str], inhabited: Set[str]) -> Iterator[tuple[PortId, str]]:
     """The router's ports, as `list` tells of them."""
     present = made.links()
     serves = "higgins" in tables and "br0" in present and made.uplink() is not None and names.runs(made.shelf)
     for port_id, record in made.shelf.ports():
         name = link_of(port_id)
         linked = name in present and present[name].alias.endswith(f",{record.namespace}")
-        whole = serves and linked and record.whole and (name in tables or not record.published)
+        used = record.namespace in inhabited
+        whole = serves and linked and used and record.whole and (name in tables or not record.published)
         yield port_id, record.namespace if whole else ""
         present.pop(name, None)
     for each in present.values():

@@ -1,7 +1,7 @@
 """Network namespaces and the processes in them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,10 +40,20 @@ def within(path: Path) -> list[int]:
 
 def members(wanted: str) -> Iterator[int]:
     """The processes in a namespace."""
+    return (pid for pid, space in _all() if space == wanted)
+
+
+def inhabited() -> Set[str]:
+    """The namespaces in which there are processes. An engine that was killed leaves others, which stay until it is told to remove them."""
+    return {space for _, space in _all()}
+
+
+def _all() -> Iterator[tuple[int, str]]:
+    """Every process and its namespace."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                if os.readlink(f"/proc/{name}/ns/net") == wanted:
-                    yield int(name)
+                space = os.readlink(f"/proc/{name}/ns/net")
             except OSError:
                 continue  # It has just ended.
+            yield int(name), space

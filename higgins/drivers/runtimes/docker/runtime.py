@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -111,7 +111,7 @@ class DockerRuntime:
         room = await self._name(origin.sandbox) if origin.sandbox is not None else ""
         body = terms.container(origin, container, bound, owner=self._owner, confinement=self._confinement, sandbox=room)
         try:
-            await self._make(origin, container.id, body, self._create)
+            await self._make(origin, container.id, body)
         except aiodocker.DockerError as error:
             raise await self._uncreated(error, container) from error
 
@@ -183,7 +183,7 @@ class DockerRuntime:
         labels = terms.labels(origin, sandbox, self._owner)
         try:
             body = self._sandboxes.body(labels, handler=origin.handler, hostname=hostname, bare=bare)
-            await self._make(origin, sandbox, body, self._sandboxes.make)
+            await self._make(origin, sandbox, body, sandbox=True)
         except aiodocker.DockerError as error:
             raise await self._sorted(error, "create the sandbox") from error
 
@@ -314,10 +314,9 @@ class DockerRuntime:
     async def _name(self, container_id: ContainerId) -> str:
         return await self._sandboxes.name(container_id)
 
-    async def _make(
-        self, origin: Origin, container_id: ContainerId, body: object, make: Callable[[str, object], Awaitable[None]]
-    ) -> None:
+    async def _make(self, origin: Origin, container_id: ContainerId, body: object, *, sandbox: bool = False) -> None:
         """Succeeds if it is there. Raises the engine's own refusal of what it is asked to make."""
+        make = self._sandboxes.make if sandbox else self._create
         for rest in (0.2, 0.5, 1.0, None):
             try:
                 await make(name(container_id), body)

@@ -47,6 +47,8 @@ class DockerSandboxes:
         """The names of those that are there to be taken."""
         self._taken: dict[ContainerId, str] | None = None
         """The names of those that were taken from the store; None: somebody has to look."""
+        self._changes = 0
+        """How often that has changed: a look that began before the last one has seen what was."""
         self._wanted = False
         """There is use for a store here."""
         self._asked = 0.0
@@ -54,17 +56,12 @@ class DockerSandboxes:
 
     async def name(self, container_id: ContainerId) -> str:
         """What the engine calls a sandbox, or any other container of ours."""
-        if self._taken is None:
-            found = {}
-            for one in await self._listed():
-                marks = terms.marks(one.labels, one.name)
-                if marks is not None:
-                    found[marks.container_id] = one.name
-            self._taken = found
-        return self._taken.get(container_id) or terms.name(container_id)
+        taken = self._taken if self._taken is not None else await self._look()
+        return taken.get(container_id) or terms.name(container_id)
 
     def forget(self, container_id: ContainerId) -> None:
         """It has been removed."""
+        self._changes += 1
         if self._taken is not None:
             self._taken.pop(container_id, None)
 
@@ -75,14 +72,16 @@ class DockerSandboxes:
         named = terms.taken_name(origin, sandbox)
         while self._store:
             warm = self._store.pop()
-            # Whatever becomes of the call: who looks next sees it.
-            self._taken = None
             try:
                 await self._engine.call("POST", f"containers/{warm}/rename", {"name": named})
             except aiodocker.DockerError as error:
                 if error.status == 404:
                     continue  # It is gone, or somebody else's.
                 raise await terms.sorted_by_remedy(self._engine, error, "take a sandbox from the store") from error
+            finally:
+                # Whatever has become of the call: who looks next sees it.
+                self._taken = None
+                self._changes += 1
             return True
         return False
 
@@ -127,6 +126,17 @@ class DockerSandboxes:
         # An engine on another machine has its files there. The path has the id in it, so that no other file is taken for it.
         if engine_id in hosts.parts:
             await asyncio.to_thread(_introduce, hosts, hostname, address)
+
+    async def _look(self) -> Mapping[ContainerId, str]:
+        before = self._changes
+        found = {}
+        for one in await self._listed():
+            marks = terms.marks(one.labels, one.name)
+            if marks is not None:
+                found[marks.container_id] = one.name
+        if before == self._changes:
+            self._taken = found
+        return found
 
     async def _listed(self) -> list[documents.Listed]:
         """Those that were made for the store, whoever has them now."""

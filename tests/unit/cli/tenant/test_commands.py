@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from higgins import errors
 from higgins.cli.main import higgins
-from higgins.cli.tenant import create, enter
+from higgins.cli.tenant import create
 from tests.unit.cli.tenant.service import WEB, Service, at, container, refusal, run
 from tests.unit.client.stub import Given, Server
 
@@ -34,8 +34,6 @@ class Table(Service):
         super().__init__(containers=self.found, images=self.images)
         self.verbs: list[tuple[str, str]] = []
         self.foretold: dict[str, Any] = {}
-        self.leaving: dict[str, int] = {}
-        """How often each of these is still seen on its way out."""
 
     def answer(self, method: str, words: Sequence[str], said: dict[str, Any]) -> Given | None:
         match method, words:
@@ -48,11 +46,6 @@ class Table(Service):
     def _one(self, method: str, given: str, rest: list[str]) -> Given:
         for one in self.found:
             if given in (one["uuid"], one["name"]):
-                if (left := self.leaving.get(one["name"])) is not None:
-                    self.leaving[one["name"]] = left - 1
-                    if left == 0:
-                        self.found.remove(one)
-                        break
                 if (method, rest) != ("GET", []):
                     self.verbs.append((one["name"], rest[0] if rest else method))
                 if rest == ["stop"] and one["status"] != "Running":
@@ -304,20 +297,6 @@ def test_what_cannot_be_had_is_said_before_anything_is_made(server, words):
     # Not 2, which might be the container's.
     assert done.exit_code == 125
     assert not [asked for asked in server.asked if asked.method == "POST" and "containers" in asked.target]
-
-
-def test_who_stays_with_a_container_that_is_removed_when_it_has_ended_is_let_go_when_it_is_gone(
-    server, table, monkeypatch
-):
-    def stay(*_, **__):
-        table.leaving["job"] = 1
-        return 3
-
-    monkeypatch.setattr(enter, "console", lambda *_: None)
-    monkeypatch.setattr(enter, "stay", stay)
-    table.found[1] |= {"auto_remove": True, "interactive": False, "tty": False}
-    assert run("start", "-a", "job").exit_code == 3
-    assert "job" not in [one["name"] for one in table.found]
 
 
 def test_words_after_the_image_are_the_commands_own(server, table):
