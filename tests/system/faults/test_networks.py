@@ -171,6 +171,8 @@ class Town:
                 client.deleted.append(client.wanted.id)
                 client.wanted = None
         await self.stream.reckon()
+        # While they still lie there: nobody uses them, and so they are not mounted.
+        await assert_nothing_leaks(self.server)
         for noun, names in (
             ("volumes", [str(one["name"]) for one in VOLUMES]),
             ("networks", NETWORKS),
