@@ -23,15 +23,20 @@ _BREATH = 2.0
 @click.command()
 @click.option("--count", default=50, show_default=True, help="Containers in one burst.")
 @click.option("--rounds", default=5, show_default=True, help="Pairs to measure.")
+@click.option(
+    "--networks",
+    is_flag=True,
+    help="On a network of Higgins, and not on the bridge of the engine. The store has sandboxes for a few of them only. Needs root, ip, nft and dnsmasq.",
+)
 @options.socket
 @options.kept
-def main(count: int, rounds: int, socket: str, kept: Path | None) -> None:
+def main(*, count: int, rounds: int, networks: bool, socket: str, kept: Path | None) -> None:
     """Measure bursts, floor and Higgins in turn."""
-    running.command(_measure(count, rounds, socket, kept))
+    running.command(_measure(count, rounds, socket, kept, networks=networks))
 
 
-async def _measure(count: int, rounds: int, socket: str, kept: Path | None) -> None:
-    async with running.both(socket) as there:
+async def _measure(count: int, rounds: int, socket: str, kept: Path | None, *, networks: bool) -> None:
+    async with running.both(socket, options=running.ON_NETWORKS if networks else "") as there:
         engine, where = there.engine, there.where
         same = await running.imitated(there)
         try:
@@ -47,7 +52,7 @@ async def _measure(count: int, rounds: int, socket: str, kept: Path | None) -> N
             await engine.clear(f"{LABEL}=floor")
     times = figures.ratio(ours, floor)
     report.show(
-        f"{count} containers at once until all run, {rounds} rounds in turn: seconds, median (most)",
+        f"{count} containers at once{' on a network' * networks} until all run, {rounds} rounds in turn: seconds, median (most)",
         where,
         ["", "Higgins", f"Docker alone, {best} at once", "ratio", "aim", "lost"],
         [("burst", _words(ours), _words(floor), f"{times:.2f}", f"{AIM:.2f}", str(lost))],
@@ -55,7 +60,10 @@ async def _measure(count: int, rounds: int, socket: str, kept: Path | None) -> N
     )
     measured = {"higgins": ours, "floor": floor, "floor_tried": tried, "floor_at_once": best}
     report.keep(
-        kept, "burst", where, {"host_config": same, "ratio": times, "aim": AIM, "lost": lost, "seconds": measured}
+        kept,
+        "burst",
+        where,
+        {"host_config": same, "networks": networks, "ratio": times, "aim": AIM, "lost": lost, "seconds": measured},
     )
 
 

@@ -72,9 +72,11 @@ class Engine:
         )
 
     async def imitate(self, name: str) -> Mapping[str, Any]:
-        """From now on make containers as that one was made; what is imitated."""
+        """From now on make containers as that one was made, but on the engine's bridge if its network is not the engine's; what is imitated."""
         found = await self.call("GET", f"containers/{name}/json")
         host = {key: value for key, value in found["HostConfig"].items() if key in _SAME}
+        if host["NetworkMode"].startswith("container:"):
+            host["NetworkMode"] = "bridge"
         self._body |= {"Cmd": found["Config"]["Cmd"], "Env": [], "HostConfig": host}
         return host
 

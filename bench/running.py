@@ -30,6 +30,8 @@ POLL = 0.02
 """Seconds between two looks of a client that waits."""
 PATIENCE = 120.0
 PASSWORD = secrets.token_urlsafe(18)
+ON_NETWORKS = "[networks]\nprovider = local\n"
+"""Options of a Higgins whose containers are on networks of its own."""
 
 
 class Trouble(Exception):

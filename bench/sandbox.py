@@ -26,13 +26,11 @@ def main(rounds: int, socket: str, kept: Path | None) -> None:
 
 
 async def _measure(rounds: int, socket: str, kept: Path | None) -> None:
-    local = f"[networks]\nprovider = local\n[agent]\nwarm_sandboxes = {STORE}\n"
-    async with running.both(socket, options=local) as there:
+    store = f"[agent]\nwarm_sandboxes = {STORE}\n"
+    async with running.both(socket, options=running.ON_NETWORKS + store) as there:
         # Else the network itself would come and go with each container.
         stays = await there.client.run("stays")
         same = await there.engine.imitate(f"higgins-{stays}")
-        assert isinstance(same, dict)
-        same["NetworkMode"] = "bridge"
         pairs = [await _pair(there) for _ in range(_WARM + rounds)][_WARM:]
         costs = [_cost(pid) for pid in await _store(there)]
         await there.client.end(stays)
