@@ -123,8 +123,7 @@ class Worker:
 
     def assign(self, work: Work) -> None:
         """Newer work, or the same again. What is older than what is known is ignored."""
-        mine = (self._work.epoch, self._work.spec.generation, self._work.attachments)
-        theirs = (work.epoch, work.spec.generation, work.attachments)
+        mine, theirs = _version(self._work), _version(work)
         if theirs < mine:
             return
         if work.epoch > self._work.epoch:
@@ -464,7 +463,7 @@ class Worker:
     def _failed(self, failure: errors.Failure) -> float:
         """Report it; returns in how many seconds to try again at the latest."""
         work = self._acting
-        if work is not self._work:
+        if _version(work) != _version(self._work):
             # It was about something that is not wanted any more, and says nothing about what is.
             log.info("%s: %s; meanwhile something else is wanted", work.capsule_id, failure.message)
             return 0.0
@@ -509,6 +508,11 @@ class Worker:
     def _tell(self, status: CapsuleStatus) -> None:
         self._reported = status
         self._place.reporter.report(self._work.capsule_id, self._work.epoch, status)
+
+
+def _version(work: Work) -> tuple[int, int, int]:
+    """Grows with what is wanted; the same may be said several times."""
+    return work.epoch, work.spec.generation, work.attachments
 
 
 def _stage(seen: Observation | None) -> Stage:

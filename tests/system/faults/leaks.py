@@ -258,8 +258,14 @@ def _of_volumes(server: AllInOne, needed: Needed) -> Iterator[str]:
     places = [line.split()[1] for line in Machine(server).mounts.read_text().splitlines()]
     mounted = [place for place in places if place.startswith(f"{state}/")]
     yield from _differ("mount", mounted, {f"{home}/{each}/mounted" for each in in_files & needed.mounted})
-    backing = [file for file in map(_backing, Path("/sys/block").glob("loop*")) if file.startswith(f"{state}/")]
-    yield from _differ("loop device of", backing, {f"{home}/{each}/image" for each in in_files & needed.mounted})
+    needed_loops = {f"{home}/{each}/image" for each in in_files & needed.mounted}
+    loops = [(_backing(loop), loop.name) for loop in Path("/sys/block").glob("loop*")]
+    backing = [
+        file
+        for file, loop in loops
+        if file.startswith(f"{state}/") and (file in needed_loops or not _is_mounted_somewhere(loop))
+    ]
+    yield from _differ("loop device of", backing, needed_loops)
 
 
 def _backing(loop: Path) -> str:
@@ -267,6 +273,17 @@ def _backing(loop: Path) -> str:
         return (loop / "loop" / "backing_file").read_text().strip()
     except OSError:
         return ""
+
+
+def _is_mounted_somewhere(loop: str) -> bool:
+    """By any process of the machine: whoever was started in mounts of its own while it was mounted here keeps it until it ends."""
+    for mounts in Path("/proc").glob("[0-9]*/mounts"):
+        try:
+            if f"/dev/{loop} " in mounts.read_text():
+                return True
+        except OSError:
+            continue  # It has just ended.
+    return False
 
 
 def _names(folder: Path) -> set[str]:

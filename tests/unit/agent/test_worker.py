@@ -526,3 +526,16 @@ async def test_newer_ports_of_the_same_generation_are_news_and_older_ones_are_no
         bench.worker.assign(work(wired.wanted, ports=(wired.first,), attachments=1))
         await asyncio.sleep(0.05)
         await wired.shows(wired.second)
+
+
+async def test_what_cannot_work_is_not_tried_again_because_the_same_was_said_twice() -> None:
+    images = FakeImages()
+    images.slow("fetch", 0.05)
+    images.fail("fetch", errors.NotFound("Image far could not be found.", code="image-not-found"))
+    wanted = spec(container(image="far"))
+    async with at_work(Bench(wanted, images)) as bench:
+        while not images.count("fetch"):
+            await asyncio.sleep(0.001)
+        bench.worker.assign(work(wanted))
+        assert (await bench.until_settled(wanted.generation)).failed
+        assert images.count("fetch") == 1
