@@ -55,7 +55,7 @@ async def _measure(count: int, rounds: int, socket: str, kept: Path | None, *, n
         f"{count} containers at once{' on a network' * networks} until all run, {rounds} rounds in turn: seconds, median (most)",
         where,
         ["", "Higgins", f"Docker alone, {best} at once", "ratio", "aim", "lost"],
-        [("burst", _words(ours), _words(floor), f"{times:.2f}", f"{AIM:.2f}", str(lost))],
+        [("burst", _words(ours), _words(floor), f"{times:.2f}", "" if networks else f"{AIM:.2f}", str(lost))],
         "Docker alone, tried once each: " + ", ".join(f"{each} at once {s:.1f} s" for each, s in tried.items()),
     )
     measured = {"higgins": ours, "floor": floor, "floor_tried": tried, "floor_at_once": best}

@@ -24,9 +24,9 @@ _COUNTS: Mapping[str, sa.Select[Any]] = {
     "security_groups": _rows(security_groups),
     "volumes": _rows(volumes),
     # Not the ports of hosts: whoever waits for a host has none of these yet, and is to get them all the same.
-    "published_ports": sa.select(
-        sa.func.coalesce(sa.func.sum(sa.func.json_array_length(capsules.c.spec, "$.published")), 0)
-    ).where(capsules.c.project_id == _PROJECT),
+    "published_ports": sa.select(sa.func.coalesce(sa.func.sum(capsules.c.published), 0)).where(
+        capsules.c.project_id == _PROJECT, capsules.c.published > 0
+    ),
 }
 
 

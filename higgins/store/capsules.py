@@ -434,6 +434,7 @@ def _facts(capsule: Capsule) -> dict[str, Any]:
         "cpu": limits.cpu,
         "memory": limits.memory,
         "auto_remove": spec.auto_remove,
+        "published": len(spec.published),
         "host_id": assignment.host_id,
         "epoch": assignment.epoch,
         "given_up": assignment.given_up.generation if assignment.given_up else 0,

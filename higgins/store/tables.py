@@ -31,6 +31,7 @@ capsules = sa.Table(
     sa.Column("memory", sa.Integer, nullable=False),
     sa.Column("auto_remove", sa.Boolean, nullable=False),
     sa.Column("deadline", sa.Float),  # When it has to have settled; nothing while it is settled.
+    sa.Column("published", sa.Integer, nullable=False, server_default="0"),  # How many ports of its host it asks for.
     # Of the assignment.
     sa.Column("host_id", sa.String(36)),
     sa.Column("epoch", sa.Integer, nullable=False),
@@ -55,6 +56,7 @@ capsules = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # Goes up with every write to any of these.
     sa.Index(None, "project_id", "number"),
     sa.Index(None, "project_id", "folded_name"),
+    sa.Index(None, "project_id", "published"),
     sa.Index(None, "host_id"),
     sa.Index(None, "deadline"),
     sa.Index(None, "desired"),
