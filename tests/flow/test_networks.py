@@ -268,6 +268,36 @@ async def test_what_a_provider_does_not_give_in_time_is_not_asked_for_any_more(t
         assert await until_ports(service, running, default.id) == running.assignment.ports
 
 
+@pytest.mark.parametrize("lost", ["network", "address"])
+async def test_a_detachment_that_is_taken_back_does_not_ask_for_what_is_not_to_be_had_any_more(
+    tmp_path: Path, lost: str
+) -> None:
+    """Its host was away until it was too late, and what it was taken off went to others meanwhile."""
+    async with town(tmp_path, deadlines=Deadlines(start=0.7)) as service:
+        first = await service.networks.create(caller(), name="first")
+        left = await service.networks.create(caller(), name="left", subnet="192.168.7.0/24")
+        running = await made(service, on(first), on(left, "192.168.7.50"))
+        await service.agent.kill()
+        asked = request()
+        await service.containers.detach_network(caller(), asked, running.id, left.id)
+        await until_none_is_left(service, but=1)
+        if lost == "network":
+            await service.networks.delete(caller(), left.id)
+        else:
+            other = alone(container())
+            await service.containers.create(caller(), request(), other, networks=[on(left, "192.168.7.50")])
+            await until_none_is_left(service, but=2)
+        assert await service.until_done(running, asked) is Outcome.ERROR
+        service.agent.start()
+        assert await until_ports(service, running, first.id) == running.assignment.ports[:1]
+        found = await service.until(running, Status.RUNNING, reason="did not finish in time")
+        assert found.assignment.given_up is None
+        another = request()
+        await service.networks.create(caller(), name="another")
+        await service.containers.attach_network(caller(), another, running.id, on("another"))
+        assert await service.until_done(running, another) is Outcome.SUCCESS
+
+
 async def test_an_attachment_of_what_has_failed_is_another_try(tmp_path: Path) -> None:
     networks = FakeNetworks()
     async with town(tmp_path, networks=networks) as service:
