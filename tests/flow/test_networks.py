@@ -20,7 +20,7 @@ from higgins.model.query import Query
 from higgins.service.containers import Containers, Wish
 from higgins.service.creation import Customs
 from higgins.service.limits import Deadlines
-from higgins.service.networks import NetworkNamed
+from higgins.service.networks import MOST, NetworkNamed
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakeNetworks, FakePlug
 from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, eventually, request
@@ -110,6 +110,43 @@ async def test_a_container_can_be_on_several_networks_with_an_address_of_its_cho
         assert (second.gateway, second.subnet) == ("192.168.7.1", "192.168.7.0/24")
         assert running.name in first.names
         assert await service.containers.networks_of(caller(), running.name) == (first, second)
+
+
+async def test_of_two_addresses_on_one_network_none_is_dropped_unheard(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        one = await service.networks.create(caller(), name="one", subnet="192.168.7.0/24")
+        for first, second in (("192.168.7.7", "192.168.7.8"), (None, "192.168.7.8")):
+            with pytest.raises(errors.Invalid, match=r"nets.*named twice"):
+                await made(service, on("one", first), on(one, second))
+        running = await made(service, on(one, "192.168.7.7"), on("one", "192.168.7.7"), on("one"))
+        assert [port.addresses for port in running.assignment.ports] == [("192.168.7.7",)]
+
+
+async def test_a_container_is_on_no_more_networks_than_it_could_have_been_made_with(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        for number in range(MOST + 1):
+            await service.networks.create(caller(), name=f"n{number}")
+        asked = alone(container())
+        full = await service.containers.create(
+            caller(), request(), asked, networks=[on(f"n{number}") for number in range(MOST)]
+        )
+        with pytest.raises(errors.Conflict, match="as many as it can be"):
+            await service.containers.attach_network(caller(), request(), full.id, on(f"n{MOST}"))
+        await service.containers.detach_network(caller(), request(), full.id, "n0")
+        await service.containers.attach_network(caller(), request(), full.id, on(f"n{MOST}"))
+
+
+async def test_what_was_renamed_gives_its_old_name_up_with_its_next_attachment(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        created = await service.containers.create(caller(), request(), alone(container(name="db"), run=True))
+        await service.until(created, Status.RUNNING)
+        await service.containers.update(caller(), request(), created.id, Wish(name="old-db"))
+        await service.networks.create(caller(), name="other")
+        asked = request()
+        await service.containers.attach_network(caller(), asked, created.id, on("other"))
+        assert await service.until_done(created, asked) is Outcome.SUCCESS
+        found = await service.until_at_rest(created)
+        assert [port.names for port in found.assignment.ports] == [("old-db",)] * 2
 
 
 async def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
