@@ -70,13 +70,15 @@ class Networks:
         """With the next free subnet, if none is named. The same request, sent again with the same `network_id`, gives what it made the first time.
 
         `shared`: every project may use it; that takes an administrator, and counts for none of them. Raises Invalid for a subnet that a network cannot
-        have, Conflict for one that overlaps another of the project's, and if none is left, Forbidden, code `over-quota`, if the project has as many
-        as it may.
+        have, or that is too large for one project, Conflict for one that overlaps another of the project's, and if none is left,
+        Forbidden, code `over-quota`, if the project has as many as it may.
         """
         self._allow(caller, "network:create" if shared else "network:create:own")
         project = None if shared else caller.project_id
         wanted = subnets.parsed(subnet) if subnet is not None else None
         pool, now = offered(self._pool), self._clock()
+        if wanted is not None and not shared:
+            subnets.check_own(wanted, pool)
 
         def work(db: Connection) -> Network:
             made = networks.get(db, network_id) if network_id is not None else None

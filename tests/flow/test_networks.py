@@ -589,8 +589,21 @@ async def test_the_last_subnet_is_the_last_network(tmp_path: Path) -> None:
 
 async def test_who_takes_all_subnets_takes_them_from_no_other_project(tmp_path: Path) -> None:
     async with town(tmp_path) as service:
-        await service.networks.create(caller("p2"), name="greedy", subnet="10.0.0.0/8")
+        for number in range(88, 96):
+            await service.networks.create(caller("p2"), name="greedy", subnet=f"10.{number}.0.0/16")
         (port,) = (await made(service)).assignment.ports
         assert port.subnet == "10.88.0.0/24"
         one, two = [await service.networks.create(caller(), name=name) for name in ("one", "two")]
         assert [one.subnet, two.subnet] == ["10.88.1.0/24", "10.88.2.0/24"]
+
+
+async def test_no_network_of_a_project_leaves_no_room_for_one_of_everybody(tmp_path: Path) -> None:
+    async with town(tmp_path, pool="10.88.0.0/16") as service:
+        for subnet in ("10.88.0.0/16", "10.88.128.0/17", "10.88.0.0/15", "192.168.0.0/15"):
+            with pytest.raises(errors.Invalid, match="is too large"):
+                await service.networks.create(caller(), name="greedy", subnet=subnet)
+        await service.networks.create(caller(), name="large", subnet="10.88.0.0/18")
+        await service.networks.create(caller(), name="outside", subnet="192.168.0.0/16")
+        everybodys = await service.networks.create(admin(), name="all", shared=True)
+        assert everybodys.subnet == "10.88.64.0/24"
+        await service.networks.create(admin(), name="more", shared=True, subnet="10.88.128.0/17")
