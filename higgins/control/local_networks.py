@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 
 from higgins import errors
 from higgins.logic import openings, subnets
-from higgins.model.capsule import Capsule
+from higgins.model.capsule import Capsule, Kind
 from higgins.model.ids import CapsuleId, PortId
 from higgins.model.network import Network, NetworkWish, Port
 from higgins.store import networks, security_groups
@@ -79,7 +79,9 @@ def _named(db: Connection, network: Network, address: str) -> str:
 
 def _port(capsule: Capsule, network: Network, allotted: Allotted) -> Port:
     """All that its host needs to know."""
-    names = [capsule.name, *(container.name for container in capsule.spec.all())]
+    # A container alone has the name that its capsule has now; in its spec is the one that it was made with.
+    within = () if capsule.kind is Kind.CONTAINER else capsule.spec.all()
+    names = [capsule.name, *(container.name for container in within)]
     if network.project_id is None:
         # Nobody answers for a name that another project, or the world, has.
         names = [f"{name}.{capsule.project_id}" for name in names if _ASKED_FOR.fullmatch(name)]

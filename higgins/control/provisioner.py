@@ -85,13 +85,20 @@ class Provisioner:
                 answer = await self._asked(capsule)
             written = await self._database.write(lambda db: self._write(db, capsule, answer))
         except errors.Conflict:
-            return  # Somebody else has it, or it has moved on: the next visit sees which.
+            # Somebody else has it, or it has moved on: the next visit sees which.
+            await self._again(capsule, 0.0)
         except (errors.Failure, TimeoutError) as failure:
             log.warning("%s cannot be provided for yet: %s", capsule.id, failure)
-            again = self._clock() + self._retry
-            await self._database.write(lambda db: capsules.postpone(db, capsule.id, owner=self._owner, until=again))
-            return
-        self._hints.changed(written)
+            await self._again(capsule, self._retry)
+        except Exception:  # the outermost of one capsule: the others of the visit go on
+            log.exception("%s cannot be provided for yet", capsule.id)
+            await self._again(capsule, self._retry)
+        else:
+            self._hints.changed(written)
+
+    async def _again(self, capsule: Capsule, pause: float) -> None:
+        until = self._clock() + pause
+        await self._database.write(lambda db: capsules.postpone(db, capsule.id, owner=self._owner, until=until))
 
     async def _asked(self, capsule: Capsule) -> Provided | GivenUp:
         """What the providers did, or why they never will."""

@@ -1,6 +1,6 @@
 """What may come in to a capsule, and through which ports of its host."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from higgins import errors
 from higgins.model.capsule import CapsuleSpec
@@ -29,11 +29,11 @@ def parsed(text: str) -> PortRange:
 def rules(spec: CapsuleSpec, groups: Mapping[SecurityGroupId, SecurityGroup]) -> tuple[Rule, ...] | None:
     """The rules of its ports, each once; None: all may come in that reaches it over its networks.
 
-    `groups` has those that the spec names. What is published is let in in any case.
+    `groups` has those that the spec names, but for what was deleted meanwhile: nothing is let in for that. What is published is let in in any case.
     """
     if not spec.security_groups and not spec.exposed:
         return None
-    of_groups = (rule for group_id in spec.security_groups for rule in groups[group_id].rules)
+    of_groups = (rule for group_id in spec.security_groups if group_id in groups for rule in groups[group_id].rules)
     exposed = (Rule(protocol=port.protocol, first=port.number, last=port.number) for port in spec.exposed)
     published = (Rule(protocol=one.protocol, first=one.port, last=one.port) for one in spec.published)
     return tuple(dict.fromkeys((*of_groups, *exposed, *published)))
@@ -46,20 +46,23 @@ def assigned(
 
     None if that is not to be had there.
     """
-    named = [HostPort(one.protocol, one.host_port) for one in wanted if one.host_port]
-    if len({*named}) < len(named) or not taken.isdisjoint(named):
+    named = {HostPort(one.protocol, one.host_port) for one in wanted if one.host_port}
+    if len(named) < sum(bool(one.host_port) for one in wanted) or not taken.isdisjoint(named):
         return None
-    used = {*taken, *named}
+    # Looked through once for all of a protocol: there may be thousands that are taken.
+    free = {protocol: _free(protocol, taken, named, automatic) for protocol in {one.protocol for one in wanted}}
     found: list[Published] = []
     for one in wanted:
-        number = one.host_port or _lowest(one.protocol, used, automatic)
+        number = one.host_port or next(free[one.protocol], None)
         if number is None:
             return None
-        used.add(HostPort(one.protocol, number))
         found.append(Published(host_port=number, port=one.port, protocol=one.protocol))
     return tuple(found)
 
 
-def _lowest(protocol: str, used: Set[HostPort], automatic: PortRange) -> int | None:
-    numbers = range(automatic.first, automatic.last + 1)
-    return next((number for number in numbers if HostPort(protocol, number) not in used), None)
+def _free(protocol: str, taken: Set[HostPort], named: Set[HostPort], automatic: PortRange) -> Iterator[int]:
+    """From the lowest on."""
+    for number in range(automatic.first, automatic.last + 1):
+        port = HostPort(protocol, number)
+        if port not in taken and port not in named:
+            yield number

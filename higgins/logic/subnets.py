@@ -10,6 +10,10 @@ _EACH = 24
 """The length of the prefix of a network for which nobody said anything else."""
 _SMALLEST = 30
 """A gateway and one more."""
+_LARGEST = 16
+"""Of a project's own."""
+_SHARE = 4
+"""One part in so many of the pool can be one project's network: others need some for those that every project may use."""
 _SPECIAL = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
 """This host, loopback, link-local (where the name servers of networks are), multicast and what is reserved."""
 
@@ -37,6 +41,18 @@ def pool(text: str) -> IPv4Network:
     if found.prefixlen > _EACH:
         raise errors.Invalid(f"The pool of subnets {text} is too small: each network takes a /{_EACH} of it.")
     return found
+
+
+def check_own(subnet: IPv4Network, pool: IPv4Network) -> None:
+    """Raises Invalid for one that is too large to be a project's own: what every project may use would find no place beside it."""
+    if subnet.prefixlen < _LARGEST:
+        raise errors.Invalid(f"The subnet {subnet} is too large: the largest that a project can have is a /{_LARGEST}.")
+    # What a network would get for which nobody named one is never too much.
+    most = max(pool.num_addresses // _SHARE, 1 << (32 - _EACH))
+    if subnet.overlaps(pool) and min(subnet.num_addresses, pool.num_addresses) > most:
+        raise errors.Invalid(
+            f"The subnet {subnet} is too large: of {pool}, where networks get their subnets from, one may hold a quarter. Choose a smaller one, or another."
+        )
 
 
 def free(pool: IPv4Network, taken: Iterable[str]) -> IPv4Network | None:

@@ -62,8 +62,8 @@ class Host:
     seen_at: float | None = None
     beats: int = 0
     """How often it has been heard of."""
+    busy: frozenset[HostPort] = field(init=False, repr=False, compare=False)
+    """Its ports that cannot lead to another capsule; put together once, because every capsule that is placed asks for them."""
 
-    @property
-    def busy(self) -> frozenset[HostPort]:
-        """Its ports that cannot lead to another capsule."""
-        return self.published.union(self.inventory.ports if self.inventory else ())
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "busy", self.published.union(self.inventory.ports if self.inventory else ()))

@@ -30,7 +30,7 @@ from higgins.service import waiting
 from higgins.service.creation import Creation, Customs, opened
 from higgins.service.hints import Hints
 from higgins.service.lookup import Lookup
-from higgins.service.networks import NetworkNamed, known, offered, wish
+from higgins.service.networks import MOST, NetworkNamed, known, offered, wish
 from higgins.service.policy import Policy
 from higgins.service.security_groups import check_rules, resolved
 from higgins.store import actions, capsules, hosts, security_groups
@@ -302,7 +302,8 @@ class Containers:
     ) -> None:
         """Have it on one more network, whatever it does; None: on the one that it would have got by itself.
 
-        Raises Invalid if it is on that already, or cannot have the address; Conflict for an address that is taken, and while it is being deleted;
+        Raises Invalid if it is on that already, or cannot have the address; Conflict for an address that is taken, if it is on as many as it can be,
+        and while it is being deleted;
         NotFound for an unknown network. If it turns out later that it cannot be, the action ends in Error and everything is as it was.
         """
         now = self._clock()
@@ -312,6 +313,10 @@ class Containers:
             one = wish(db, capsule.project_id, named or NetworkNamed(), pool, now)
             if any(each.network == one.network for each in capsule.spec.networks):
                 raise errors.Invalid(f"Network '{one.network}' is already attached to container '{capsule.id}'.")
+            if len(capsule.spec.networks) >= MOST:
+                raise errors.Conflict(
+                    f"Container {capsule.id} is on {MOST} networks, as many as it can be: detach it from one first."
+                )
             return (*capsule.spec.networks, one)
 
         await self._rewire(caller, request, ref, "network_attach", change, now)

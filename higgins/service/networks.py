@@ -17,6 +17,8 @@ from higgins.service.policy import Policy
 from higgins.store import belongings, networks
 from higgins.store.database import Connection, Database
 
+MOST = 16
+"""Networks that one container can be on."""
 DEFAULT = "default"
 """The name of the network that a project gets which has none."""
 
@@ -68,13 +70,15 @@ class Networks:
         """With the next free subnet, if none is named. The same request, sent again with the same `network_id`, gives what it made the first time.
 
         `shared`: every project may use it; that takes an administrator, and counts for none of them. Raises Invalid for a subnet that a network cannot
-        have, Conflict for one that overlaps another of the project's, and if none is left, Forbidden, code `over-quota`, if the project has as many
-        as it may.
+        have, or that is too large for one project, Conflict for one that overlaps another of the project's, and if none is left,
+        Forbidden, code `over-quota`, if the project has as many as it may.
         """
         self._allow(caller, "network:create" if shared else "network:create:own")
         project = None if shared else caller.project_id
         wanted = subnets.parsed(subnet) if subnet is not None else None
         pool, now = offered(self._pool), self._clock()
+        if wanted is not None and not shared:
+            subnets.check_own(wanted, pool)
 
         def work(db: Connection) -> Network:
             made = networks.get(db, network_id) if network_id is not None else None
@@ -99,9 +103,10 @@ class Networks:
         """Raises NotFound, code `network-not-found`, and Conflict for a name that several have."""
         return await self._database.read(lambda db: self._found(db, caller, ref, "network:get_one"))
 
-    async def registered(self, caller: Caller, ref: str) -> Network:
-        """For administrators of Zun, who make a network known to hosts and have them forget it: it is found as always, and nothing need be done."""
-        self._policy.check(caller, "network:create", project_id=caller.project_id, user_id=caller.user_id)
+    async def registered(self, caller: Caller, ref: str, *, rule: str) -> Network:
+        """For administrators of Zun, who make a network known to hosts and have them forget it, each with a `rule`: it is found as always, and nothing
+        need be done."""
+        self._allow(caller, rule)
         return await self.find(caller, ref)
 
     async def delete(self, caller: Caller, ref: str) -> None:
@@ -157,12 +162,16 @@ def wishes(
     none. Of two on the same network the first counts. With `dry` nothing is written.
 
     Raises NotFound for an unknown network and for every port, Conflict for a name that several networks have, an address that is taken, a network
-    that is full and where a network cannot be made, Invalid for an address that the network has not.
+    that is full and where a network cannot be made, Invalid for an address that the network has not, and for two on the same one.
     """
     found: dict[NetworkId, NetworkWish] = {}
     for one in named or (NetworkNamed(),):
         wished = wish(db, project, one, pool, now, dry=dry)
-        found.setdefault(wished.network, wished)
+        first = found.setdefault(wished.network, wished)
+        if wished.address not in (None, first.address):
+            raise errors.Invalid(
+                f"Invalid input for field 'nets'. Network {one.network} is named twice, with different addresses: a container has one on each network."
+            )
     return tuple(found.values())
 
 

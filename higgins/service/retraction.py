@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from higgins.model.capsule import Capsule, CapsuleSpec, ContainerStatus, Desired
-from higgins.store import capsules, hosts, security_groups
+from higgins.store import capsules, hosts, networks, security_groups
 from higgins.store.database import Connection
 
 
@@ -31,16 +31,23 @@ def take_back(db: Connection, capsule: Capsule, reason: str, *, deadline: float,
     (one,) = spec.containers
     there = security_groups.among(db, former.security_groups)
     groups = tuple(group_id for group_id in former.security_groups if group_id in there)
+    known = networks.named(db, (wish.network for wish in former.networks))
+    wired = tuple(
+        wish
+        for wish in former.networks
+        if wish.network in known
+        and (wish.address is None or networks.holder(db, wish.network, wish.address) in (None, capsule.id))
+    )
     wanted = replace(
         spec,
         containers=(replace(one, image=former.image, limits=former.limits),),
         desired=former.desired,
         restarts=former.restarts,
         waived=spec.rebuilds,
-        networks=former.networks,
+        networks=wired,
         security_groups=groups,
         # Whatever has been allotted for the others has to be given back.
-        attachments=spec.attachments + ((former.networks, groups) != (spec.networks, spec.security_groups)),
+        attachments=spec.attachments + ((wired, groups) != (spec.networks, spec.security_groups)),
         former=None,
         refused=reason,
     )

@@ -20,7 +20,7 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class _Trouble:
-    failure: errors.Failure
+    failure: Exception
     times: int
     after: bool
 
@@ -44,7 +44,7 @@ class Mischief:
         """Let every call of the method take so long; 0 ends it."""
         self._delays[method] = seconds
 
-    def fail(self, method: str, failure: errors.Failure, *, times: int = 1, after: bool = False) -> None:
+    def fail(self, method: str, failure: Exception, *, times: int = 1, after: bool = False) -> None:
         """Let the next calls of the method raise this; `after` they had their effect all the same, as when an answer is lost."""
         self._troubles[method].append(_Trouble(failure, times, after))
 

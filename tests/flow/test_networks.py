@@ -20,7 +20,7 @@ from higgins.model.query import Query
 from higgins.service.containers import Containers, Wish
 from higgins.service.creation import Customs
 from higgins.service.limits import Deadlines
-from higgins.service.networks import NetworkNamed
+from higgins.service.networks import MOST, NetworkNamed
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakeNetworks, FakePlug
 from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, eventually, request
@@ -110,6 +110,43 @@ async def test_a_container_can_be_on_several_networks_with_an_address_of_its_cho
         assert (second.gateway, second.subnet) == ("192.168.7.1", "192.168.7.0/24")
         assert running.name in first.names
         assert await service.containers.networks_of(caller(), running.name) == (first, second)
+
+
+async def test_of_two_addresses_on_one_network_none_is_dropped_unheard(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        one = await service.networks.create(caller(), name="one", subnet="192.168.7.0/24")
+        for first, second in (("192.168.7.7", "192.168.7.8"), (None, "192.168.7.8")):
+            with pytest.raises(errors.Invalid, match=r"nets.*named twice"):
+                await made(service, on("one", first), on(one, second))
+        running = await made(service, on(one, "192.168.7.7"), on("one", "192.168.7.7"), on("one"))
+        assert [port.addresses for port in running.assignment.ports] == [("192.168.7.7",)]
+
+
+async def test_a_container_is_on_no_more_networks_than_it_could_have_been_made_with(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        for number in range(MOST + 1):
+            await service.networks.create(caller(), name=f"n{number}")
+        asked = alone(container())
+        full = await service.containers.create(
+            caller(), request(), asked, networks=[on(f"n{number}") for number in range(MOST)]
+        )
+        with pytest.raises(errors.Conflict, match="as many as it can be"):
+            await service.containers.attach_network(caller(), request(), full.id, on(f"n{MOST}"))
+        await service.containers.detach_network(caller(), request(), full.id, "n0")
+        await service.containers.attach_network(caller(), request(), full.id, on(f"n{MOST}"))
+
+
+async def test_what_was_renamed_gives_its_old_name_up_with_its_next_attachment(tmp_path: Path) -> None:
+    async with town(tmp_path) as service:
+        created = await service.containers.create(caller(), request(), alone(container(name="db"), run=True))
+        await service.until(created, Status.RUNNING)
+        await service.containers.update(caller(), request(), created.id, Wish(name="old-db"))
+        await service.networks.create(caller(), name="other")
+        asked = request()
+        await service.containers.attach_network(caller(), asked, created.id, on("other"))
+        assert await service.until_done(created, asked) is Outcome.SUCCESS
+        found = await service.until_at_rest(created)
+        assert [port.names for port in found.assignment.ports] == [("old-db",)] * 2
 
 
 async def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
@@ -266,6 +303,36 @@ async def test_what_a_provider_does_not_give_in_time_is_not_asked_for_any_more(t
         assert await service.until_done(running, asked) is Outcome.ERROR
         assert "Changing the networks did not finish in time" in ((await service.action(running, asked)).message or "")
         assert await until_ports(service, running, default.id) == running.assignment.ports
+
+
+@pytest.mark.parametrize("lost", ["network", "address"])
+async def test_a_detachment_that_is_taken_back_does_not_ask_for_what_is_not_to_be_had_any_more(
+    tmp_path: Path, lost: str
+) -> None:
+    """Its host was away until it was too late, and what it was taken off went to others meanwhile."""
+    async with town(tmp_path, deadlines=Deadlines(start=0.7)) as service:
+        first = await service.networks.create(caller(), name="first")
+        left = await service.networks.create(caller(), name="left", subnet="192.168.7.0/24")
+        running = await made(service, on(first), on(left, "192.168.7.50"))
+        await service.agent.kill()
+        asked = request()
+        await service.containers.detach_network(caller(), asked, running.id, left.id)
+        await until_none_is_left(service, but=1)
+        if lost == "network":
+            await service.networks.delete(caller(), left.id)
+        else:
+            other = alone(container())
+            await service.containers.create(caller(), request(), other, networks=[on(left, "192.168.7.50")])
+            await until_none_is_left(service, but=2)
+        assert await service.until_done(running, asked) is Outcome.ERROR
+        service.agent.start()
+        assert await until_ports(service, running, first.id) == running.assignment.ports[:1]
+        found = await service.until(running, Status.RUNNING, reason="did not finish in time")
+        assert found.assignment.given_up is None
+        another = request()
+        await service.networks.create(caller(), name="another")
+        await service.containers.attach_network(caller(), another, running.id, on("another"))
+        assert await service.until_done(running, another) is Outcome.SUCCESS
 
 
 async def test_an_attachment_of_what_has_failed_is_another_try(tmp_path: Path) -> None:
@@ -522,8 +589,21 @@ async def test_the_last_subnet_is_the_last_network(tmp_path: Path) -> None:
 
 async def test_who_takes_all_subnets_takes_them_from_no_other_project(tmp_path: Path) -> None:
     async with town(tmp_path) as service:
-        await service.networks.create(caller("p2"), name="greedy", subnet="10.0.0.0/8")
+        for number in range(88, 96):
+            await service.networks.create(caller("p2"), name="greedy", subnet=f"10.{number}.0.0/16")
         (port,) = (await made(service)).assignment.ports
         assert port.subnet == "10.88.0.0/24"
         one, two = [await service.networks.create(caller(), name=name) for name in ("one", "two")]
         assert [one.subnet, two.subnet] == ["10.88.1.0/24", "10.88.2.0/24"]
+
+
+async def test_no_network_of_a_project_leaves_no_room_for_one_of_everybody(tmp_path: Path) -> None:
+    async with town(tmp_path, pool="10.88.0.0/16") as service:
+        for subnet in ("10.88.0.0/16", "10.88.128.0/17", "10.88.0.0/15", "192.168.0.0/15"):
+            with pytest.raises(errors.Invalid, match="is too large"):
+                await service.networks.create(caller(), name="greedy", subnet=subnet)
+        await service.networks.create(caller(), name="large", subnet="10.88.0.0/18")
+        await service.networks.create(caller(), name="outside", subnet="192.168.0.0/16")
+        everybodys = await service.networks.create(admin(), name="all", shared=True)
+        assert everybodys.subnet == "10.88.64.0/24"
+        await service.networks.create(admin(), name="more", shared=True, subnet="10.88.128.0/17")

@@ -4,6 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from higgins import errors
 from higgins.logic import statusword
 from higgins.logic.statusword import Status
@@ -101,6 +103,21 @@ async def test_an_answer_that_was_lost_leads_to_the_same_ports(tmp_path: Path) -
         running = await service.until(capsule, Status.RUNNING, within=15)
         assert running is not None
         assert list(running.assignment.ports) == first
+
+
+@pytest.mark.parametrize("trouble", [KeyError("what nobody foresaw"), errors.Conflict("It has moved on.")])
+async def test_what_goes_wrong_with_one_is_tried_again_and_holds_up_no_other(
+    tmp_path: Path, trouble: Exception
+) -> None:
+    """Nobody waits until a lease is over."""
+    networks = FakeNetworks([NetworkId("blue"), NetworkId("red")])
+    networks.fail("allot", trouble)
+    networks.slow("allot", 0.2)
+    async with cloud(tmp_path, networks=networks, allotting=3600.0) as service:
+        one, other = await wish(service, "blue"), await wish(service, "red")
+        await service.until(one, Status.RUNNING)
+        await service.until(other, Status.RUNNING)
+        assert networks.count("allot") == 3
 
 
 async def test_a_control_plane_that_dies_while_it_asks_is_carried_on_by_the_next(tmp_path: Path) -> None:

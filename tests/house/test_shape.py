@@ -27,6 +27,7 @@ MAY_CATCH_EVERYTHING = {
     "higgins/agent/worker.py": "the loop of one capsule",
     "higgins/agent/shelf.py": "the outermost of a fetch: whoever waits for it is told",
     "higgins/control/fetcher.py": "the outermost of a fetch: it is tried again",
+    "higgins/control/provisioner.py": "the outermost of one capsule of a visit: it is tried again, and the others go on",
     "higgins/api/zun/door.py": "the outermost of a request: its caller gets an answer",
     "higgins/api/zun/streams.py": "the outermost of an answer: its caller sees that it broke off",
     "higgins/link/client.py": "the outermost of a live call: its caller gets an answer",

@@ -169,7 +169,7 @@ async def create(door: Door, ask: Ask[CreateNetwork]) -> Answer:
     """Make a network; up to version 1.40, nothing but ask for one that there is, as hosts make theirs by themselves."""
     asked, networks = ask.params, door.services.networks
     if asked.neutron_net_id is not None:
-        found = await networks.registered(ask.caller, asked.neutron_net_id)
+        found = await networks.registered(ask.caller, asked.neutron_net_id, rule="network:create")
         shown = Network(
             uuid=found.id,
             name=found.id,
@@ -210,7 +210,7 @@ async def show(door: Door, ask: Ask[Any]) -> Answer:
 async def delete(door: Door, ask: Ask[Any]) -> Answer:
     """Remove a network that nobody is on; up to version 1.40, nothing, as no host keeps one that nobody is on."""
     if ask.version < OURS:
-        await door.services.networks.registered(ask.caller, ask.path[0])
+        await door.services.networks.registered(ask.caller, ask.path[0], rule="network:delete")
     else:
         await door.services.networks.delete(ask.caller, ask.path[0])
     return EMPTY

@@ -134,7 +134,7 @@ ROWS: tuple[Row | Parameter, ...] = (
         every=True,
     ),
     Row("DELETE", "/networks/{network}", 204, who=ADMIN, since=27, until=ZUNS, zun=NO_REGISTER),
-    Row("DELETE", "/networks/{network}", 403, code=FORBIDDEN, since=27, until=ZUNS),
+    Row("DELETE", "/networks/{network}", 403, code=FORBIDDEN, names="network:delete", since=27, until=ZUNS),
     # And from 1.41 on: made, looked at and deleted by whose they are.
     Row(
         "GET",

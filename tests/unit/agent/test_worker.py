@@ -225,7 +225,7 @@ async def test_an_image_that_vanishes_right_after_each_fetch_is_not_fetched_with
 
 async def test_something_unforeseen_is_told_and_tried_again(one: Container) -> None:
     bench = Bench(spec(one))
-    bench.runtime.fail("create", ZeroDivisionError("a bug"))  # type: ignore[arg-type]
+    bench.runtime.fail("create", ZeroDivisionError("a bug"))
     async with at_work(bench):
         await asyncio.sleep(0.05)
         assert "ZeroDivisionError" in (bench.last.reason or "")

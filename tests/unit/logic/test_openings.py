@@ -39,6 +39,11 @@ def test_of_several_groups_what_any_of_them_allows_may_come_in() -> None:
     assert openings.rules(spec(security_groups=named("none")), GROUPS) == ()
 
 
+def test_a_group_that_was_deleted_meanwhile_lets_nothing_in() -> None:
+    assert openings.rules(spec(security_groups=named("gone", "web")), GROUPS) == (WEB,)
+    assert openings.rules(spec(security_groups=named("gone")), GROUPS) == ()
+
+
 def test_exposed_ports_are_the_only_ones_that_are_reached() -> None:
     exposed = (ContainerPort(number=80), ContainerPort(number=53, protocol="udp"))
     assert openings.rules(spec(exposed=exposed), {}) == (WEB, Rule(protocol="udp", first=53, last=53))
@@ -91,6 +96,23 @@ def test_who_names_none_gets_the_lowest_that_is_free() -> None:
     any_one = Published(host_port=0, port=80)
     first = openings.assigned([any_one, any_one], {HostPort("tcp", 30000)}, FEW)
     assert first is not None and [one.host_port for one in first] == [30001, 30002]
+
+
+class Asked(frozenset[HostPort]):
+    """Ports that count how often it is asked whether one of them is taken."""
+
+    questions = 0
+
+    def __contains__(self, port: object) -> bool:
+        self.questions += 1
+        return super().__contains__(port)
+
+
+def test_however_many_are_wanted_the_ports_of_a_host_are_looked_through_once() -> None:
+    taken = Asked(HostPort("tcp", number) for number in range(30000, 31000))
+    given = openings.assigned([Published(host_port=0, port=80)] * 64, taken)
+    assert given is not None and [one.host_port for one in given] == list(range(31000, 31064))
+    assert taken.questions == 1064
 
 
 @pytest.mark.parametrize(("text", "first", "last"), [("30000-32767", 30000, 32767), ("8080", 8080, 8080)])

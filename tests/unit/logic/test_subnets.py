@@ -75,3 +75,31 @@ def test_gateway_network_and_broadcast_are_nobody_elses() -> None:
     for address in ("10.1.2.0", "10.1.2.1", "10.1.2.7", "10.1.2.8", "10.1.1.6", "::1", "10.1.2"):
         with pytest.raises(errors.Invalid):
             subnets.wanted(subnet, address)
+
+
+@pytest.mark.parametrize(
+    ("subnet", "pool"),
+    [
+        ("10.88.0.0/15", "10.88.0.0/13"),
+        ("192.168.0.0/15", "10.88.0.0/13"),
+        ("10.0.0.0/8", "10.88.0.0/13"),
+        ("10.88.0.0/17", "10.88.0.0/16"),
+        ("10.88.0.0/16", "10.88.0.0/23"),
+    ],
+)
+def test_what_would_leave_no_room_for_others_is_no_projects_own(subnet: str, pool: str) -> None:
+    with pytest.raises(errors.Invalid, match="is too large"):
+        subnets.check_own(IPv4Network(subnet), IPv4Network(pool))
+
+
+@pytest.mark.parametrize(
+    ("subnet", "pool"),
+    [
+        ("10.88.0.0/16", "10.88.0.0/13"),
+        ("10.88.64.0/18", "10.88.0.0/16"),
+        ("192.168.0.0/16", "10.88.0.0/24"),
+        ("10.88.0.0/24", "10.88.0.0/24"),
+    ],
+)
+def test_a_quarter_of_the_pool_and_what_lies_outside_of_it_can_be_a_projects_own(subnet: str, pool: str) -> None:
+    subnets.check_own(IPv4Network(subnet), IPv4Network(pool))
