@@ -252,7 +252,10 @@ class Worker:
             with self._doubting():
                 there = await plug.list()
             ours = self._ports()
-            self._plugged = {each: where for each, where in there.items() if each in ours or where == namespace}
+            # One that is plugged in only in part may be anybody's.
+            self._plugged = {
+                each: where for each, where in there.items() if each in ours or (where and where == namespace)
+            }
         return Wires(
             wanted=work.ports,
             behind=behind,

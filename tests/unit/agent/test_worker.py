@@ -487,6 +487,17 @@ async def test_a_look_at_the_whole_host_finds_a_port_that_somebody_took_away() -
         await wired.shows(wired.first, wired.second)
 
 
+async def test_what_is_just_being_plugged_in_for_another_is_let_be() -> None:
+    wired, other = Wired(), port()
+    wired.plug.plugged[other.id] = other, ""
+    # Nobody knows the namespace of the sandbox either.
+    wired.bench.runtime.far = True
+    async with at_work(wired.bench) as bench, asyncio.timeout(3):
+        while "not where its agent" not in ((bench.told.all and bench.last.reason) or ""):
+            await asyncio.sleep(0.005)
+    assert wired.plug.plugged == {other.id: (other, "")}
+
+
 async def test_a_host_that_cannot_attach_anything_says_so() -> None:
     wired = Wired()
     bench = Bench(wired.wanted, None, wired.first)
