@@ -37,8 +37,13 @@ class Reporter:
     async def until_heard(self, capsule_id: CapsuleId, timeout: float) -> None:
         """Until the newest status of it has been acknowledged, but not longer than `timeout` seconds."""
         if capsule_id in self._waiting:
-            await self._heard.setdefault(capsule_id, Bell()).wait(timeout)
-            self._heard.pop(capsule_id, None)
+            # One of its own: what an earlier one was told is not about this status.
+            bell = self._heard[capsule_id] = Bell()
+            try:
+                await bell.wait(timeout)
+            finally:
+                if self._heard.get(capsule_id) is bell:
+                    del self._heard[capsule_id]
 
     def forget(self, capsule_id: CapsuleId) -> None:
         """It is assigned to another host, or to none."""

@@ -208,8 +208,10 @@ class Shelf:
         await self._notes.save()
 
     async def _remove(self, key: str, reference: str) -> None:
-        left = await self._images.remove(reference)
         note = self._notes.notes.get(key)
+        left = await self._images.remove(reference)
+        if self._notes.notes.get(key) is not note:
+            return  # Wanted, or fetched again, meanwhile: who may have that must not be forgotten.
         self._notes.drop(key)
         if left and note is not None and not self._notes.of(note.digest):
             # Nobody gets in by its other name who was kept out by this one.
@@ -273,11 +275,11 @@ class Shelf:
         return facts if facts is not None and self._is_open(order, facts) else None
 
     def _is_open(self, order: Order, facts: ImageFacts) -> bool:
-        return not self._is_arriving(order, facts) and self._notes.open_to(order.project_id, facts.digest)
+        return not self._is_arriving(order.image, facts) and self._notes.open_to(order.project_id, facts.digest)
 
-    def _is_arriving(self, order: Order, facts: ImageFacts) -> bool:
+    def _is_arriving(self, image: str, facts: ImageFacts) -> bool:
         """It may be what is just being fetched with credentials, or made here, and has not been noted yet."""
-        parsed = Reference.parse(order.image)
+        parsed = Reference.parse(image)
         if self._notes.of(facts.digest) or facts.digest in self._notes.pending.values():
             return False
         if any(facts.digest == making.before for making in self._notes.making.values()):
@@ -318,8 +320,12 @@ class Shelf:
         reference, login = flight.key
         before = await self._images.resolve(flight.image)
         known = self._notes.notes.get(reference)
-        # Not one that lay here for everybody before.
-        free = before is not None and self._notes.open_to_all(before.digest)
+        # Not one that lay here for everybody before; what others' credentials have just brought did not.
+        free = (
+            before is not None
+            and not self._is_arriving(flight.image, before)
+            and self._notes.open_to_all(before.digest)
+        )
         if login is not None:
             self._begin(reference, before)
             await self._notes.save()
@@ -327,12 +333,17 @@ class Shelf:
         guarded = login is not None and not (free and before is not None and before.digest == facts.digest)
         removable = (before is None or (known is not None and known.removable)) and not flight.keep
         self._land(reference, facts, removable=removable, guarded=guarded, projects=flight.waiting)
+        if any(key[0] == reference and key[1] is not None for key in self._flights.keys() - {flight.key}):
+            # Others with credentials of their own may bring yet another by that name.
+            self._notes.expect(reference, facts.digest)
         await self._notes.save()
         return facts
 
     def _begin(self, reference: str, before: ImageFacts | None) -> None:
         self._turn += 1
-        self._notes.expect(reference, before.digest if before else None)
+        # What another one expects may be here by now, and is not what was before.
+        if reference not in self._notes.pending:
+            self._notes.expect(reference, _digest(before))
 
     def _land(
         self, reference: str, facts: ImageFacts, *, removable: bool, guarded: bool, projects: Iterable[ProjectId]
@@ -364,14 +375,23 @@ class Shelf:
 
     async def _settle(self) -> None:
         """Find out how those fetches with credentials, and those images made here, ended that nobody saw ending."""
-        present = {flight.reference for flight in self._flights.values()}
-        for reference, before in [each for each in self._notes.pending.items() if each[0] not in present]:
+        for reference, before in list(self._notes.pending.items()):
+            if any(flight.reference == reference for flight in self._flights.values()):
+                continue
+            turn = self._turn
             facts = await self._images.resolve(reference)
+            if self._turn != turn:
+                continue  # Seen before something began or ended: whoever looks next settles it.
             if facts is not None and facts.digest != before:
                 self._land(reference, facts, removable=before is None, guarded=True, projects=())
             self._notes.arrived(reference)
-        for reference, making in [each for each in self._notes.making.items() if each[0] not in self._making]:
+        for reference, making in list(self._notes.making.items()):
+            if reference in self._making:
+                continue
+            turn = self._turn
             facts = await self._images.resolve(reference)
+            if self._turn != turn:
+                continue
             if facts is not None and facts.digest != making.before:
                 self._land(reference, facts, removable=False, guarded=True, projects=[making.project_id])
                 self._notes.made(reference)

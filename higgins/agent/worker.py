@@ -247,12 +247,18 @@ class Worker:
             return Wires(wanted=work.ports, behind=behind, namespace=namespace)
         if namespace is not None and found is not None and found.pid is not None:
             namespace = plug.namespace(found.pid)
+        if self._plugged and _life(found) != _life(self._sandbox):
+            # Its namespace may have the number of the one before, and nothing in it.
+            self._unplumbed = True
         if self._unplumbed:
             self._unplumbed = False
             with self._doubting():
                 there = await plug.list()
             ours = self._ports()
-            self._plugged = {each: where for each, where in there.items() if each in ours or where == namespace}
+            # One that is plugged in only in part may be anybody's.
+            self._plugged = {
+                each: where for each, where in there.items() if each in ours or (where and where == namespace)
+            }
         return Wires(
             wanted=work.ports,
             behind=behind,
@@ -517,6 +523,11 @@ def _version(work: Work) -> tuple[int, int, int]:
 
 def _stage(seen: Observation | None) -> Stage:
     return seen.stage if seen is not None else Stage.ABSENT
+
+
+def _life(seen: Observation | None) -> tuple[int | None, float | None] | None:
+    """What tells it from what ran there before."""
+    return (seen.pid, seen.started_at) if seen is not None else None
 
 
 def _origin(work: Work) -> Origin:

@@ -64,18 +64,21 @@ class FakePlug(Mischief):
         """Each port with the namespace that has it."""
         self.gone: set[int] = set()
         """Processes that have ended, and their namespaces with them."""
+        self.number: int | None = None
+        """What every namespace is called, one after the other; None: like its process."""
+        self._where: dict[PortId, int] = {}
+        """The processes that were given as theirs."""
         self.others: tuple[HostPort, ...] = ()
         """Ports that programs of the host have."""
 
     def namespace(self, pid: int) -> str:
         if pid in self.gone:
             raise errors.Unavailable(f"The process {pid} is gone, and its network with it.")
-        return f"net:[{pid}]"
+        return f"net:[{self.number or pid}]"
 
     async def list(self) -> Mapping[PortId, str]:
         async with self.call("list"):
-            for pid in self.gone:
-                self.plugged = {key: value for key, value in self.plugged.items() if value[1] != f"net:[{pid}]"}
+            self.plugged = {key: value for key, value in self.plugged.items() if self._where.get(key) not in self.gone}
             return {port_id: namespace for port_id, (_, namespace) in self.plugged.items()}
 
     async def busy(self) -> Sequence[HostPort]:
@@ -84,6 +87,7 @@ class FakePlug(Mischief):
     async def plug(self, port: Port, pid: int) -> None:
         async with self.call("plug", port.id):
             self.plugged[port.id] = port, self.namespace(pid)
+            self._where[port.id] = pid
 
     async def unplug(self, port_id: PortId) -> None:
         async with self.call("unplug", port_id):

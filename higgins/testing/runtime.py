@@ -110,6 +110,8 @@ class FakeRuntime(Mischief):
         """Sandboxes that were made without a network."""
         self.introduced: dict[ContainerId, str] = {}
         """Sandboxes with the address that their names lead to."""
+        self.far = False
+        """It is on another machine from now on: nobody here knows what starts there by a number."""
         self._processes = itertools.count(100)
         self._readings = itertools.count(1)
 
@@ -231,7 +233,7 @@ class FakeRuntime(Mischief):
             self._change(
                 container_id,
                 stage=Stage.RUNNING,
-                pid=next(self._processes),
+                pid=None if self.far else next(self._processes),
                 started_at=float(self._clock()),
                 finished_at=None,
                 exit_code=None,

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
 from higgins.agent.reporter import Reporter
 from higgins.aio.beside import beside
 from higgins.link.messages import ControlMessage, Finding, HostMessage, Report
@@ -110,3 +112,19 @@ async def test_very_many_are_told_in_several_messages() -> None:
     async with beside() as start:
         start(reporter.run(channel))
         assert len({one.capsule_id for one in await channel.until(900)}) == 900
+
+
+async def test_who_leaves_before_it_is_heard_leaves_nothing_that_the_next_one_takes_for_an_answer() -> None:
+    reporter, channel = Reporter(), Heard()
+    async with beside() as start:
+        start(reporter.run(channel))
+        reporter.report(A, 1, saying("old"))
+        sent = await channel.until(1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await reporter.until_heard(A, 2)
+        reporter.acknowledged((sent[0].sequence,))
+        reporter.report(A, 1, saying("new"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await reporter.until_heard(A, 2)

@@ -15,6 +15,7 @@ from higgins.model.capsule import Progress, PullPolicy
 from higgins.model.ids import ProjectId, RegistryId
 from higgins.model.live import ImageFacts
 from higgins.model.registry import Login
+from higgins.protocols.image import Tell
 from higgins.testing import builders
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
@@ -22,13 +23,43 @@ from higgins.testing.runtime_contract import a_container, origin_of
 
 ANN, BOB = ProjectId("ann"), ProjectId("bob")
 LOGIN = Login(domain="reg.example", username="ann", password="open sesame")
+BOBS = Login(domain="reg.example", username="bob", password="open rice")
 SECRET = "reg.example/secret:1"
+OTHER = "reg.example/other:1"
+EVE = ProjectId("eve")
 
 
 def images(**rest: Any) -> FakeImages:
     return FakeImages(
         ["busybox"], registry=["reg.example/app:1", "reg.example/app:2", "busybox"], private={SECRET: LOGIN}, **rest
     )
+
+
+class Dawdling(FakeImages):
+    """What is told to dawdle has been done some time before it answers, as with an engine."""
+
+    dawdle = ""
+
+    async def fetch(self, reference: str, login: Login | None = None, tell: Tell | None = None) -> ImageFacts:
+        facts = await super().fetch(reference, login, tell)
+        await self._dawdled("fetch")
+        return facts
+
+    async def remove(self, reference: str) -> bool:
+        left = await super().remove(reference)
+        await self._dawdled("remove")
+        return left
+
+    async def _dawdled(self, method: str) -> None:
+        if self.dawdle == method:
+            await asyncio.sleep(0.05)
+
+
+async def in_a_moment(*work: Coroutine[Any, Any, Any]) -> None:
+    """What comes while something else has just begun."""
+    await asyncio.sleep(0.02)
+    for one in work:
+        await one
 
 
 @asynccontextmanager
@@ -57,6 +88,10 @@ async def all_of(*work: Coroutine[Any, Any, Any]) -> list[Any]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(outcome(one)) for one in work]
     return [task.result() for task in tasks]
+
+
+def failures(outcomes: Iterable[Any]) -> list[errors.Failure]:
+    return [one for one in outcomes if isinstance(one, errors.Failure)]
 
 
 # One fetch
@@ -219,6 +254,72 @@ async def test_what_arrived_though_its_fetch_failed_is_kept_from_others_too(tmp_
                 await there.ready(of(SECRET, BOB))
     async with shelf(source, notes) as there:
         await there.ready(of(SECRET, login=LOGIN))
+
+
+async def test_what_one_project_has_just_brought_does_not_become_everybodys_by_the_fetch_of_another() -> None:
+    source = Dawdling(private={SECRET: LOGIN})
+    source.dawdle = "fetch"
+    async with shelf(source) as there:
+
+        async def theirs() -> None:
+            await in_a_moment()
+            assert source.here(SECRET) is not None
+            source.keep_for(BOBS, SECRET)
+            await there.ready(of(SECRET, BOB, login=BOBS))
+
+        assert not failures(await all_of(there.ready(of(SECRET, login=LOGIN)), theirs()))
+        assert failures(await all_of(there.ready(of(SECRET, EVE, policy=PullPolicy.NEVER))))
+        await there.ready(of(SECRET, ANN, policy=PullPolicy.NEVER))
+        await there.ready(of(SECRET, BOB, policy=PullPolicy.NEVER))
+
+
+async def test_what_another_fetch_brings_after_the_first_has_landed_is_kept_from_others_too() -> None:
+    source = Dawdling(private={SECRET: LOGIN})
+    source.dawdle = "fetch"
+    async with shelf(source) as there:
+
+        async def theirs() -> None:
+            await in_a_moment()
+            source.publish(SECRET)
+            source.keep_for(BOBS, SECRET)
+            source.slow("fetch", 0.05)
+            await there.ready(of(SECRET, BOB, login=BOBS))
+
+        async def eves() -> None:
+            first = None
+            while (here := source.here(SECRET)) is None or here == (first := first or here):
+                await asyncio.sleep(0.005)
+            await there.ready(of(SECRET, EVE, policy=PullPolicy.NEVER))
+
+        mine, bobs, not_hers = await all_of(there.ready(of(SECRET, login=LOGIN)), theirs(), eves())
+    assert failures([mine, bobs, not_hers]) == [not_hers]
+
+
+async def test_what_arrived_when_nobody_saw_does_not_become_everybodys_when_it_is_fetched_again(tmp_path: Path) -> None:
+    source, notes = images(), tmp_path / "images.json"
+    source.fail("fetch", errors.Unavailable("the answer was lost"), after=True)
+    async with shelf(source, notes) as there:
+        assert failures(await all_of(there.ready(of(SECRET, login=LOGIN))))
+    async with shelf(source, notes) as there:
+        await there.ready(of(SECRET, login=LOGIN, policy=PullPolicy.ALWAYS))
+        assert failures(await all_of(there.ready(of(SECRET, EVE, policy=PullPolicy.NEVER))))
+
+
+async def test_a_fetch_that_begins_while_others_are_settled_is_waited_for() -> None:
+    source = Dawdling(private={SECRET: LOGIN, OTHER: LOGIN})
+    source.fail("fetch", errors.Unavailable("cut off"), times=2)
+    async with shelf(source) as there:
+        # Two that nobody saw ending.
+        assert len(failures(await all_of(*(there.ready(of(each, login=LOGIN)) for each in (OTHER, SECRET))))) == 2
+        source.slow("resolve", 0.02)
+        source.slow("fetch", 0.03)
+        source.dawdle = "fetch"
+        settling, fetched, *hers = await all_of(
+            there.ready(of("reg.example/app:1", BOB, policy=PullPolicy.NEVER)),  # Both, one after the other.
+            there.ready(of(SECRET, login=LOGIN, policy=PullPolicy.ALWAYS)),
+            in_a_moment(asyncio.sleep(0.04), there.ready(of(SECRET, EVE, policy=PullPolicy.NEVER))),
+        )
+    assert failures([settling, fetched, *hers]) == [settling, *hers]
 
 
 async def test_what_was_here_for_everybody_stays_everybodys() -> None:
@@ -464,3 +565,14 @@ async def test_what_was_removed_is_for_whoever_brings_it_again() -> None:
         assert source.here(SECRET) is None
         source.add(SECRET)
         await there.ready(of(SECRET, BOB, policy=PullPolicy.NEVER))
+
+
+async def test_what_is_fetched_again_while_it_is_removed_is_kept_from_others_still() -> None:
+    source = Dawdling(private={SECRET: LOGIN})
+    async with shelf(source) as there:
+        await there.ready(of(SECRET, login=LOGIN))
+        source.dawdle = "remove"
+        again = there.ready(of(SECRET, login=LOGIN, policy=PullPolicy.ALWAYS))
+        assert not failures(await all_of(there.remove(SECRET), in_a_moment(again)))
+        assert source.here(SECRET) is not None
+        assert failures(await all_of(there.ready(of(SECRET, EVE, policy=PullPolicy.NEVER))))

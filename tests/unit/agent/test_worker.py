@@ -371,7 +371,7 @@ class Wired:
             async with asyncio.timeout(3):
                 while True:
                     sandbox = (await self.bench.runtime.list()).get(ContainerId("sandbox"))
-                    where = f"net:[{sandbox.pid}]" if sandbox is not None else ""
+                    where = f"net:[{self.plug.number or sandbox.pid}]" if sandbox is not None else ""
                     if self.plug.plugged == {each.id: (each, where) for each in ports}:
                         return
                     await asyncio.sleep(0.005)
@@ -448,9 +448,13 @@ async def test_an_agent_that_has_just_started_plugs_in_once_more_and_takes_away_
         assert wired.plug.count("plug", wired.first.id) == 2
 
 
+@pytest.mark.parametrize("number", [None, 7], ids=["anew", "as before"])
 @pytest.mark.parametrize("trouble", ["ends", "vanishes"])
-async def test_a_sandbox_that_is_gone_is_followed_by_another_with_the_same_ports(trouble: str) -> None:
+async def test_a_sandbox_that_is_gone_is_followed_by_another_with_the_same_ports(
+    trouble: str, number: int | None
+) -> None:
     wired = Wired()
+    wired.plug.number = number
     async with at_work(wired.bench) as bench:
         await bench.until_settled(1)
         (bench.runtime.end if trouble == "ends" else bench.runtime.forget)(ContainerId("sandbox"))
@@ -458,6 +462,7 @@ async def test_a_sandbox_that_is_gone_is_followed_by_another_with_the_same_ports
         async with asyncio.timeout(5):
             while bench.runtime.starts[wired.one.id] == 1:
                 await asyncio.sleep(0.01)
+        await wired.plug.list()  # What was in the one that is gone is not plugged in any more.
         await wired.shows(wired.first, wired.second)
 
 
@@ -485,6 +490,23 @@ async def test_a_look_at_the_whole_host_finds_a_port_that_somebody_took_away() -
         await wired.plug.unplug(wired.second.id)
         bench.worker.compare(there, await wired.plug.list())
         await wired.shows(wired.first, wired.second)
+
+
+async def test_what_is_just_being_plugged_in_for_another_is_let_be() -> None:
+    wired, other = Wired(), port()
+    wired.plug.plugged[other.id] = other, ""
+    # Nobody knows the namespace of the sandbox either.
+    wired.bench.runtime.far = True
+    async with at_work(wired.bench) as bench, asyncio.timeout(3):
+        while "not where its agent" not in ((bench.told.all and bench.last.reason) or ""):
+            await asyncio.sleep(0.005)
+        looks = wired.plug.count("list")
+        bench.worker.plumb()
+        bench.worker.retry()
+        while wired.plug.count("list") == looks:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+    assert wired.plug.plugged == {other.id: (other, "")}
 
 
 async def test_a_host_that_cannot_attach_anything_says_so() -> None:

@@ -250,6 +250,21 @@ async def test_a_container_that_another_is_called_like_is_no_concern(tmp_path: P
                 pass
 
 
+async def test_what_is_typed_once_the_engine_has_come_back_arrives(tmp_path: Path) -> None:
+    document = inspected("running")
+    document["Config"] = {"OpenStdin": True}
+    stub = StubEngine(tmp_path / "s").answer("GET", f"containers/{NAME}/json", document)
+    stub.promise("POST", f"containers/{NAME}/wait", {"StatusCode": 0}, when=asyncio.Event())
+    stub.hand_over("POST", f"containers/{NAME}/attach", [], keeps=True)
+    async with DockerRuntime(url=stub.url) as runtime:
+        for _ in range(2):
+            stub.asked.clear()
+            async with stub.running(), runtime.attach(WEB, stdin=True, logs=False) as talk:
+                await talk.write(b"hello\n")
+                assert sum("attach" in each for each in stub.asked) == 2, "one for the output, and one for the input"
+            (tmp_path / "s").unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -8,11 +8,12 @@ import pytest
 
 from higgins.aio.beside import beside
 from higgins.drivers.engine import Engine
-from higgins.drivers.runtimes.docker import pause, terms
+from higgins.drivers.runtimes.docker import DockerRuntime, pause, terms
 from higgins.drivers.runtimes.docker.sandboxes import DockerSandboxes
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.protocols.runtime import Origin
 from tests.unit.drivers.stub_engine import StubEngine
+from tests.unit.drivers.test_docker import NAME, WEB, inspected
 
 ID = "0f" * 32
 
@@ -68,3 +69,13 @@ async def test_who_looks_while_one_is_taken_remembers_nothing_of_what_was(tmp_pa
         assert looking.result() == terms.name(other)
         engine.answer("GET", "containers/json", listed(taken))
         assert await sandboxes.name(sandbox) == taken
+
+
+async def test_one_that_was_made_anew_after_the_one_from_the_store_had_gone_is_found(tmp_path: Path) -> None:
+    origin = Origin(capsule_id=CapsuleId(WEB), project_id="p", epoch=1, restarts=0, handler=None)
+    engine = StubEngine(tmp_path / "s").answer("GET", "containers/json", listed(terms.taken_name(origin, WEB)))
+    engine.answer("GET", f"containers/{NAME}/json", inspected("running"))
+    async with engine.running(), DockerRuntime(url=engine.url) as runtime:
+        assert await runtime.list([WEB]) == {}
+        engine.answer("GET", "containers/json", [])
+        assert (await runtime.list([WEB])).keys() == {WEB}

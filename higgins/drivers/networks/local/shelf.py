@@ -80,7 +80,10 @@ class Shelf:
 
     def ports(self) -> Iterator[tuple[PortId, Record]]:
         """All of which there may be something."""
-        names = sorted(os.listdir(self.hosts)) if self.hosts.is_dir() else []
+        try:
+            names = sorted(os.listdir(self.hosts))
+        except (FileNotFoundError, NotADirectoryError):
+            return  # There is none, or its last port is just being unplugged.
         for name in names:
             # Somebody may have put names of their own there.
             if ID.fullmatch(name) and (record := self.read(PortId(name))) is not None:

@@ -34,6 +34,11 @@ class End:
         path = f"containers/{name(container_id)}/wait"
         return cls(engine, await engine.ask("POST", path, {"condition": "next-exit"}))
 
+    @property
+    def lost(self) -> bool:
+        """The engine has broken off, and will never tell it."""
+        return self._response.content.exception() is not None
+
     def then(self, act: Callable[[], None]) -> None:
         """Do that when it comes."""
         self._response.content.on_eof(act)

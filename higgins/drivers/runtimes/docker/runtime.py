@@ -70,7 +70,7 @@ class DockerRuntime:
         }
         self._starts = asyncio.Semaphore(starts_at_once)
         self._sandboxes = DockerSandboxes(self._engine, owner=owner, warm=warm_sandboxes, nameserver=nameserver)
-        self.keep_warm = self._sandboxes.keep
+        self.keep_warm, self._name = self._sandboxes.keep, self._sandboxes.name
         self._looks = asyncio.Semaphore(16)
         # What these can do this runtime can do.
         self._commands = commands = DockerCommands(self._engine, output_limit)
@@ -279,6 +279,7 @@ class DockerRuntime:
             return await self._engine.read(f"containers/{await self._name(container_id)}/json", documents.Inspected)
         except aiodocker.DockerError as error:
             if error.status == 404:
+                self._sandboxes.doubt(container_id)
                 return None
             raise await self._sorted(error, "look at the container") from error
 
@@ -310,9 +311,6 @@ class DockerRuntime:
             return (await self.usage(container_id)).memory
         except errors.Conflict:
             return 0
-
-    async def _name(self, container_id: ContainerId) -> str:
-        return await self._sandboxes.name(container_id)
 
     async def _make(self, origin: Origin, container_id: ContainerId, body: object, *, sandbox: bool = False) -> None:
         """Succeeds if it is there. Raises the engine's own refusal of what it is asked to make."""

@@ -65,6 +65,12 @@ class DockerSandboxes:
         if self._taken is not None:
             self._taken.pop(container_id, None)
 
+    def doubt(self, container_id: ContainerId) -> None:
+        """It is not there by its name. If that is from the store, somebody has to look whether there is another by now."""
+        if self._taken is not None and container_id in self._taken:
+            self._taken = None
+            self._changes += 1
+
     async def take(self, origin: Origin, sandbox: ContainerId) -> bool:
         """Make this sandbox out of one in store; False where there is none. It must not be there under any name."""
         self._asked, self._wanted = time.monotonic(), True

@@ -186,8 +186,11 @@ class DockerTalks:
     async def _input(self, container_id: ContainerId, lock: asyncio.Lock, rests: "Rests") -> "_Input | None":
         """The one input of the container; None once it has ended."""
         async with lock:
-            if container_id in self._inputs:
-                return self._inputs[container_id]
+            kept = self._inputs.get(container_id)
+            if kept is not None and not kept.lost:
+                return kept
+            if kept is not None:
+                self._inputs.pop(container_id).close()
             try:
                 found, end = await self._living(container_id, rests)
             except errors.Conflict:
@@ -218,6 +221,11 @@ class _Input:
         self._over = False
         self.given = 0
         """Bytes, so far."""
+
+    @property
+    def lost(self) -> bool:
+        """The engine has broken off: nothing that is written arrives, and no end of it is told."""
+        return self._end is not None and self._end.lost
 
     async def write(self, content: bytes) -> None:
         if content and not self._over:
