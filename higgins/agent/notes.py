@@ -8,6 +8,7 @@ from pathlib import Path
 
 from higgins import errors
 from higgins.logic import documents
+from higgins.logic.reference import Reference
 from higgins.model.ids import ProjectId
 
 
@@ -108,6 +109,18 @@ class Notes:
         """Whether every project may."""
         known = self.of(digest)
         return not known or any(not note.guarded for note in known)
+
+    def arriving(self, image: str, digest: str) -> bool:
+        """It may be what is just being fetched with credentials, or made here, and has not been noted yet."""
+        parsed = Reference.parse(image)
+        if self.of(digest) or digest in self.pending.values():
+            return False
+        if any(digest == making.before for making in self.making.values()):
+            return False
+        # A fetch gives the image its tag, and makes it known by its digest.
+        coming = (*self.pending, *self.making)
+        names = [reference for reference in coming if Reference.parse(reference).repository == parsed.repository]
+        return parsed.canonical in names or (parsed.digest is not None and bool(names))
 
     def used(self, digest: str, now: float) -> None:
         """It is wanted now. Not worth a write of its own."""

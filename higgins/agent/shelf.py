@@ -275,19 +275,9 @@ class Shelf:
         return facts if facts is not None and self._is_open(order, facts) else None
 
     def _is_open(self, order: Order, facts: ImageFacts) -> bool:
-        return not self._is_arriving(order.image, facts) and self._notes.open_to(order.project_id, facts.digest)
-
-    def _is_arriving(self, image: str, facts: ImageFacts) -> bool:
-        """It may be what is just being fetched with credentials, or made here, and has not been noted yet."""
-        parsed = Reference.parse(image)
-        if self._notes.of(facts.digest) or facts.digest in self._notes.pending.values():
-            return False
-        if any(facts.digest == making.before for making in self._notes.making.values()):
-            return False
-        # A fetch gives the image its tag, and makes it known by its digest.
-        coming = (*self._notes.pending, *self._notes.making)
-        names = [reference for reference in coming if _repository(reference) == parsed.repository]
-        return parsed.canonical in names or (parsed.digest is not None and bool(names))
+        return not self._notes.arriving(order.image, facts.digest) and self._notes.open_to(
+            order.project_id, facts.digest
+        )
 
     def _joined(self, order: Order) -> Flight:
         key = order.key
@@ -323,7 +313,7 @@ class Shelf:
         # Not one that lay here for everybody before; what others' credentials have just brought did not.
         free = (
             before is not None
-            and not self._is_arriving(flight.image, before)
+            and not self._notes.arriving(flight.image, before.digest)
             and self._notes.open_to_all(before.digest)
         )
         if login is not None:
@@ -402,7 +392,3 @@ class Shelf:
 
 def _digest(facts: ImageFacts | None) -> str | None:
     return facts.digest if facts is not None else None
-
-
-def _repository(reference: str) -> str:
-    return Reference.parse(reference).repository
