@@ -11,7 +11,7 @@ import pytest
 
 from higgins import errors
 from higgins.control.local_networks import LocalNetworks, mac
-from higgins.model.capsule import Assignment, Capsule
+from higgins.model.capsule import Assignment, Capsule, Kind
 from higgins.model.ids import NetworkId, PortId, ProjectId, SecurityGroupId
 from higgins.model.network import Network, NetworkWish, Port, Published, Rule, SecurityGroup
 from higgins.store import capsules, networks, security_groups
@@ -86,7 +86,7 @@ def asking(capsule: Capsule, *wishes: NetworkWish) -> Capsule:
 async def test_a_port_says_all_that_a_host_needs_to_know(provider: Registered) -> None:
     wish = builders.wish(BLUE)
     web, log = builders.container(name="web"), builders.container(name="log")
-    capsule = builders.capsule(builders.spec(web, log, networks=(wish,)), name="shop")
+    capsule = builders.capsule(builders.spec(web, log, networks=(wish,)), name="shop", kind=Kind.CAPSULE)
     (port,) = await provider.allot(capsule)
     assert port == Port(
         id=wish.port,
