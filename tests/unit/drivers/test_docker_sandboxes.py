@@ -79,3 +79,29 @@ async def test_one_that_was_made_anew_after_the_one_from_the_store_had_gone_is_f
         assert await runtime.list([WEB]) == {}
         engine.answer("GET", "containers/json", [])
         assert (await runtime.list([WEB])).keys() == {WEB}
+
+
+async def test_what_is_taken_while_stock_is_taken_is_made_up_for(tmp_path: Path) -> None:
+    sandbox = ContainerId("10000000-0000-4000-8000-000000000000")
+    origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
+    warm, renamed = terms.warm_name("0f"), asyncio.Event()
+    engine = StubEngine(tmp_path / "s").answer("GET", "containers/json", listed(warm))
+    engine.promise("POST", f"containers/{warm}/rename", None, when=renamed)
+
+    def count(word: str) -> int:
+        return sum(word in each for each in engine.asked)
+
+    async with engine.running(), Engine(engine.url) as calls, beside() as start:
+        sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
+        start(sandboxes.keep())
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            while not count("containers/json"):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            group.create_task(sandboxes.take(origin, sandbox))
+            while count("containers/json") < 2:
+                await asyncio.sleep(0.01)
+            engine.answer("GET", "containers/json", [])
+            renamed.set()
+            while not count("containers/create"):
+                await asyncio.sleep(0.01)

@@ -85,9 +85,12 @@ class DockerSandboxes:
                     continue  # It is gone, or somebody else's.
                 raise await terms.sorted_by_remedy(self._engine, error, "take a sandbox from the store") from error
             finally:
-                # Whatever has become of the call: who looks next sees it.
+                # Whatever has become of the call: who looks next sees it. Who has looked meanwhile may have put it back.
                 self._taken = None
                 self._changes += 1
+                if warm in self._store:
+                    self._store.remove(warm)
+                self._bell.ring()
             return True
         return False
 
@@ -155,6 +158,15 @@ class DockerSandboxes:
 
     async def _take_stock(self) -> None:
         """What is there for the taking, also that of whoever was here before; what is of no use goes."""
+        before, useful = self._changes, await self._useful()
+        while before != self._changes:
+            # Some have been taken while the engine was asked: they would be missed when the next are made.
+            await asyncio.sleep(_QUIET)
+            before, useful = self._changes, await self._useful()
+        self._store = useful
+        self._wanted = self._wanted or bool(useful)
+
+    async def _useful(self) -> list[str]:
         useful: list[str] = []
         for one in await self._listed():
             if terms.marks(one.labels, one.name) is not None:
@@ -163,9 +175,7 @@ class DockerSandboxes:
                 useful.append(one.name)
             else:
                 await self._discard(one.name)
-        # One that was taken while the engine was asked is tried once more, and not found.
-        self._store = useful
-        self._wanted = self._wanted or bool(useful)
+        return useful
 
     async def _fill(self) -> None:
         labels = {terms.OWNER: self._owner, terms.WARM: self._recipe}
