@@ -159,10 +159,10 @@ def wishes(
     dry: bool = False,
 ) -> tuple[NetworkWish, ...]:
     """What a container of the project asks for whose owner said this; where that is nothing, the project's foremost network, which is made if there is
-    none. Of two on the same network the first counts. With `dry` nothing is written.
+    none. The same network named twice is one. With `dry` nothing is written.
 
     Raises NotFound for an unknown network and for every port, Conflict for a name that several networks have, an address that is taken, a network
-    that is full and where a network cannot be made, Invalid for an address that the network has not, and for two on the same one.
+    that is full and where a network cannot be made, Invalid for an address that the network has not, and for two different ones on the same network.
     """
     found: dict[NetworkId, NetworkWish] = {}
     for one in named or (NetworkNamed(),):
@@ -170,7 +170,7 @@ def wishes(
         first = found.setdefault(wished.network, wished)
         if wished.address not in (None, first.address):
             raise errors.Invalid(
-                f"Invalid input for field 'nets'. Network {one.network} is named twice, with different addresses: a container has one on each network."
+                f"Invalid input for field 'nets'. Network {one.network or wished.network} is named twice, with different addresses: a container has one each."
             )
     return tuple(found.values())
 

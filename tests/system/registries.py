@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import datetime
 import hashlib
-import io
 import ipaddress
 import json
 import os
@@ -13,7 +12,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import tarfile
 import threading
 import time
 import urllib.error
@@ -30,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from higgins.drivers.engine import Engine, lines
+from higgins.testing.live_contract import packed
 from tests.system.engine import URL, busybox_root, forget, missing
 from tests.system.servers import free_ports
 
@@ -179,7 +178,7 @@ class Slow:
 
 async def build(tag: str, *, layers: int = 2, size: int = 200_000, url: str = URL) -> None:
     """Make an image on top of BUSYBOX with layers that nobody else has, of so many bytes each that cannot be compressed."""
-    parts = [_archive({f"part{number}": os.urandom(size)}) for number in range(layers)]
+    parts = [packed({f"part{number}": os.urandom(size)}) for number in range(layers)]
     tars = {f"{number}.tar": tar for number, tar in enumerate((busybox_root(), *parts))}
     async with Engine(url) as engine:
         architecture = json.loads(await engine.call("GET", "version"))["Arch"]
@@ -188,7 +187,7 @@ async def build(tag: str, *, layers: int = 2, size: int = 200_000, url: str = UR
         manifest = [{"Config": "image.json", "RepoTags": [tag], "Layers": [*tars]}]
         documents = {"image.json": json.dumps(image).encode(), "manifest.json": json.dumps(manifest).encode()}
         # Loaded whole: of what the engine builds, others see the stages on the way, and may remove them.
-        async with engine.stream("POST", "images/load", body=_archive(tars | documents)) as response:
+        async with engine.stream("POST", "images/load", body=packed(tars | documents)) as response:
             async for line in lines(response):
                 assert b'"error"' not in line, line
 
@@ -240,16 +239,6 @@ def digest(of: Registry, name: str) -> str:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return str(answer.headers["Docker-Content-Digest"])
-
-
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
 
 
 def _make_certificate(directory: Path, host: str) -> None:

@@ -14,6 +14,7 @@ from higgins.api.zun.form import Form, Gate, Unoffered, invalid
 from higgins.api.zun.microversion import OURS, Version
 from higgins.api.zun.values import said
 from higgins.model.query import SORT_KEYS
+from higgins.service.networks import MOST
 
 # A pattern's `$` alone would let a line break through at the end; the look-ahead does not, in Python as in ECMAScript.
 Name = Annotated[str, Meta(min_length=2, max_length=255, pattern="^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)")]
@@ -139,7 +140,7 @@ class CreateContainer(Struct, forbid_unknown_fields=True, kw_only=True):
         said("The ports that ports of its host are to lead to, from wherever the host is reached."),
     ] = None
     nets: Annotated[
-        Annotated[list[reach.Attachment], Meta(max_length=16)] | None,
+        Annotated[list[reach.Attachment], Meta(max_length=MOST)] | None,
         said("The networks to be on; the world is reached through the first. Nothing: the one of the project."),
     ] = None
     mounts: Annotated[mounting.Mounts | None, said("Volumes and files to mount; 64 at most, and 256 KiB of files.")] = (
