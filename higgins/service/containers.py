@@ -284,7 +284,9 @@ class Containers:
                 raise errors.Conflict(f"The container {capsule.id} has the name {name} already.")
             return self._renamed(db, capsule, name, now)
 
-        return await self._database.write(work)
+        capsule = await self._database.write(work)
+        self._hints.changed(capsule)
+        return capsule
 
     async def kill(self, caller: Caller, request: RequestId, ref: str) -> None:
         """End it at once, whatever its restart policy says."""
@@ -502,7 +504,7 @@ class Containers:
                 )
                 if assignment != capsule.assignment:
                     capsule = capsules.write_assignment(db, capsule, assignment)
-            # A name is none of the host's business, and takes no action.
+            # A name takes no action: nobody waits for a host.
             if replace(wish, name=None) != Wish() and not actions.known(db, capsule.id, request):
                 actions.insert(db, _recorded(caller, request, capsule, verb, now))
             if wish.name is not None and wish.name != capsule.name:

@@ -313,8 +313,10 @@ def write_spec(
 
 
 def write_name(db: Connection, capsule: Capsule, name: str, now: float) -> Capsule:
-    """The service's write of what only the control plane needs to know."""
-    wanted = replace(_as_now(db, capsule), name=name, updated_at=now)
+    """The service's write of a name. Its host has nothing to do for it; the ports of the capsule are allotted anew, for others to find it by this one."""
+    before = _as_now(db, capsule)
+    spec = replace(before.spec, attachments=before.spec.attachments + bool(before.spec.networks))
+    wanted = replace(before, name=name, spec=spec, updated_at=now)
     _guarded(db, _WRITE_IF_AS_ASKED, wanted, {}, read_generation=capsule.spec.generation)
     events.append(db, "update", wanted, "rename")
     return wanted

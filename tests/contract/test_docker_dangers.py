@@ -214,7 +214,10 @@ async def test_whoever_leaves_a_terminal_hangs_it_up(runtime: DockerRuntime) -> 
         heard_so_far = b""
         while b"\r\nready" not in heard_so_far:
             heard_so_far += await heard(talk, 1)
-        assert len((await runtime.processes(made.id, None)).rows) == 3
+        # The shell has said so, and is just about to start the other.
+        async with asyncio.timeout(15):
+            while len((await runtime.processes(made.id, None)).rows) != 3:
+                await asyncio.sleep(0.01)
     await only_one_process(runtime, made)
 
 

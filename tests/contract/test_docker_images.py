@@ -112,7 +112,7 @@ class TestDockerImages(ImageContract):
     async def test_a_registry_that_takes_a_question_and_never_answers_is_not_waited_for(self, docker_url: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             silent = f"127.0.0.1:{listener.getsockname()[1]}"
-            async with DockerImages(url=docker_url, patience=0.2) as images, asyncio.timeout(5):
+            async with DockerImages(url=docker_url, patience=0.2) as images, asyncio.timeout(15):
                 with pytest.raises(errors.Unavailable, match=f"Registry {silent} has not answered within 0.2 s"):
                     await images.search("app", Login(domain=silent))
 

@@ -87,7 +87,7 @@ class TestDockerRuntime(RuntimeContract, LiveContract):
         for _ in range(2):
             made = await make("sh", "-c", script, hostname="refused-in-a-sandbox", sandbox=sandbox)
             await runtime.start(made.id)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(15):
                 while (said := await read(runtime, made)).count(b"\n") < 4:
                     await asyncio.sleep(0.02)
             shares.append(said.splitlines())

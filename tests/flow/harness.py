@@ -67,6 +67,8 @@ from higgins.testing.wire import Adversary, Wire
 log = logging.getLogger(__name__)
 
 HOST = HostId("11111111-1111-1111-1111-111111111111")
+PATIENCE = 20.0
+"""Seconds for what takes a moment on a machine that has nothing else to do."""
 
 
 def caller(project: str = "p1", *roles: str) -> Caller:
@@ -261,7 +263,7 @@ class Cloud:
         task: str | None = None,
         reason: str | None = None,
         clear: bool = False,
-        within: float = 15.0,
+        within: float = PATIENCE,
     ) -> Capsule:
         """Wait until it has this status and nothing, or this task, is being done to it; None: until it is gone.
 
@@ -285,14 +287,14 @@ class Cloud:
             there = await self.runtime_shows(capsule)
             raise AssertionError(f"waited for {status}, found {word}; {found}; its host has {there}") from None
 
-    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = 15.0) -> Outcome:
+    async def until_done(self, capsule: Capsule, asked: RequestId, within: float = PATIENCE) -> Outcome:
         """Wait until a request has ended, and how."""
         async with asyncio.timeout(within):
             while (outcome := (await self.action(capsule, asked)).outcome) is None:
                 await asyncio.sleep(0.01)
         return outcome
 
-    async def until_at_rest(self, capsule: Capsule, within: float = 15.0) -> Capsule:
+    async def until_at_rest(self, capsule: Capsule, within: float = PATIENCE) -> Capsule:
         """Wait until its host has settled on what is asked for now."""
         async with asyncio.timeout(within):
             while True:
@@ -308,7 +310,7 @@ class Cloud:
         except errors.Failure as failure:
             return failure.message
 
-    async def until_there(self, ids: Set[str], within: float = 15.0) -> None:
+    async def until_there(self, ids: Set[str], within: float = PATIENCE) -> None:
         """Wait until the runtime has these containers and no others."""
         there: Set[str] = set()
         try:
@@ -318,10 +320,10 @@ class Cloud:
         except TimeoutError:
             raise AssertionError(f"waited for {ids}, there are {there}") from None
 
-    async def until_empty(self, within: float = 15.0) -> None:
+    async def until_empty(self, within: float = PATIENCE) -> None:
         await self.until_there(set(), within)
 
-    async def until_host(self, true: Callable[[Host], bool], within: float = 15.0) -> None:
+    async def until_host(self, true: Callable[[Host], bool], within: float = PATIENCE) -> None:
         async with asyncio.timeout(within):
             while not true(await self.host()):
                 await asyncio.sleep(0.01)
@@ -479,7 +481,7 @@ def library(there: Cloud) -> Images:
 Predicate = Callable[[], bool]
 
 
-async def eventually(true: Predicate, within: float = 15.0) -> None:
+async def eventually(true: Predicate, within: float = PATIENCE) -> None:
     """Wait for something that can be seen without asking the service."""
     async with asyncio.timeout(within):
         while not true():

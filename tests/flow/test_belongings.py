@@ -18,7 +18,7 @@ from higgins.model.quota import Allowance
 from higgins.service.policy import Policy
 from higgins.service.volumes import Volumes
 from higgins.store.database import Database
-from tests.flow.harness import caller, cloud, services
+from tests.flow.harness import PATIENCE, caller, cloud, services
 from tests.flow.town import Api, Reply, Tokens, Town
 
 OVER = (403, "container.over-quota")
@@ -83,7 +83,7 @@ async def gone(api: Api, made: Reply) -> None:
     path = made.headers["location"].partition("/v1")[2]
     query = "?stop=true" if path.startswith("/containers") else ""
     assert (await api("DELETE", path + query)).status == 204
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await api("GET", path)).status != 404:
             await asyncio.sleep(0.01)
 

@@ -16,7 +16,7 @@ from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.query import Query
 from higgins.store import capsules
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import alone, caller, cloud, container, eventually, request
+from tests.flow.harness import PATIENCE, alone, caller, cloud, container, eventually, request
 from tests.flow.town import VERSION, Api, Reply, Town
 
 LASTS = ("sleep", "inf")
@@ -42,7 +42,7 @@ async def until(api: Api, ref: str, status: str | None, *, reason: str = "") -> 
     """Wait for a status, with this in its reason; None: until it is gone."""
     reply = None
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 reply = await api("GET", f"/capsules/{ref}")
                 if reply.status == 404:

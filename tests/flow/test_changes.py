@@ -26,7 +26,7 @@ from higgins.service.containers import Wish
 from higgins.service.limits import Deadlines
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
-from tests.flow.harness import Cloud, alone, caller, cloud, container, eventually, request
+from tests.flow.harness import PATIENCE, Cloud, alone, caller, cloud, container, eventually, request
 
 ME = caller()
 CHECK = Healthcheck(test="curl localhost")
@@ -50,7 +50,7 @@ async def seen(here: Cloud, made: Capsule) -> Observation | None:
 
 async def until_seen(here: Cloud, made: Capsule, stage: Stage, *, rebuilds: int = 0) -> Observation:
     found: Observation | None = None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (found := await seen(here, made)) is None or (found.stage, found.rebuilds) != (stage, rebuilds):
             await asyncio.sleep(0.01)
     return found
@@ -363,7 +363,7 @@ async def test_without_that_wish_it_is_only_shown(here: Cloud) -> None:
         known = found.status.containers[made.spec.containers[0].id].observed if found else None
         return known is not None and known.health is not None and known.health.output == "refused"
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not await ill():
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
@@ -375,7 +375,7 @@ async def test_as_long_as_all_is_well_no_check_causes_a_write(here: Cloud) -> No
     made = await here.run(healthcheck=CHECK)
     one = made.spec.containers[0].id
     here.runtime.check(one, Condition.HEALTHY, output="1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not is_well(await here.show(made)):
             await asyncio.sleep(0.01)
     before = await here.show(made)

@@ -7,6 +7,7 @@ import pytest
 
 from higgins.model.capsule import Condition, Resources
 from higgins.model.ids import ContainerId
+from tests.flow.harness import PATIENCE
 
 CHECK = {"cmd": "true", "interval": 30, "timeout": 5, "retries": 3}
 
@@ -19,7 +20,7 @@ async def test_a_container_gets_other_limits_and_another_name_at_once(town):
     assert changed.status == 200
     shown = await town.one.until("shop", "Running")
     assert (shown["cpu"], shown["memory"], shown["auto_heal"]) == (1.5, "128", True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await town.cloud.runtime.list())[ContainerId(ref)].limits != Resources(cpu=1.5, memory=128):
             await asyncio.sleep(0.01)
     assert (await town.admin("GET", "/hosts/here"))["mem_used"] == 128
@@ -135,7 +136,7 @@ async def test_a_strangers_container_cannot_be_waited_for(town):
 async def test_a_health_check_is_kept_run_and_shown(town):
     ref = await town.one.run("web", "sleep", "inf", healthcheck=CHECK)
     town.cloud.runtime.check(ContainerId(ref), Condition.UNHEALTHY, failures=3, output="refused")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (shown := await town.one("GET", f"/containers/{ref}"))["health"]["status"] != "unhealthy":
             await asyncio.sleep(0.02)
     assert shown["healthcheck"] == {"test": "true", "interval": 30, "retries": 3, "timeout": 5}

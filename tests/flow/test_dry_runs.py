@@ -26,7 +26,7 @@ from higgins.service.registries import Sources
 from higgins.store import hosts
 from higgins.store.database import Connection
 from higgins.testing.builders import host, inventory
-from tests.flow.harness import alone, caller, cloud, container, request, services
+from tests.flow.harness import PATIENCE, alone, caller, cloud, container, request, services
 from tests.flow.town import Api, Reply, Tokens, Town
 
 SECRET = "vault"
@@ -157,7 +157,7 @@ async def test_the_reason_is_the_one_that_a_create_would_end_with(town: Town) ->
     reason = (await foretold(town.one, **asked))["reason"]
     assert reason == "There are not enough hosts available: 1 in other availability zones, 2 without enough memory."
     made = await town.one("POST", "/containers", WEB | asked)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (shown := await town.one("GET", f"/containers/{made['uuid']}"))["status"] != "Error":
             await asyncio.sleep(0.01)
     assert shown["status_reason"] == reason

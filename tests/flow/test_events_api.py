@@ -14,7 +14,7 @@ from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.service.policy import Policy
 from higgins.store import events
-from tests.flow.harness import Cloud, admin, cloud, request, services
+from tests.flow.harness import PATIENCE, Cloud, admin, cloud, request, services
 from tests.flow.town import Tokens
 
 OURS = "container 1.41"
@@ -61,7 +61,7 @@ class Told:
 
     async def block(self) -> Message:
         fields: dict[str, str] = {}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             async for line in self.answer.content:
                 if line == b"\n":
                     break
@@ -201,7 +201,7 @@ async def test_older_versions_have_no_events(watcher):
 
 
 async def test_a_server_that_stops_does_not_wait_for_those_who_follow(tmp_path):
-    async with cloud(tmp_path) as running, aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with cloud(tmp_path) as running, aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE):
         app = application(services(running), Tokens(), Policy())
         async with serving(app, host="127.0.0.1", port=0, grace=60.0) as at:
             answer = await session.get(

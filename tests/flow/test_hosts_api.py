@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.flow.harness import HOST
+from tests.flow.harness import HOST, PATIENCE
 from tests.flow.town import Api, Town
 
 SERVICE = "host=here&binary=zun-compute"
@@ -33,7 +33,7 @@ async def the_service(api: Api, name: str = "here") -> dict[str, Any]:
 
 
 async def until_it_is(api: Api, state: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await the_service(api))["state"] != state:
             await asyncio.sleep(0.02)
 

@@ -7,7 +7,7 @@ import pytest
 
 from higgins import errors
 from higgins.model.registry import Login
-from tests.flow.harness import HOST, eventually
+from tests.flow.harness import HOST, PATIENCE, eventually
 from tests.flow.town import Reply, Town
 
 APP = "reg.example/team/app:1"
@@ -18,7 +18,7 @@ LOGIN = Login(domain="reg.example", username="ann", password="open sesame")
 async def joined(town: Town) -> None:
     """The host has joined, and there is something to fetch."""
     town.cloud.images.publish(APP)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (town.cloud.calls.connected(HOST) and await town.cloud.hosts.list()):
             await asyncio.sleep(0.01)
 
@@ -32,7 +32,7 @@ async def pulled(town: Town, repo: str = APP, **asked: object) -> Any:
 async def until(town: Town, uuid: str, state: str) -> Reply:
     found = await town.admin("GET", f"/images/{uuid}")
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while found["state"] != state:
                 await asyncio.sleep(0.01)
                 found = await town.admin("GET", f"/images/{uuid}")
@@ -144,7 +144,7 @@ async def test_a_digest_is_pulled_as_that_digest(town: Town) -> None:
 async def test_how_far_a_pull_is_can_be_seen(town: Town) -> None:
     town.cloud.images.slow("fetch", 0.6)
     uuid = (await pulled(town))["uuid"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         # How many layers there are is not known before the registry was asked.
         while not (progress := (await town.admin("GET", f"/images/{uuid}"))["progress"] or {}).get("layers"):
             await asyncio.sleep(0.01)
@@ -229,7 +229,7 @@ async def test_a_private_image_is_pulled_with_what_the_project_has_stored_for_it
     await until(town, first, "present")
     # It was the admins' project that logged in, and nobody else has.
     thief = await town.one("POST", "/containers", {"image": secret, "name": "thief"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (shown := await town.one("GET", f"/containers/{thief['uuid']}"))["status"] != "Error":
             await asyncio.sleep(0.01)
     assert "could not be found" in shown["status_reason"]

@@ -24,6 +24,7 @@ from higgins.model.live import (
     Reply,
 )
 from higgins.protocols.live import Exchange
+from tests.flow.harness import PATIENCE
 from tests.flow.linked import ControlPlane, control_plane, host, until
 
 C = ContainerId("c")
@@ -31,8 +32,6 @@ ATTACH = Attach(container_id=C)
 GET = GetArchive(container_id=C, path="/etc/hosts")
 PUT = PutArchive(container_id=C, path="/tmp")
 STAT = PathStat(name="hosts", size=9, mode=0o644, mtime="2026-01-01T00:00:00Z", link_target="")
-PATIENCE = 20
-"""Seconds for what takes a moment on a machine that has nothing else to do."""
 EVERY_BYTE = bytes(range(256))
 
 
@@ -203,7 +202,7 @@ async def test_a_caller_goes_on_when_the_host_takes_again(plane: ControlPlane):
             await asyncio.sleep(0.3)
             assert not giving.done()
             taking.set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await collect(exchange) == content
 
 

@@ -23,7 +23,7 @@ from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
 from higgins.service.turnstile import Turnstile
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import caller, eventually, library, services
+from tests.flow.harness import PATIENCE, caller, eventually, library, services
 from tests.flow.town import Api, Tokens, Town
 
 ZUN = "container 1.40"
@@ -137,7 +137,7 @@ async def test_whoever_follows_a_log_that_says_nothing_and_leaves_makes_room_for
         async with one.session.get(f"{at.url}/v1/containers/{ref}/logs?follow=true", headers=headers(one)) as answer:
             assert answer.status == 200
             assert (await one("POST", run)).error == (409, "container.too-many-live-calls")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while (await one("POST", run)).status != 200:
                 await asyncio.sleep(0.1)
 
@@ -163,7 +163,7 @@ async def test_nobody_waits_for_a_container_on_behalf_of_somebody_who_has_left(t
         left.append(True)
         return len(left) > 1
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await town.cloud.containers.wait(caller(), ref, [Status.STOPPED], 3600, gone=gone)
 
 
@@ -294,7 +294,7 @@ async def test_a_commit_goes_on_when_its_caller_has_left(town: Town) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await town.one("POST", f"/containers/{ref}/commit?repository=mine&tag=v1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             actions = (await town.one("GET", f"/containers/{ref}/container_actions"))["containerActions"]
             if actions[0]["action"] == "commit":
@@ -338,7 +338,7 @@ async def test_followed_logs_come_as_they_are_printed_and_end_with_the_container
 async def test_followed_logs_of_a_silent_container_begin_at_once(town: Town) -> None:
     ref = await town.one.run("web", "sleep", "inf")
     url = f"{town.one.url}/v1/containers/{ref}/logs?follow=true"
-    async with asyncio.timeout(5), town.one.session.get(url, headers=headers(town.one)) as answer:
+    async with asyncio.timeout(PATIENCE), town.one.session.get(url, headers=headers(town.one)) as answer:
         assert answer.status == 200
     absent = await town.one("GET", "/containers/nobody/logs?follow=true")
     assert absent.status == 404

@@ -13,7 +13,7 @@ from higgins.logic import statusword
 from higgins.logic.statusword import Status
 from higgins.model.live import Ended, Piece, Reply
 from higgins.protocols.live import Exchange
-from tests.flow.harness import Cloud, caller, cloud, eventually, request
+from tests.flow.harness import PATIENCE, Cloud, caller, cloud, eventually, request
 
 ME = caller()
 
@@ -138,7 +138,7 @@ async def test_everybody_is_told_when_the_host_goes_away(there: Cloud):
     with pytest.raises(errors.Unavailable, match="not connected"):
         await there.live.top(ME, made.id)
     there.agent.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 assert (await there.live.top(ME, made.id)).titles

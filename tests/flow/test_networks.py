@@ -23,7 +23,7 @@ from higgins.service.limits import Deadlines
 from higgins.service.networks import MOST, NetworkNamed
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakeNetworks, FakePlug
-from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, eventually, request
+from tests.flow.harness import PATIENCE, Cloud, admin, alone, caller, cloud, container, eventually, request
 
 POOL = "10.88.0.0/13"
 
@@ -59,7 +59,7 @@ async def ports_there(service: Cloud) -> int:
 
 async def until_ports(service: Cloud, capsule: Capsule, *networks: str) -> tuple[Port, ...]:
     """Wait until its host has settled with a port on each of these."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await service.until_at_rest(capsule)
             if [port.network_id for port in found.assignment.ports] == [*networks]:
@@ -68,7 +68,7 @@ async def until_ports(service: Cloud, capsule: Capsule, *networks: str) -> tuple
 
 
 async def until_none_is_left(service: Cloud, but: int = 0) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while await ports_there(service) != but:
             await asyncio.sleep(0.01)
 
@@ -136,17 +136,21 @@ async def test_a_container_is_on_no_more_networks_than_it_could_have_been_made_w
         await service.containers.attach_network(caller(), request(), full.id, on(f"n{MOST}"))
 
 
-async def test_what_was_renamed_gives_its_old_name_up_with_its_next_attachment(tmp_path: Path) -> None:
-    async with town(tmp_path) as service:
+@pytest.mark.parametrize("verb", ["update", "rename"])
+async def test_what_is_renamed_gives_its_old_name_up(tmp_path: Path, verb: str) -> None:
+    plug = FakePlug()
+    async with town(tmp_path, plug=plug) as service:
         created = await service.containers.create(caller(), request(), alone(container(name="db"), run=True))
-        await service.until(created, Status.RUNNING)
-        await service.containers.update(caller(), request(), created.id, Wish(name="old-db"))
-        await service.networks.create(caller(), name="other")
-        asked = request()
-        await service.containers.attach_network(caller(), asked, created.id, on("other"))
-        assert await service.until_done(created, asked) is Outcome.SUCCESS
+        running = await service.until(created, Status.RUNNING)
+        (before,) = running.assignment.ports
+        if verb == "update":
+            await service.containers.update(caller(), request(), created.id, Wish(name="old-db"))
+        else:
+            await service.containers.rename(caller(), created.id, "old-db")
+        await eventually(lambda: [port.names for port, _ in plug.plugged.values()] == [("old-db",)])
         found = await service.until_at_rest(created)
-        assert [port.names for port in found.assignment.ports] == [("old-db",)] * 2
+        assert found.assignment.ports == (replace(before, names=("old-db",)),)
+        assert (found.spec.generation, found.status) == (running.spec.generation, running.status)
 
 
 async def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
@@ -177,7 +181,7 @@ async def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path)
 
 async def test_a_dry_run_makes_no_network(tmp_path: Path) -> None:
     async with town(tmp_path, pool="10.88.0.0/24") as service:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not await service.hosts.list():
                 await asyncio.sleep(0.01)
         forecast = await service.containers.foretell(caller(), alone(container()))
@@ -483,7 +487,7 @@ async def test_a_host_is_told_when_only_the_ports_have_changed(tmp_path: Path) -
         running = await made(service)
         networks.slow("allot", 0.5)
         await service.containers.attach_network(caller(), request(), running.id, on(late))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while (found := await service.show(running)) is None or found.status.acting < found.spec.generation:
                 await asyncio.sleep(0.01)
         assert not found.settled
@@ -496,7 +500,7 @@ async def test_capsules_are_on_the_network_of_their_project(tmp_path: Path) -> N
         spec = CapsuleSpec(containers=(container(name="web"), container(name="log")), desired=Desired.RUNNING)
         capsule_id = CapsuleId("ca951e00-0000-4000-8000-000000000001")
         await service.capsules.create(caller(), request(), capsule_id, spec, name="shop")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while statusword.describe(await service.capsules.show(caller(), "shop")).status is not Status.RUNNING:
                 await asyncio.sleep(0.01)
         shop = await service.capsules.show(caller(), "shop")

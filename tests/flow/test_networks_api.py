@@ -12,7 +12,7 @@ from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.api.zun.routes import ROUTES
 from higgins.service.policy import Policy
-from tests.flow.harness import cloud, services
+from tests.flow.harness import PATIENCE, cloud, services
 from tests.flow.town import Api, Reply, Tokens, Town
 
 POOL = "10.88.0.0/16"
@@ -40,7 +40,7 @@ async def names(api: Api, query: str = "") -> list[str]:
 
 async def addresses(api: Api, ref: str) -> Mapping[str, list[str]]:
     """Those of a container, by the ids of its networks, once nothing is being done about it."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (shown := await api("GET", f"/containers/{ref}"))["task_state"] is not None:
             await asyncio.sleep(0.01)
     return {network: [one["addr"] for one in there] for network, there in shown["addresses"].items()}
@@ -238,7 +238,7 @@ async def test_a_network_that_somebody_is_on_cannot_be_deleted(nets: Town) -> No
 async def test_a_capsule_is_on_its_projects_network_as_a_whole(nets: Town, version: str) -> None:
     template = {"kind": "capsule", "metadata": {}, "spec": {"containers": [{"image": "busybox"}, {"image": "busybox"}]}}
     capsule = (await nets.one("POST", "/capsules", {"template": template}))["uuid"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (shown := await nets.one("GET", f"/capsules/{capsule}", version=version))["addresses"]:
             await asyncio.sleep(0.01)
     (network,) = (await nets.one("GET", "/networks"))["networks"]

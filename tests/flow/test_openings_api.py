@@ -13,7 +13,7 @@ from higgins.api.zun.door import application
 from higgins.model.network import HostPort, Port, Published, Rule
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakePlug
-from tests.flow.harness import cloud, services
+from tests.flow.harness import PATIENCE, cloud, services
 from tests.flow.town import Api, Reply, Tokens, Town
 
 ZUNS = "container 1.40"
@@ -44,7 +44,7 @@ async def group(api: Api, name: str, *rules: dict[str, Any]) -> str:
 
 async def plugged(plug: FakePlug, **wanted: Any) -> Port:
     """The only port of the host, once it is like this."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = [port for port, _ in plug.plugged.values()]
             if len(found) == 1 and all(getattr(found[0], name) == value for name, value in wanted.items()):
@@ -83,7 +83,7 @@ async def test_a_published_port_is_shown_as_it_was_got_and_its_host_has_it(nets:
 async def test_what_the_hosts_own_programs_have_is_heard_of(nets: Town, plug: FakePlug) -> None:
     plug.others = (HostPort("tcp", 30000),)
     await nets.cloud.agent.restart()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not any(host.busy for host in await nets.cloud.hosts.list()):
             await asyncio.sleep(0.01)
     uuid = await nets.one.run("web", "sleep", "inf", published_ports=[{"port": 80}])

@@ -20,7 +20,7 @@ from higgins.model.quota import Limits
 from higgins.service.containers import Wish
 from higgins.service.policy import Policy
 from higgins.testing.images import FakeImages
-from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, request, services
+from tests.flow.harness import PATIENCE, Cloud, admin, alone, caller, cloud, container, request, services
 from tests.flow.town import Api, Reply, Tokens, Town
 from tests.system.faults.claims import used_and_counted
 
@@ -55,7 +55,7 @@ async def in_use(town: Town) -> dict[str, Any]:
 
 async def used(town: Town, memory: int) -> None:
     """Wait until the project has so much."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await in_use(town))["memory"] != memory:
             await asyncio.sleep(0.01)
 
@@ -255,7 +255,7 @@ async def test_what_is_to_become_less_makes_room_only_when_it_has(town: Town) ->
     town.cloud.runtime.fail("update", errors.Invalid("It uses more than that."))
     assert (await town.one("PATCH", f"/containers/{ref}", {"memory": 10})).status == 200
     assert (await create(town.one, memory=50)).error == OVER
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await town.one("GET", f"/containers/{ref}"))["memory"] != "100":
             assert (await in_use(town))["memory"] == 100
             await asyncio.sleep(0.01)
@@ -322,7 +322,7 @@ async def test_whatever_becomes_of_containers_their_quota_is_released_exactly_on
         for one in (await here.containers.list(ME, Query())).items:
             with contextlib.suppress(errors.NotFound):  # It was on its way out.
                 await here.containers.delete(admin(), request(), one.id, force=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while any(used.containers or used.memory or used.microcores for used, _ in used_and_counted(path).values()):
                 await asyncio.sleep(0.05)
         assert all(used == counted for used, counted in used_and_counted(path).values())

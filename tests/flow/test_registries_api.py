@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from higgins.model.registry import Login
+from tests.flow.harness import PATIENCE
 from tests.flow.town import Api, Reply, Town
 
 PASSWORD = "open sesame"
@@ -32,7 +33,7 @@ async def names(api: Api, query: str = "") -> list[str]:
 
 async def settled(api: Api, ref: str) -> Reply:
     """A container once it is Created or in Error."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             reply = await api("GET", f"/containers/{ref}")
             if reply["status"] in ("Created", "Error") and reply["task_state"] is None:
@@ -225,7 +226,7 @@ async def test_without_its_key_the_service_does_everything_but_what_needs_a_pass
     made_anyway = await town.one("POST", "/containers", {"image": "reg.example/app:1", "name": "plain"})
     assert (await settled(town.one, made_anyway["uuid"]))["status"] == "Created"
     needs = await town.one("POST", "/containers", {"image": SECRET, "registry": "mine", "name": "needs"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while "credentials" not in str((await town.one("GET", "/containers/needs"))["status_reason"]):
             await asyncio.sleep(0.02)
     assert needs.status == 202

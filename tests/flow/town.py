@@ -14,7 +14,7 @@ from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.model.identity import Caller
 from higgins.service.policy import Policy
-from tests.flow.harness import Cloud, admin, caller, cloud, services
+from tests.flow.harness import PATIENCE, Cloud, admin, caller, cloud, services
 
 VERSION = "container 1.41"
 
@@ -76,7 +76,7 @@ class Api:
 
     async def until(self, ref: str, status: str | None) -> Reply:
         """Wait for a status with nothing being done; None: until it is gone."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 reply = await self("GET", f"/containers/{ref}")
                 if reply.status == 404:

@@ -33,6 +33,13 @@ def test_containers_without_a_word_find_each_other_by_name(tenant: Tenant) -> No
     assert [one["name"] for one in tenant.sees("network", "show", "default")["attached"]] == ["db"]
 
 
+def test_what_is_renamed_is_found_by_its_new_name_only(tenant: Tenant) -> None:
+    tenant.types("run", "-d", "--name", "db", IMAGE, "sleep", "600")
+    tenant.types("rename", "db", "old-db")
+    asks = "until ping -c 1 -w 5 old-db; do sleep 0.1; done; if ping -c 1 -w 5 db; then exit 1; fi"
+    tenant.types("run", "--rm", IMAGE, "sh", "-c", asks)
+
+
 def test_a_network_is_made_used_and_removed(tenant: Tenant) -> None:
     uuid = tenant.types("network", "create", "--subnet", "10.79.0.0/24", "back").strip()
     tenant.types("run", "-d", "--name", "web", "--network", uuid[:8], "--ip", "10.79.0.40", IMAGE, "sleep", "600")

@@ -231,7 +231,7 @@ def answers(runtime: Any, images: FakeImages | None = None, holds: Holds | None 
 
 async def ask(runtime: Any, request: LiveRequest, line: Heard | None = None) -> tuple[Reply, list[bytes]]:
     line = line or Heard()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         return await answers(runtime)(request, line), line.sent
 
 

@@ -326,7 +326,7 @@ async def test_containers_whose_sandbox_is_gone_move_into_another(trouble: str) 
         else:
             bench.runtime.forget(wanted.sandbox)
         bench.worker.hint()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while any(bench.runtime.starts[each.id] == starts[each.id] for each in wanted.containers):
                 await asyncio.sleep(0.01)
         assert bench.runtime.starts[wanted.init[0].id] == 1, "it had run to its end"
@@ -345,7 +345,7 @@ async def test_a_sweep_that_misses_a_sandbox_sends_its_worker() -> None:
         assert bench.runtime.count("list") == looks, "nothing had changed"
         bench.runtime.forget(wanted.sandbox)
         bench.worker.compare(await bench.runtime.list())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while wanted.sandbox not in await bench.runtime.list():
                 await asyncio.sleep(0.01)
 
@@ -459,7 +459,7 @@ async def test_a_sandbox_that_is_gone_is_followed_by_another_with_the_same_ports
         await bench.until_settled(1)
         (bench.runtime.end if trouble == "ends" else bench.runtime.forget)(ContainerId("sandbox"))
         bench.worker.hint()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while bench.runtime.starts[wired.one.id] == 1:
                 await asyncio.sleep(0.01)
         await wired.plug.list()  # What was in the one that is gone is not plugged in any more.

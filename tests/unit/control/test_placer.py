@@ -117,7 +117,7 @@ async def test_more_than_a_page_is_placed_in_one_visit(replicas: list[Database])
 
 async def test_who_waits_for_a_host_is_looked_at_once_a_visit(replicas: list[Database]) -> None:
     await waiting(replicas[0], 230, Resources())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         assert await placer(replicas[0], patience=1e12).visit() == 1.0
     assert {describe(one).status for one in await everything(replicas[0])} == {Status.CREATING}
 

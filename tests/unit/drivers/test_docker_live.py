@@ -144,7 +144,7 @@ async def test_a_talk_ends_with_its_container_though_its_connection_does_not(
 ) -> None:
     end = asyncio.Event()
     stub = inhabited(tmp_path, end).hand_over("POST", "exec/e/start", [], keeps=True)
-    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(10):
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(15):
         async with (
             runtime.enter(WEB, EXEC, ["sh"], terminal=terminal, stdin=True) as talk,
             asyncio.TaskGroup() as group,
@@ -157,7 +157,7 @@ async def test_a_talk_ends_with_its_container_though_its_connection_does_not(
 async def test_a_talk_ends_with_its_command_though_nobody_took_its_input(tmp_path: Path) -> None:
     stub = inhabited(tmp_path).hand_over("POST", "exec/e/start", [frame(1, b"out")], keeps=True)
     stub.answer("GET", "exec/e/json", {"Running": False, "ExitCode": 3})
-    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(10):
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(15):
         async with runtime.enter(WEB, EXEC, ["true"], terminal=False, stdin=True) as talk, asyncio.TaskGroup() as group:
             group.create_task(give_much(talk, 65536))
             assert [piece async for piece in talk] == [Piece(b"out")]

@@ -94,7 +94,7 @@ async def test_what_is_taken_while_stock_is_taken_is_made_up_for(tmp_path: Path)
     async with engine.running(), Engine(engine.url) as calls, beside() as start:
         sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
         start(sandboxes.keep())
-        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(15), asyncio.TaskGroup() as group:
             while not count("containers/json"):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)

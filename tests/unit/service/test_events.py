@@ -109,7 +109,7 @@ async def test_silence_is_broken_once_in_a_while_and_tells_how_far_it_looked(
 async def test_whoever_comes_again_misses_nothing_and_gets_nothing_twice(service: Events, database: Database) -> None:
     await happen(database, 450)
     seen: list[int] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(15):
         while len(seen) < 450:
             # Each comes for one stretch only and starts where the last one ended.
             async with aclosing(service.follow(who(), ALL, since=seen[-1] if seen else 0)) as story:

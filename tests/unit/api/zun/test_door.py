@@ -428,14 +428,14 @@ async def test_logs_are_written_as_they_come_and_end_with_their_reader(client):
     async with client.session.get(f"{client.url}/v1/containers/endless/logs", headers=head) as answer:
         assert len(await answer.content.readexactly(1_000_000)) == 1_000_000
         answer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await client.service.closed.wait()
 
 
 async def test_the_head_of_logs_is_told_without_them(client):
     answer = await client("HEAD", "/v1/containers/endless/logs")
     assert (answer.status, answer.content_type) == (200, "application/json")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await client.service.closed.wait()
 
 
