@@ -87,7 +87,8 @@ async def test_a_link_in_an_archive_leads_nowhere_on_the_host(runtime: DockerRun
         await runtime.put_archive(
             made.id, "/tmp", cut(archive(entry("l", tarfile.SYMTYPE, link=link), entry(through.format(mark))), 512)
         )
-        assert mark in await inside(runtime, made, "ls /etc")
+        # Newer engines take the link for one within the directory.
+        assert mark in await inside(runtime, made, "ls /etc /tmp/etc /tmp/l")
     except errors.Invalid:
         pass
     assert not on_the_host(mark)

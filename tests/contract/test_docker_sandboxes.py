@@ -159,6 +159,17 @@ async def test_the_store_of_whoever_was_here_before_is_taken_over_and_what_is_of
         assert (await take(runtime, an_origin())).stage is Stage.RUNNING
 
 
+async def test_an_engine_that_stops_waits_for_none(place: Place) -> None:
+    origin = an_origin()
+    async with place.agent() as runtime:
+        await take(runtime, origin)
+        await runtime.start(sandbox_of(origin))
+        await place.in_store(2)
+        for name in await place.there(status=["running"]):
+            async with asyncio.timeout(PATIENCE):
+                await place.engine.call("POST", f"containers/{name}/stop", {"t": 600})
+
+
 async def test_no_two_get_the_same_and_an_empty_store_is_no_harm(place: Place) -> None:
     async with place.agent() as runtime:
         await take(runtime, an_origin())

@@ -152,13 +152,13 @@ class OwnEngine:
         written["State"] |= {"Running": False, "Pid": 0, "StartedAt": "0001-01-01T00:00:00Z"}
         record.write_text(json.dumps(written))
 
-    def processes(self) -> list[str]:
-        """The command lines of all that runs in its containers, whether it knows of it or not."""
-        found = []
+    def processes(self) -> dict[int, str]:
+        """The command lines of all that runs in its containers, by number, whether it knows of it or not."""
+        found = {}
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if self._cgroup in (process / "cgroup").read_text():
-                    found.append((process / "cmdline").read_text().replace("\0", " ").strip())
+                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ").strip()
             except OSError:
                 continue
         return found

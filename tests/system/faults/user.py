@@ -28,18 +28,21 @@ class User:
         assert answer.status == 202, answer
         return str(answer.body["uuid"])
 
-    async def until(self, container: str, status: str, *words: str, within: float = 30) -> dict[str, Any]:
-        """Wait for this status, with these words in the reason; what is shown then."""
+    async def until(
+        self, container: str, status: str | frozenset[str], *words: str, within: float = 30
+    ) -> dict[str, Any]:
+        """Wait for this status, or one of these, with these words in the reason; what is shown then."""
+        wanted = {status} if isinstance(status, str) else status
         deadline = time.monotonic() + within
         while True:
             answer = await self.api.call("GET", f"/{container}")
             reason = answer.body["status_reason"] or ""
-            if answer.body["status"] == status and all(word in reason for word in words):
+            if answer.body["status"] in wanted and all(word in reason for word in words):
                 assert "\n" not in reason
                 shown: dict[str, Any] = answer.body
                 return shown
             if time.monotonic() > deadline:
-                raise AssertionError(f"wanted {status} {words}: {answer.body['status']}, {reason}")
+                raise AssertionError(f"wanted {wanted} {words}: {answer.body['status']}, {reason}")
             await asyncio.sleep(0.1)
 
     async def forget(self, container: str) -> None:

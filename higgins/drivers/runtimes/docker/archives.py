@@ -23,9 +23,12 @@ from higgins.model.live import PathStat
 
 _STAT = "X-Docker-Container-Path-Stat"
 _INVALID = re.compile(
-    r"not a directory|invalid argument|file name too long|too many levels of symbolic links|cannot be empty|error processing tar file",
+    r"not a directory|invalid argument|file name too long|too many levels of symbolic links|cannot be empty|error processing tar file"
+    r"|cannot overwrite directory",
     re.IGNORECASE,
 )
+_OUTSIDE = re.compile(r"invalid entry name|invalid hardlink target|escapes from parent", re.IGNORECASE)
+"""How newer engines refuse what older ones call outside in so many words."""
 _PREAMBLE = re.compile(r"^error processing tar file\([^)]*\): ", re.IGNORECASE)
 _READ_ONLY = re.compile(r"read-only|read only", re.IGNORECASE)
 _ROOT = re.compile(r"/\S*/(merged|rootfs|diff)(?=[/:\s])")
@@ -67,9 +70,14 @@ class DockerArchives:
         except (aiodocker.DockerError, errors.Unavailable) as error:
             if given.failure is not None:
                 raise given.failure from error
-            if isinstance(error, aiodocker.DockerError):
-                raise await self._sorted(error, path) from error
-            raise
+            if not isinstance(error, aiodocker.DockerError):
+                raise
+            if error.status == 404 and not terms.no_container(error):
+                # The directory was there just now. Newer engines say the same of what a hard link in the archive is to.
+                raise errors.Invalid(
+                    f"Files cannot be moved at {path}: it, or what a hard link in the archive is to, is not there."
+                ) from error
+            raise await self._sorted(error, path) from error
         response.close()
 
     async def _get(self, container_id: ContainerId, path: str) -> aiohttp.ClientResponse:
@@ -101,6 +109,8 @@ class DockerArchives:
             return errors.NotFound(f"There is nothing at {path} in the container.")
         if _READ_ONLY.search(text):
             return errors.Conflict(f"Nothing can be written at {path}: it is read-only.")
+        if _OUTSIDE.search(text):
+            return errors.Invalid(f"Files cannot be moved at {path}: {text}, which is outside of it.")
         if _INVALID.search(text) and not disk_full(text):
             return errors.Invalid(f"Files cannot be moved at {path}: {_PREAMBLE.sub('', text)}")
         return await terms.sorted_by_remedy(self._engine, aiodocker.DockerError(error.status, text), "move the files")

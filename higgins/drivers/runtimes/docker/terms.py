@@ -149,7 +149,14 @@ def sandbox(
     }
     if handler is not None:
         host["Runtime"] = handler
-    return {"Image": image, "Hostname": hostname or "", "Labels": labels, "HostConfig": host}
+    return {
+        "Image": image,
+        "Hostname": hostname or "",
+        "Labels": labels,
+        # It hears nothing else, and an engine that stops would wait ten seconds for it.
+        "StopSignal": "SIGKILL",
+        "HostConfig": host,
+    }
 
 
 def nothing(nameserver: str | None) -> Mapping[str, object]:
