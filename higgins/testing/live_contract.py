@@ -303,6 +303,10 @@ class LiveContract:
     async def test_a_command_ends_with_its_container(self, runtime: Capable, make: Make, terminal: str | None) -> None:
         made = await running(runtime, make)
         async with entering(runtime, made, "cat", terminal=bool(terminal)) as talk:
+            await talk.write(b"x\n")
+            # A terminal repeats what is typed, ahead of what prints it.
+            said = b"x\r\nx\r\n" if terminal else b"x\n"
+            assert await heard(talk, len(said)) == said
             await runtime.stop(made.id, 0)
             assert await heard(talk) == b""
             assert await talk.exit_code() == 137

@@ -27,8 +27,8 @@ _INVALID = re.compile(
     r"|cannot overwrite directory",
     re.IGNORECASE,
 )
-_OUTSIDE = re.compile(r"invalid entry name|invalid hardlink target|escapes from parent", re.IGNORECASE)
-"""How newer engines refuse what older ones call outside in so many words."""
+_OUTSIDE = re.compile(r"invalid (entry name|hardlink|symlink)|escapes from parent|is outside of", re.IGNORECASE)
+"""How engines refuse what would lead out of the directory, each release in words of its own."""
 _PREAMBLE = re.compile(r"^error processing tar file\([^)]*\): ", re.IGNORECASE)
 _READ_ONLY = re.compile(r"read-only|read only", re.IGNORECASE)
 _ROOT = re.compile(r"/\S*/(merged|rootfs|diff)(?=[/:\s])")
@@ -109,10 +109,11 @@ class DockerArchives:
             return errors.NotFound(f"There is nothing at {path} in the container.")
         if _READ_ONLY.search(text):
             return errors.Conflict(f"Nothing can be written at {path}: it is read-only.")
+        said = _PREAMBLE.sub("", text)
         if _OUTSIDE.search(text):
-            return errors.Invalid(f"Files cannot be moved at {path}: {text}, which is outside of it.")
+            return errors.Invalid(f"Files cannot be moved at {path}: {said} (nothing may lead outside of it)")
         if _INVALID.search(text) and not disk_full(text):
-            return errors.Invalid(f"Files cannot be moved at {path}: {_PREAMBLE.sub('', text)}")
+            return errors.Invalid(f"Files cannot be moved at {path}: {said}")
         return await terms.sorted_by_remedy(self._engine, aiodocker.DockerError(error.status, text), "move the files")
 
 
