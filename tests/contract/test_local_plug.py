@@ -19,6 +19,7 @@ import pytest
 
 from higgins import errors
 from higgins.drivers.networks.local import LocalPlug, missing
+from higgins.drivers.networks.local.router import NAMESPACES
 from higgins.drivers.networks.local.wanted import router_of
 from higgins.model.ids import NetworkId
 from higgins.model.network import Port, Published, Rule
@@ -466,21 +467,24 @@ async def test_a_bridge_that_somebody_removed_is_missed_and_made_again(
     assert await ask(spaces[0], "10.88.0.3", 80) == "10.88.0.2"
 
 
-async def test_a_router_whose_name_somebody_removed_is_made_again_and_nothing_is_left_of_the_first(
-    put: Put, state: Path, plug: LocalPlug
+@pytest.mark.parametrize("losing", ["ip netns del {}", "umount --lazy /run/netns/{}"])
+async def test_a_router_whose_name_leads_nowhere_is_made_again_and_nothing_is_left_of_the_first(
+    put: Put, state: Path, plug: LocalPlug, losing: str
 ) -> None:
+    """The name can have been removed, or be there and lead nowhere: an agent with mounts of its own, as services have, has taken them with it."""
     port = a_port()
     space = await put(port)
     (server,) = servers(state)
-    said("ip", "netns", "del", router_of(state.name, port.network_id))
+    said(*losing.format(router_of(state.name, port.network_id)).split())
     assert await plug.list() == {port.id: ""}
     await until(lambda: succeeds(plug.plug(port, space.pid)))
     assert await plug.list() == {port.id: plug.namespace(space.pid)}
     assert server not in servers(state) and len(servers(state)) == 1
     assert await look_up(space, "web") == []
-    said("ip", "netns", "del", router_of(state.name, port.network_id))
+    said(*losing.format(router_of(state.name, port.network_id)).split())
     await plug.unplug(port.id)
     assert servers(state) == []
+    assert not (NAMESPACES / router_of(state.name, port.network_id)).exists()
 
 
 async def succeeds(doing: Coroutine[Any, Any, None]) -> bool:

@@ -16,6 +16,14 @@ def namespace(pid: int) -> str:
         raise errors.Unavailable(f"The process {pid} is gone, and its network with it.") from error
 
 
+def leads(path: Path) -> bool:
+    """Whether this path is one of a namespace: its name may be there, and lead nowhere."""
+    try:
+        return path.stat().st_dev == os.stat("/proc/self/ns/net").st_dev
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def held(pid: int) -> Iterator[tuple[Path, str]]:
     """The namespace of a process, as a path and as what tells it from others. It stays while it is held, whatever becomes of the process."""

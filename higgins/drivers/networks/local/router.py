@@ -7,7 +7,7 @@ from pathlib import Path
 
 from higgins import errors
 from higgins.drivers import programs
-from higgins.drivers.networks.local import firewall, links, names, sheets
+from higgins.drivers.networks.local import firewall, links, names, processes, sheets
 from higgins.drivers.networks.local.commands import inside, run
 from higgins.drivers.networks.local.shelf import Shelf
 from higgins.drivers.networks.local.wanted import NAMESERVER, PREFIX, Wanted, digest, link_of, mark
@@ -72,11 +72,13 @@ class Router:
 
     async def end(self) -> None:
         """Nothing is left of it. Succeeds if there is nothing."""
-        if not self.path.exists():
-            # Somebody took its name away: it lives on in its name server.
+        if not processes.leads(self.path):
+            # Somebody took its name away, or it is one that only an agent before this one could follow, who had mounts of its own: it lives on in
+            # its name server.
             if (nameless := names.namespace(self.shelf)) is not None:
                 await run(*inside(nameless), "ip", "link", "del", "up0", quiet=True)
                 await names.end(nameless)
+            self.path.unlink(missing_ok=True)
             return
         await names.end(self.path)
         # By hand: the kernel would take its time.
