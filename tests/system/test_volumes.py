@@ -22,7 +22,7 @@ LOOPS = os.geteuid() == 0 and os.path.exists("/dev/loop-control")
 @pytest.fixture(scope="module")
 def server(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
     """One of its own: its agent is killed here."""
-    started = AllInOne(tmp_path_factory.mktemp("volumes"), docker_url, {"hosts": {"heartbeat": 0.5}})
+    started = AllInOne(tmp_path_factory.mktemp("volumes"), docker_url, {"hosts": {"heartbeat": 2}})
     started.start()
     try:
         yield started

@@ -11,7 +11,7 @@ class Pace:
     """Between two pings. A client that has not been heard of for three is gone."""
     stalled: float = 60.0
     """In which a client has to take a frame."""
-    lull: float = 0.03
-    """After which the beginning of a character is not held back any longer."""
+    lull: float = 2.0
+    """After which the beginning of a character is not held back any longer: what is no character at all has to be shown, too."""
     farewell: float = 5.0
     """In which a client has to answer that it leaves, too."""
