@@ -150,7 +150,7 @@ def test_interrupted_while_it_waits_for_an_image_it_removes_what_it_made(tenant:
     script = 'exec "$@" 2>&1 >/dev/null'  # the complaint is what is waited for
     process = subprocess.Popen(
         ["sh", "-c", script, "sh", "higgins", "run", "--name", "waits", gone],
-        env=tenant.environment,
+        env=tenant.environment | {"PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
@@ -158,7 +158,13 @@ def test_interrupted_while_it_waits_for_an_image_it_removes_what_it_made(tenant:
     assert process.stdout is not None
     assert "trying again" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
+    try:
+        rest, _ = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        where, _ = process.communicate()
+        tenant.tries("rm", "-f", "waits")
+        pytest.fail(f"It has not heard that it was interrupted, and is here:\n{where}")
     assert (process.returncode, "waits is removed" in rest) == (130, True)
     assert "waits" not in tenant.types("ps", "-a", "-o", "name").split()
 
