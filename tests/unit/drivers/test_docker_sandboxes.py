@@ -105,3 +105,29 @@ async def test_what_is_taken_while_stock_is_taken_is_made_up_for(tmp_path: Path)
             renamed.set()
             while not count("containers/create"):
                 await asyncio.sleep(0.01)
+
+
+async def test_what_is_being_taken_is_given_to_nobody_else(tmp_path: Path) -> None:
+    first, second = (ContainerId(f"{number}0000000-0000-4000-8000-000000000000") for number in (1, 2))
+    origin = Origin(capsule_id=CapsuleId(first), project_id="p", epoch=1, restarts=0, handler=None)
+    warm, renamed = terms.warm_name("0f"), asyncio.Event()
+    engine = StubEngine(tmp_path / "s").answer("GET", "containers/json", listed(warm))
+    engine.promise("POST", f"containers/{warm}/rename", None, when=renamed)
+
+    def count(word: str) -> int:
+        return sum(word in each for each in engine.asked)
+
+    async with engine.running(), Engine(engine.url) as calls, beside() as start:
+        sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
+        start(sandboxes.keep())
+        async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+            while not count("containers/json"):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            group.create_task(sandboxes.take(origin, first))
+            while count("containers/json") < 2:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            assert not await sandboxes.take(origin, second)
+            renamed.set()
+        assert count("rename") == 1

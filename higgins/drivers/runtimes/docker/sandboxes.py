@@ -52,6 +52,8 @@ class DockerSandboxes:
         self._wanted = False
         """There is use for a store here."""
         self._asked = 0.0
+        self._leaving: set[str] = set()
+        """Those that are being taken just now."""
         self._bell = Bell()
 
     async def name(self, container_id: ContainerId) -> str:
@@ -78,6 +80,7 @@ class DockerSandboxes:
         named = terms.taken_name(origin, sandbox)
         while self._store:
             warm = self._store.pop()
+            self._leaving.add(warm)
             try:
                 await self._engine.call("POST", f"containers/{warm}/rename", {"name": named})
             except aiodocker.DockerError as error:
@@ -85,11 +88,10 @@ class DockerSandboxes:
                     continue  # It is gone, or somebody else's.
                 raise await terms.sorted_by_remedy(self._engine, error, "take a sandbox from the store") from error
             finally:
-                # Whatever has become of the call: who looks next sees it. Who has looked meanwhile may have put it back.
+                # Whatever has become of the call: who looks next sees it.
+                self._leaving.discard(warm)
                 self._taken = None
                 self._changes += 1
-                if warm in self._store:
-                    self._store.remove(warm)
                 self._bell.ring()
             return True
         return False
@@ -163,7 +165,8 @@ class DockerSandboxes:
             # Some have been taken while the engine was asked: they would be missed when the next are made.
             await asyncio.sleep(_QUIET)
             before, useful = self._changes, await self._useful()
-        self._store = useful
+        # What is being taken may still be listed by its old name: nobody else must get it.
+        self._store = [each for each in useful if each not in self._leaving]
         self._wanted = self._wanted or bool(useful)
 
     async def _useful(self) -> list[str]:
