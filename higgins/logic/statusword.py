@@ -104,9 +104,13 @@ def _pending(capsule: Capsule) -> Word:
 
 def _rewiring(spec: CapsuleSpec, former: Former) -> str | None:
     """The task while it runs as it did. Where only its limits are still to be changed, the API has no word for that."""
-    if former.networks == spec.networks:
-        return None
-    return "network_attaching" if {*spec.networks} - {*former.networks} else "network_detaching"
+    for adding, removing, now, before in (
+        ("network_attaching", "network_detaching", spec.networks, former.networks),
+        ("sg_adding", "sg_removing", spec.security_groups, former.security_groups),
+    ):
+        if now != before:
+            return adding if {*now} - {*before} else removing
+    return None
 
 
 def _stale(capsule: Capsule) -> bool:

@@ -14,12 +14,15 @@ from higgins.model.capsule import (
     Condition,
     ContainerStatus,
     Desired,
+    Former,
     GivenUp,
     Health,
     Kind,
     Progress,
     Stage,
 )
+from higgins.model.ids import NetworkId, PortId, SecurityGroupId
+from higgins.model.network import NetworkWish
 from higgins.testing import builders
 from higgins.testing.builders import capsule, observation, spec, status
 
@@ -65,6 +68,33 @@ def test_under_way_the_word_is_what_was_and_the_task_what_will_be(
     before = spec()
     after = replace(before, desired=desired, generation=2, restarts=1 if desired is Desired.RUNNING else 0)
     assert word(after, status(before, stage)) == expected
+
+
+NET = NetworkWish(port=PortId("p"), network=NetworkId("n"))
+GROUP = SecurityGroupId("g")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "task"),
+    [
+        ({}, {"networks": (NET,)}, "network_attaching"),
+        ({"networks": (NET,)}, {}, "network_detaching"),
+        ({}, {"security_groups": (GROUP,)}, "sg_adding"),
+        ({"security_groups": (GROUP,)}, {}, "sg_removing"),
+        ({}, {"networks": (NET,), "security_groups": (GROUP,)}, "network_attaching"),
+        ({"networks": (NET,)}, {"networks": (NET,)}, None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else ",".join(value) if value else "nothing",
+)
+@pytest.mark.parametrize(("desired", "stage"), [(Desired.RUNNING, Stage.RUNNING), (Desired.STOPPED, Stage.EXITED)])
+def test_while_its_networks_or_its_rules_change_it_stays_what_it_was(
+    before: dict[str, Any], after: dict[str, Any], task: str | None, desired: Desired, stage: Stage
+) -> None:
+    there = spec(desired=desired)
+    (one,) = there.containers
+    former = Former(desired=desired, restarts=0, rebuilds=0, image=one.image, limits=one.limits, **before)
+    wanted = replace(there, generation=2, attachments=1, former=former, **after)
+    assert word(wanted, status(there, stage)) == (describe(capsule(there, status=status(there, stage))).status, task)
 
 
 def test_before_anything_was_seen_it_is_being_created() -> None:
