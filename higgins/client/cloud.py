@@ -121,7 +121,7 @@ class Cloud:
 
         def finish() -> None:
             answer = upload.answer()
-            body: bytes = apart.translated(answer.read)
+            body = apart.read(answer)
             apart.close()
             if answer.status >= 400:
                 raise refusals.failure(answer.status, dict(answer.headers), body)
@@ -151,7 +151,7 @@ class Cloud:
                 answer = self._once(method, _target(path, query), headers, content, patience)
                 if answer.status < 400:
                     return answer
-                refused: bytes = self._connection.translated(answer.read)
+                refused = self._connection.read(answer)
             except Lost:
                 if not safe:
                     raise
@@ -204,7 +204,7 @@ class Cloud:
         return answer
 
     def _read(self, answer: http.client.HTTPResponse) -> Any:
-        content: bytes = self._connection.translated(answer.read)
+        content = self._connection.read(answer)
         if not content:
             return None
         try:

@@ -98,6 +98,7 @@ class Connection:
         self._place = place
         self._trust = trust
         self._http: http.client.HTTPConnection | None = None
+        self._answer: http.client.HTTPResponse | None = None
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, *, patience: float = PATIENCE
@@ -106,9 +107,20 @@ class Connection:
 
         def asked(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
             connection.request(method, self._place.path + path, body, dict(headers))
-            return connection.getresponse()
+            self._answer = connection.getresponse()
+            return self._answer
 
         return self._guarded(asked, patience)
+
+    def read(self, answer: http.client.HTTPResponse) -> bytes:
+        """All of its body."""
+
+        def whole() -> bytes:
+            # Left to its finalizer, whatever is raised while it is closed is swallowed, be it that somebody types Ctrl-C.
+            with answer:
+                return answer.read()
+
+        return self.translated(whole)
 
     def upload(self, method: str, path: str, headers: Mapping[str, str]) -> "Upload":
         """A request whose body is written piece by piece."""
@@ -132,7 +144,7 @@ class Connection:
         """Let go of it; the next request opens another."""
         if self._http is not None:
             self._http.close()
-            self._http = None
+        self._http = self._answer = None
 
     def _guarded(self, act: Callable[[http.client.HTTPConnection], Result], patience: float) -> Result:
         connection = self._opened()
@@ -141,6 +153,9 @@ class Connection:
         return self.translated(lambda: act(connection))
 
     def _opened(self) -> http.client.HTTPConnection:
+        if self._answer is not None and not self._answer.isclosed():
+            # Whoever asked was interrupted before it was read; what still comes is no answer to the next.
+            self.close()
         if self._http is None or self._http.sock is None:
             self._http = self._dial()
         return self._http

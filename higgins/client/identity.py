@@ -106,7 +106,7 @@ class Login:
         """Whether it answers as a login does."""
         answer = self._connection.ask("GET", f"{self._root}/", JSON, None)
         try:
-            version = json.loads(answer.read())["version"]["id"]
+            version = json.loads(self._connection.read(answer))["version"]["id"]
         except (ValueError, KeyError, TypeError):
             return False
         return str(version).startswith("v3")
@@ -158,7 +158,7 @@ class Login:
         sent = {**JSON, **({"X-Auth-Token": token} if token else {}), **(headers or {})}
         content = None if body is None else json.dumps(body).encode()
         answer = self._connection.ask(method, self._root + path, sent, content)
-        read: bytes = self._connection.translated(answer.read)
+        read = self._connection.read(answer)
         if answer.status >= 400:
             raise refusals.failure(answer.status, dict(answer.headers), read)
         try:
