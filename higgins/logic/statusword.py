@@ -238,7 +238,7 @@ class Phrase:
     end: str = ""
 
     def at(self, now: float) -> str:
-        return self.text if self.since is None else f"{self.text}{age(now, self.since)}{self.end}"
+        return self.text if self.since is None else f"{self.text}{age(int(now - self.since))}{self.end}"
 
 
 def detail(capsule: Capsule, now: float) -> str | None:
@@ -293,9 +293,9 @@ def _megabytes(count: int) -> str:
     return f"{count / 1_000_000:.1f}"
 
 
-def age(now: float, since: float) -> str:
+def age(seconds: int) -> str:
     """Rounded down to the largest unit of which it has one; nothing is younger than 0 seconds."""
-    seconds = max(0, int(now - since))
+    seconds = max(0, seconds)
     if seconds >= 86400:
         return f"{seconds // 86400} days"
     if seconds >= 3600:

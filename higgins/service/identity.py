@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from argon2 import PasswordHasher
+
 from higgins import errors
 from higgins.logic import access
 from higgins.model.identity import (
@@ -25,7 +27,7 @@ from higgins.model.identity import (
     User,
 )
 from higgins.model.ids import ProjectId, UserId
-from higgins.service.passwords import Passwords
+from higgins.service.passwords import HASHER, Passwords
 from higgins.store import identity as store
 from higgins.store.database import Connection, Database
 
@@ -64,12 +66,13 @@ class LocalIdentity:
         token_lifetime: float = 43_200.0,
         remembered: float = 5.0,
         clock: Callable[[], float] = time.time,
+        hasher: PasswordHasher = HASHER,
     ) -> None:
         self._database = database
         self._lifetime = token_lifetime
         self._remembered = remembered
         self._clock = clock
-        self._passwords = Passwords()
+        self._passwords = Passwords(hasher)
         self._known: dict[str, _Known] = {}
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 

@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from higgins import errors
 
 # OWASP's minimum for argon2id: some 30 ms and 19 MiB a check on a small machine.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _AT_ONCE = 2
 
 _FREE_TRIES = 5
@@ -24,7 +24,8 @@ _REMEMBERED_NAMES = 10_000
 class Passwords:
     """Makes and checks hashes in threads, two at a time, so that a crowd at the login neither stops the service nor takes its memory."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, hasher: PasswordHasher = HASHER, clock: Callable[[], float] = time.monotonic) -> None:
+        self._hasher = hasher
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._brake = Brake(clock)
         self._decoy: str | None = None
@@ -32,7 +33,7 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """What is stored for a password."""
         async with self._room:
-            return await asyncio.to_thread(_HASHER.hash, password)
+            return await asyncio.to_thread(self._hasher.hash, password)
 
     async def match(self, name: str, password: str, stored: str | None) -> bool:
         """Takes as long for a user that does not exist, who has nothing stored, as for a wrong password.
@@ -51,14 +52,14 @@ class Passwords:
 
     def outdated(self, stored: str) -> bool:
         """The hash was made with parameters that are not ours any more."""
-        return _HASHER.check_needs_rehash(stored)
+        return self._hasher.check_needs_rehash(stored)
 
     def _matches(self, password: str, stored: str | None) -> bool:
         # Before the first check, whichever it is: later checks must not tell by their time that a user is unknown.
         if self._decoy is None:
-            self._decoy = _HASHER.hash(secrets.token_hex())
+            self._decoy = self._hasher.hash(secrets.token_hex())
         try:
-            _HASHER.verify(stored or self._decoy, password)
+            self._hasher.verify(stored or self._decoy, password)
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None

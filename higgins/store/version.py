@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from higgins import errors
 from higgins.store.database import Connection, Database
 
-LATEST = "0008"
+LATEST = "0009"
 """The last step that this release knows."""
 
 _walked = sa.table("alembic_version", sa.column("version_num", sa.String))

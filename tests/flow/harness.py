@@ -63,12 +63,11 @@ from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.volumes import FakeMount
 from higgins.testing.wire import Adversary, Wire
+from tests.patience import PATIENCE
 
 log = logging.getLogger(__name__)
 
 HOST = HostId("11111111-1111-1111-1111-111111111111")
-PATIENCE = 20.0
-"""Seconds for what takes a moment on a machine that has nothing else to do."""
 
 
 def caller(project: str = "p1", *roles: str) -> Caller:

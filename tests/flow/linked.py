@@ -20,6 +20,7 @@ from higgins.link.server import Doors, Entrances, LinkServer
 from higgins.model.host import Inventory
 from higgins.model.ids import HostId
 from higgins.model.live import LiveRequest, Reply
+from tests.patience import PATIENCE
 
 
 class Tokens:
@@ -167,7 +168,7 @@ async def silence(channel: HostChannel) -> None:
         pass
 
 
-async def until(truth: Callable[[], object], *, seconds: float = 5.0) -> None:
+async def until(truth: Callable[[], object], *, seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while not truth():
             await asyncio.sleep(0.005)

@@ -18,8 +18,9 @@ from higgins.model.quota import Allowance
 from higgins.service.policy import Policy
 from higgins.service.volumes import Volumes
 from higgins.store.database import Database
-from tests.flow.harness import PATIENCE, caller, cloud, services
+from tests.flow.harness import caller, cloud, services
 from tests.flow.town import Api, Reply, Tokens, Town
+from tests.patience import PATIENCE
 
 OVER = (403, "container.over-quota")
 MOST = 3

@@ -16,8 +16,9 @@ from higgins.model.ids import CapsuleId, ContainerId
 from higgins.model.query import Query
 from higgins.store import capsules
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import PATIENCE, alone, caller, cloud, container, eventually, request
+from tests.flow.harness import alone, caller, cloud, container, eventually, request
 from tests.flow.town import VERSION, Api, Reply, Town
+from tests.patience import PATIENCE
 
 LASTS = ("sleep", "inf")
 

@@ -26,7 +26,8 @@ from higgins.service.containers import Wish
 from higgins.service.limits import Deadlines
 from higgins.testing.images import FakeImages
 from higgins.testing.runtime import FakeRuntime
-from tests.flow.harness import PATIENCE, Cloud, alone, caller, cloud, container, eventually, request
+from tests.flow.harness import Cloud, alone, caller, cloud, container, eventually, request
+from tests.patience import PATIENCE
 
 ME = caller()
 CHECK = Healthcheck(test="curl localhost")
@@ -482,10 +483,8 @@ async def test_a_delete_ends_the_fetching_of_an_image(here: Cloud) -> None:
     here.images.slow("fetch", 60)
     made = await here.containers.create(ME, request(), alone(container(image="better")))
     await eventually(lambda: here.images.count("fetch") == 1)
-    began = time.monotonic()
     await here.containers.delete(ME, request(), made.id)
     await here.until(made, None)
-    assert time.monotonic() - began < 5
     assert here.images.here("better") is None
 
 

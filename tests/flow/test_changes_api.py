@@ -7,7 +7,7 @@ import pytest
 
 from higgins.model.capsule import Condition, Resources
 from higgins.model.ids import ContainerId
-from tests.flow.harness import PATIENCE
+from tests.patience import PATIENCE
 
 CHECK = {"cmd": "true", "interval": 30, "timeout": 5, "retries": 3}
 
@@ -107,9 +107,10 @@ async def test_whoever_waits_is_answered_as_soon_as_it_is_so(town):
 async def test_whoever_waits_in_vain_is_told_how_it_is_when_the_time_is_over(town):
     await town.one.run("web", "sleep", "inf")
     begun = monotonic()
-    answer = await town.one("GET", "/containers/web?wait=Paused&timeout=1")
+    async with asyncio.timeout(PATIENCE):
+        answer = await town.one("GET", "/containers/web?wait=Paused&timeout=1")
     assert (answer.status, answer["status"]) == (200, "Running")
-    assert 0.9 < monotonic() - begun < 4
+    assert monotonic() - begun > 0.9
     at_once = await town.one("GET", "/containers/web?wait=Paused&timeout=0")
     assert at_once["status"] == "Running"
 

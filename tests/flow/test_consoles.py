@@ -28,11 +28,11 @@ from higgins.store.tables import consoles
 from higgins.testing.programs import Program
 from tests.flow.harness import Cloud, cloud, eventually, library, services
 from tests.flow.town import Api, Tokens
+from tests.patience import PATIENCE
 
 CHANNELS = "v1.channels.higgins"
 ZUN = "container 1.40"
 PACE = Pace(heartbeat=5.0, stalled=5.0, lull=0.02, farewell=0.5)
-PATIENCE = 10.0
 
 
 @dataclass(kw_only=True)

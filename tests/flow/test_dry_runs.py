@@ -26,8 +26,9 @@ from higgins.service.registries import Sources
 from higgins.store import hosts
 from higgins.store.database import Connection
 from higgins.testing.builders import host, inventory
-from tests.flow.harness import PATIENCE, alone, caller, cloud, container, request, services
+from tests.flow.harness import alone, caller, cloud, container, request, services
 from tests.flow.town import Api, Reply, Tokens, Town
+from tests.patience import PATIENCE
 
 SECRET = "vault"
 """Stands in the name of every host."""

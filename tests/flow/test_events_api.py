@@ -14,8 +14,9 @@ from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.service.policy import Policy
 from higgins.store import events
-from tests.flow.harness import PATIENCE, Cloud, admin, cloud, request, services
+from tests.flow.harness import Cloud, admin, cloud, request, services
 from tests.flow.town import Tokens
+from tests.patience import PATIENCE
 
 OURS = "container 1.41"
 

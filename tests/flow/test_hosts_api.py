@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.flow.harness import HOST, PATIENCE
+from tests.flow.harness import HOST
 from tests.flow.town import Api, Town
+from tests.patience import PATIENCE
 
 SERVICE = "host=here&binary=zun-compute"
 
@@ -138,7 +139,10 @@ async def test_a_service_that_is_not_there_is_not_found(town, service):
 
 async def test_a_host_is_shown_with_what_it_has_and_what_is_booked(town):
     await town.one.run("web", "sleep", "inf", cpu=0.5, memory=256)
-    by_name = await town.admin("GET", "/hosts/here")
+    async with asyncio.timeout(PATIENCE):
+        # How many its engine has is what the host tells next, and not with what became of them.
+        while (by_name := await town.admin("GET", "/hosts/here"))["total_containers"] != 1:
+            await asyncio.sleep(0.02)
     assert by_name.body == (await town.admin("GET", f"/hosts/{HOST}")).body
     told = (await town.cloud.host()).inventory
     assert told is not None

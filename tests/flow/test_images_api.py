@@ -7,8 +7,9 @@ import pytest
 
 from higgins import errors
 from higgins.model.registry import Login
-from tests.flow.harness import HOST, PATIENCE, eventually
+from tests.flow.harness import HOST, eventually
 from tests.flow.town import Reply, Town
+from tests.patience import PATIENCE
 
 APP = "reg.example/team/app:1"
 LOGIN = Login(domain="reg.example", username="ann", password="open sesame")

@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +17,7 @@ from higgins.link.messages import ControlChannel
 from higgins.model.ids import ContainerId, HostId
 from higgins.model.live import Done, Ended, ExecResult, Execute, Kill, LiveRequest, ReadLogs, Reply
 from tests.flow.linked import ControlPlane, control_plane, hello, host, until
+from tests.patience import PATIENCE
 
 LOGS = ReadLogs(container_id=ContainerId("c"))
 EXECUTE = Execute(container_id=ContainerId("c"), command=("ls",), timeout=1.0)
@@ -174,11 +174,10 @@ async def test_a_stalled_reader_disturbs_nobody_else_on_the_connection(plane: Co
         for one in stalled:
             await anext(one)
         await asyncio.sleep(0.2)
-        began = time.monotonic()
-        await execute(plane, host_id, EXECUTE)
-        await channel.send(messages.Heartbeat(known="k", inventory=hello(host_id).inventory))
-        await until(lambda: len(plane.heard) == 2)
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(PATIENCE):
+            await execute(plane, host_id, EXECUTE)
+            await channel.send(messages.Heartbeat(known="k", inventory=hello(host_id).inventory))
+            await until(lambda: len(plane.heard) == 2)
         for one in stalled:
             await one.aclose()
 
@@ -188,7 +187,7 @@ async def test_the_host_stops_when_the_caller_leaves(plane: ControlPlane):
     async with host(plane, endless) as (host_id, _):
         async with aclosing(logs(plane, host_id)) as pieces:
             await anext(pieces)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await endless.stopped.wait()
 
 
@@ -208,7 +207,7 @@ async def test_the_host_stops_a_silent_answer_when_the_caller_is_cancelled(plane
             call = group.create_task(execute(plane, host_id, EXECUTE))
             await begun.wait()
             call.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await stopped.wait()
 
 
@@ -226,9 +225,8 @@ async def test_the_caller_is_told_at_once_when_the_session_is_lost(plane: Contro
         async with host(plane, answer) as (host_id, _):
             call = group.create_task(_failure_of(plane, host_id, patient))
             await begun.wait()
-        began = time.monotonic()
-        assert isinstance(await call, errors.Unavailable)
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(PATIENCE):
+            assert isinstance(await call, errors.Unavailable)
     await until(lambda: not plane.live.connected(host_id))
     with pytest.raises(errors.Unavailable, match="not connected"):
         await execute(plane, host_id, EXECUTE)
@@ -254,7 +252,7 @@ async def test_the_caller_is_told_at_once_when_another_session_takes_over(plane:
         call = group.create_task(_failure_of(plane, host_id, patient))
         await begun.wait()
         async with host(plane, credentials=credentials):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PATIENCE):
                 assert isinstance(await call, errors.Unavailable)
 
 

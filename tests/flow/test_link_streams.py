@@ -24,8 +24,8 @@ from higgins.model.live import (
     Reply,
 )
 from higgins.protocols.live import Exchange
-from tests.flow.harness import PATIENCE
 from tests.flow.linked import ControlPlane, control_plane, host, until
+from tests.patience import PATIENCE
 
 C = ContainerId("c")
 ATTACH = Attach(container_id=C)
@@ -253,7 +253,7 @@ async def test_a_caller_who_waits_for_room_goes_on_when_the_host_ends_the_call(p
             release.set()
             with pytest.raises(errors.Conflict, match="disk is full"):
                 await collect(exchange)
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PATIENCE):
                 await giving
 
 

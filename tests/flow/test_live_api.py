@@ -23,8 +23,9 @@ from higgins.service.live import LiveVerbs
 from higgins.service.policy import Policy
 from higgins.service.turnstile import Turnstile
 from higgins.testing.runtime import Behaviour
-from tests.flow.harness import PATIENCE, caller, eventually, library, services
+from tests.flow.harness import caller, eventually, library, services
 from tests.flow.town import Api, Tokens, Town
+from tests.patience import PATIENCE
 
 ZUN = "container 1.40"
 OLD = "container 1.24"

@@ -13,7 +13,8 @@ from higgins.logic import statusword
 from higgins.logic.statusword import Status
 from higgins.model.live import Ended, Piece, Reply
 from higgins.protocols.live import Exchange
-from tests.flow.harness import PATIENCE, Cloud, caller, cloud, eventually, request
+from tests.flow.harness import Cloud, caller, cloud, eventually, request
+from tests.patience import PATIENCE
 
 ME = caller()
 

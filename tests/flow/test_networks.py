@@ -23,7 +23,8 @@ from higgins.service.limits import Deadlines
 from higgins.service.networks import MOST, NetworkNamed
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakeNetworks, FakePlug
-from tests.flow.harness import PATIENCE, Cloud, admin, alone, caller, cloud, container, eventually, request
+from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, eventually, request
+from tests.patience import PATIENCE
 
 POOL = "10.88.0.0/13"
 

@@ -12,8 +12,9 @@ from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.api.zun.routes import ROUTES
 from higgins.service.policy import Policy
-from tests.flow.harness import PATIENCE, cloud, services
+from tests.flow.harness import cloud, services
 from tests.flow.town import Api, Reply, Tokens, Town
+from tests.patience import PATIENCE
 
 POOL = "10.88.0.0/16"
 NOTHING = "00000000-0000-4000-8000-000000000000"

@@ -13,8 +13,9 @@ from higgins.api.zun.door import application
 from higgins.model.network import HostPort, Port, Published, Rule
 from higgins.service.policy import Policy
 from higgins.testing.networks import FakePlug
-from tests.flow.harness import PATIENCE, cloud, services
+from tests.flow.harness import cloud, services
 from tests.flow.town import Api, Reply, Tokens, Town
+from tests.patience import PATIENCE
 
 ZUNS = "container 1.40"
 OLD = "container 1.14"

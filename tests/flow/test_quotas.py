@@ -20,8 +20,9 @@ from higgins.model.quota import Limits
 from higgins.service.containers import Wish
 from higgins.service.policy import Policy
 from higgins.testing.images import FakeImages
-from tests.flow.harness import PATIENCE, Cloud, admin, alone, caller, cloud, container, request, services
+from tests.flow.harness import Cloud, admin, alone, caller, cloud, container, request, services
 from tests.flow.town import Api, Reply, Tokens, Town
+from tests.patience import PATIENCE
 from tests.system.faults.claims import used_and_counted
 
 CONFIGURED = {"containers": 40, "memory": 51200, "disk": 100, "cpu": 20}

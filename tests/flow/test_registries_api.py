@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from higgins.model.registry import Login
-from tests.flow.harness import PATIENCE
 from tests.flow.town import Api, Reply, Town
+from tests.patience import PATIENCE
 
 PASSWORD = "open sesame"
 LOGIN = Login(domain="reg.example", username="ann", password=PASSWORD)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.flow.harness import eventually
 from tests.flow.town import Town
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ async def test_a_show_does_not_wait_for_a_host_that_hangs(town: Town) -> None:
     town.cloud.runtime.slow("stop", 60)
     assert (await town.one("POST", f"/containers/{ref}/stop")).status == 202
     await eventually(lambda: town.cloud.runtime.count("stop") == 1)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         assert (await town.one("GET", f"/containers/{ref}"))["status"] == "Running"
         assert (await town.one("GET", "/containers")).status == 200
 

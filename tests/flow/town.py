@@ -14,7 +14,8 @@ from higgins.api.server import serving
 from higgins.api.zun.door import application
 from higgins.model.identity import Caller
 from higgins.service.policy import Policy
-from tests.flow.harness import PATIENCE, Cloud, admin, caller, cloud, services
+from tests.flow.harness import Cloud, admin, caller, cloud, services
+from tests.patience import PATIENCE
 
 VERSION = "container 1.41"
 

@@ -17,6 +17,7 @@ from higgins.testing.images import FakeImages
 from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
 from higgins.testing.wire import Wire
+from tests.patience import PATIENCE
 
 
 class Conversation:
@@ -44,13 +45,13 @@ class Conversation:
         """The next one but one, so that it knows what was said before."""
         for _ in range(2):
             count = len(self.heard)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE):
                 while not any(isinstance(each, Heartbeat) for each in self.heard[count:]):
                     await asyncio.sleep(0.005)
         return next(each for each in reversed(self.heard) if isinstance(each, Heartbeat))
 
     async def until_there(self, *ids: str) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while set(await self.runtime.list()) != set(ids):
                 await asyncio.sleep(0.005)
 
@@ -136,7 +137,7 @@ async def test_withdrawn_and_assigned_anew_it_is_made_anew() -> None:
         await talk.until_there(which)
         await talk.say(Withdrawn(number=2, capsules=(work(one).capsule_id,)))
         await talk.say(Changed(number=3, work=(work(one, epoch=2),)))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 seen = (await talk.runtime.list()).get(which)
                 if seen is not None and seen.epoch == 2 and seen.stage is Stage.RUNNING:
@@ -155,7 +156,7 @@ def a_stray() -> tuple[FakePlug, PortId]:
 
 
 async def until_plugged(talk: Conversation, *ports: Port) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         while set(talk.plug.plugged) != {each.id for each in ports}:
             await asyncio.sleep(0.005)
 
@@ -180,7 +181,7 @@ async def test_of_what_is_withdrawn_the_ports_go_before_the_sandbox() -> None:
         await until_plugged(talk, mine)
         await talk.until_there(wanted.containers[0].id, "sandbox")
         await talk.say(Withdrawn(number=2, capsules=(CapsuleId(wanted.containers[0].id),)))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while talk.runtime.count("remove") == 0:
                 await asyncio.sleep(0.001)
         assert talk.plug.plugged == {}

@@ -44,6 +44,7 @@ from higgins.model.live import (
     Usage,
 )
 from higgins.testing.images import FakeImages
+from tests.patience import PATIENCE
 
 C = ContainerId("c")
 E = ExecId("e")
@@ -63,6 +64,7 @@ USAGE = Usage(
     sent=10,
     processes=11,
 )
+
 EVERY_REQUEST: Sequence[LiveRequest] = [
     ReadLogs(container_id=C),
     Execute(container_id=C, command=("ls",), timeout=1),
@@ -231,7 +233,7 @@ def answers(runtime: Any, images: FakeImages | None = None, holds: Holds | None 
 
 async def ask(runtime: Any, request: LiveRequest, line: Heard | None = None) -> tuple[Reply, list[bytes]]:
     line = line or Heard()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         return await answers(runtime)(request, line), line.sent
 
 

@@ -10,6 +10,7 @@ from higgins.aio.beside import beside
 from higgins.link.messages import ControlMessage, Finding, HostMessage, Report
 from higgins.model.capsule import CapsuleStatus
 from higgins.model.ids import CapsuleId
+from tests.patience import PATIENCE
 
 A, B = CapsuleId("a"), CapsuleId("b")
 
@@ -28,7 +29,7 @@ class Heard:
         raise AssertionError("a reporter does not listen")
 
     async def until(self, count: int) -> list[Finding]:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while len(self.findings) < count:
                 await asyncio.sleep(0.002)
         return self.findings

@@ -22,6 +22,7 @@ from higgins.testing.builders import container, port, spec, wish
 from higgins.testing.images import FakeImages
 from higgins.testing.networks import FakePlug
 from higgins.testing.runtime import FakeRuntime
+from tests.patience import PATIENCE
 
 
 class Told(Reporter):
@@ -66,7 +67,7 @@ class Bench:
 
     async def until_settled(self, generation: int) -> CapsuleStatus:
         try:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(PATIENCE):
                 while not (self.told.all and self.last.settled and self.last.generation == generation):
                     await asyncio.sleep(0.005)
         except TimeoutError:
@@ -129,7 +130,7 @@ async def test_work_of_a_newer_epoch_starts_anew_and_old_news_are_not_told_under
         await asyncio.sleep(0.02)
         bench.worker.assign(work(wanted, epoch=2))
         await bench.until_settled(1)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while {seen.epoch for seen in (await bench.runtime.list()).values()} != {2}:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
@@ -275,7 +276,7 @@ async def test_what_the_runtime_freezes_to_make_an_image_is_let_be_and_runs_for_
             seen = bench.last.containers[one.id].observed
             assert seen is not None and seen.stage is Stage.RUNNING
         bench.worker.hint()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while (await bench.runtime.list())[one.id].stage is not Stage.RUNNING:
                 await asyncio.sleep(0.005)
 
@@ -326,7 +327,7 @@ async def test_containers_whose_sandbox_is_gone_move_into_another(trouble: str) 
         else:
             bench.runtime.forget(wanted.sandbox)
         bench.worker.hint()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while any(bench.runtime.starts[each.id] == starts[each.id] for each in wanted.containers):
                 await asyncio.sleep(0.01)
         assert bench.runtime.starts[wanted.init[0].id] == 1, "it had run to its end"
@@ -345,7 +346,7 @@ async def test_a_sweep_that_misses_a_sandbox_sends_its_worker() -> None:
         assert bench.runtime.count("list") == looks, "nothing had changed"
         bench.runtime.forget(wanted.sandbox)
         bench.worker.compare(await bench.runtime.list())
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while wanted.sandbox not in await bench.runtime.list():
                 await asyncio.sleep(0.01)
 
@@ -368,7 +369,7 @@ class Wired:
     async def shows(self, *ports: Port) -> None:
         """Wait until exactly these are plugged into the sandbox, as they are."""
         try:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     sandbox = (await self.bench.runtime.list()).get(ContainerId("sandbox"))
                     where = f"net:[{self.plug.number or sandbox.pid}]" if sandbox is not None else ""
@@ -459,7 +460,7 @@ async def test_a_sandbox_that_is_gone_is_followed_by_another_with_the_same_ports
         await bench.until_settled(1)
         (bench.runtime.end if trouble == "ends" else bench.runtime.forget)(ContainerId("sandbox"))
         bench.worker.hint()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while bench.runtime.starts[wired.one.id] == 1:
                 await asyncio.sleep(0.01)
         await wired.plug.list()  # What was in the one that is gone is not plugged in any more.
@@ -497,7 +498,7 @@ async def test_what_is_just_being_plugged_in_for_another_is_let_be() -> None:
     wired.plug.plugged[other.id] = other, ""
     # Nobody knows the namespace of the sandbox either.
     wired.bench.runtime.far = True
-    async with at_work(wired.bench) as bench, asyncio.timeout(3):
+    async with at_work(wired.bench) as bench, asyncio.timeout(PATIENCE):
         while "not where its agent" not in ((bench.told.all and bench.last.reason) or ""):
             await asyncio.sleep(0.005)
         looks = wired.plug.count("list")
@@ -523,7 +524,7 @@ async def test_what_its_host_cannot_attach_any_more_goes_on_and_has_not_failed()
         settled = await bench.until_settled(1)
     known = work(wired.wanted, status=settled, ports=(wired.first, wired.second))
     bench.worker = Worker(known, replace(bench.place, plug=None))
-    async with at_work(bench), asyncio.timeout(3):
+    async with at_work(bench), asyncio.timeout(PATIENCE):
         while bench.last.reason is None:
             await asyncio.sleep(0.005)
     assert "cannot attach containers to networks" in bench.last.reason

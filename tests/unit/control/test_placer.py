@@ -22,6 +22,7 @@ from higgins.store import capsules, hosts, volumes
 from higgins.store.database import Connection, Database
 from higgins.store.tables import metadata
 from higgins.testing.builders import capsule, container, host, inventory, spec
+from tests.patience import PATIENCE
 
 RATIOS = Ratios(cpu=1.0, memory=1.0, disk=1.0)
 
@@ -117,7 +118,7 @@ async def test_more_than_a_page_is_placed_in_one_visit(replicas: list[Database])
 
 async def test_who_waits_for_a_host_is_looked_at_once_a_visit(replicas: list[Database]) -> None:
     await waiting(replicas[0], 230, Resources())
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         assert await placer(replicas[0], patience=1e12).visit() == 1.0
     assert {describe(one).status for one in await everything(replicas[0])} == {Status.CREATING}
 

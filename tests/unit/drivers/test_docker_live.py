@@ -13,6 +13,7 @@ from higgins.model.capsule import Condition, Container, Health, Healthcheck, Res
 from higgins.model.ids import CapsuleId, ContainerId, ExecId
 from higgins.model.live import Piece
 from higgins.protocols.runtime import Origin, Talk
+from tests.patience import PATIENCE
 from tests.unit.drivers.stub_engine import StubEngine
 from tests.unit.drivers.test_docker import NAME, WEB, inspected
 from tests.unit.drivers.test_engine import frame
@@ -144,7 +145,7 @@ async def test_a_talk_ends_with_its_container_though_its_connection_does_not(
 ) -> None:
     end = asyncio.Event()
     stub = inhabited(tmp_path, end).hand_over("POST", "exec/e/start", [], keeps=True)
-    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(15):
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(PATIENCE):
         async with (
             runtime.enter(WEB, EXEC, ["sh"], terminal=terminal, stdin=True) as talk,
             asyncio.TaskGroup() as group,
@@ -157,7 +158,7 @@ async def test_a_talk_ends_with_its_container_though_its_connection_does_not(
 async def test_a_talk_ends_with_its_command_though_nobody_took_its_input(tmp_path: Path) -> None:
     stub = inhabited(tmp_path).hand_over("POST", "exec/e/start", [frame(1, b"out")], keeps=True)
     stub.answer("GET", "exec/e/json", {"Running": False, "ExitCode": 3})
-    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(15):
+    async with stub.running(), DockerRuntime(url=stub.url) as runtime, asyncio.timeout(PATIENCE):
         async with runtime.enter(WEB, EXEC, ["true"], terminal=False, stdin=True) as talk, asyncio.TaskGroup() as group:
             group.create_task(give_much(talk, 65536))
             assert [piece async for piece in talk] == [Piece(b"out")]

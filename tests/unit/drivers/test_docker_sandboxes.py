@@ -12,6 +12,7 @@ from higgins.drivers.runtimes.docker import DockerRuntime, pause, terms
 from higgins.drivers.runtimes.docker.sandboxes import DockerSandboxes
 from higgins.model.ids import CapsuleId, ContainerId
 from higgins.protocols.runtime import Origin
+from tests.patience import PATIENCE
 from tests.unit.drivers.stub_engine import StubEngine
 from tests.unit.drivers.test_docker import NAME, WEB, inspected
 
@@ -94,7 +95,7 @@ async def test_what_is_taken_while_stock_is_taken_is_made_up_for(tmp_path: Path)
     async with engine.running(), Engine(engine.url) as calls, beside() as start:
         sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
         start(sandboxes.keep())
-        async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
             while not count("containers/json"):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)
@@ -120,7 +121,7 @@ async def test_what_is_being_taken_is_given_to_nobody_else(tmp_path: Path) -> No
     async with engine.running(), Engine(engine.url) as calls, beside() as start:
         sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
         start(sandboxes.keep())
-        async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
             while not count("containers/json"):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)

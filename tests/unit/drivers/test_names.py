@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 
 from higgins.drivers.names import Names
+from tests.patience import PATIENCE
 
 
 async def test_a_name_has_an_address():
@@ -26,7 +27,7 @@ async def test_a_name_server_that_does_not_answer_holds_up_nobody_else():
             group.create_task(Names(hang).resolve(f"{number}.example"))
         await asyncio.sleep(0)
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 assert await asyncio.to_thread(lambda: "ours") == "ours"
         finally:
             answers.set()

@@ -4,6 +4,7 @@ import asyncio
 
 from higgins.aio.beside import beside
 from higgins.link.near import Near
+from tests.patience import PATIENCE
 
 
 async def test_who_serves_a_stream_is_stopped_when_its_caller_leaves_whatever_it_waits_for() -> None:
@@ -20,5 +21,5 @@ async def test_who_serves_a_stream_is_stopped_when_its_caller_leaves_whatever_it
         stream = Near(serve, start).dial()
         await begun.wait()
         stream.cancel()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             await stopped.wait()

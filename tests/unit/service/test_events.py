@@ -20,6 +20,7 @@ from higgins.service.turnstile import Turnstile
 from higgins.store import capsules, events, schema
 from higgins.store.database import Database
 from higgins.testing import builders
+from tests.patience import PATIENCE
 
 ALL = Filter()
 
@@ -80,7 +81,7 @@ async def test_whoever_follows_is_told_what_happens_from_now_on_before_the_next_
             (made,) = await happen(database)
             hints.changed(made)
 
-        async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
             group.create_task(change())
             assert numbers(await anext(story)) == [2]
 
@@ -107,7 +108,7 @@ async def test_silence_is_broken_once_in_a_while_and_tells_how_far_it_looked(
 async def test_whoever_comes_again_misses_nothing_and_gets_nothing_twice(service: Events, database: Database) -> None:
     await happen(database, 450)
     seen: list[int] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while len(seen) < 450:
             # Each comes for one stretch only and starts where the last one ended.
             async with aclosing(service.follow(who(), ALL, since=seen[-1] if seen else 0)) as story:

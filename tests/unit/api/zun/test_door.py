@@ -38,6 +38,7 @@ from higgins.service.secrets import Secrets
 from higgins.service.security_groups import SecurityGroups
 from higgins.service.volumes import Volumes
 from higgins.store.database import Database
+from tests.patience import PATIENCE
 
 VERSION = "OpenStack-API-Version"
 PIECES = [b'one "', b"caf\xc3", b"\xa9\n\xff\x00", b"end"]
@@ -428,14 +429,14 @@ async def test_logs_are_written_as_they_come_and_end_with_their_reader(client):
     async with client.session.get(f"{client.url}/v1/containers/endless/logs", headers=head) as answer:
         assert len(await answer.content.readexactly(1_000_000)) == 1_000_000
         answer.close()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await client.service.closed.wait()
 
 
 async def test_the_head_of_logs_is_told_without_them(client):
     answer = await client("HEAD", "/v1/containers/endless/logs")
     assert (answer.status, answer.content_type) == (200, "application/json")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await client.service.closed.wait()
 
 
