@@ -7,19 +7,8 @@ from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatu
 from higgins.model.ids import CapsuleId, ProjectId, UserId
 
 
-class Seal(NamedTuple):
-    """Tells a capsule from all others, and from what it was before. Where two seals are equal, so are the capsules."""
-
-    id: CapsuleId
-    project_id: ProjectId
-    user_id: UserId
-    revision: int
-    host: str | None
-    """The host's name: the only thing about a capsule that is written down elsewhere."""
-
-
 class Sealed(NamedTuple):
-    """All that is known of one capsule, its three sides as JSON documents."""
+    """All that is known of one capsule, its three sides as JSON documents. Where id and revision are the same, so is the rest."""
 
     id: CapsuleId
     project_id: ProjectId
@@ -34,10 +23,6 @@ class Sealed(NamedTuple):
     assignment: str
     status: str
     host: str | None
-
-    @property
-    def seal(self) -> Seal:
-        return Seal(self.id, self.project_id, self.user_id, self.revision, self.host)
 
     def open(self) -> Capsule:
         """The capsule."""

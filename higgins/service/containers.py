@@ -8,7 +8,7 @@ from typing import TypeVar
 from higgins import errors
 from higgins.logic import access, allowed, placement, statusword
 from higgins.logic.forecast import Forecast
-from higgins.logic.sealed import Seal, Sealed
+from higgins.logic.sealed import Sealed
 from higgins.logic.statusword import Status
 from higgins.model.action import Action, Outcome
 from higgins.model.capsule import (
@@ -126,9 +126,9 @@ class Containers:
         return await self._creation.foretell(self._wanted(caller, spec), storage, networks=networks, groups=groups)
 
     async def list(
-        self, caller: Caller, query: Query, recall: Callable[[Seal], Known | None] = lambda _: None
+        self, caller: Caller, query: Query, recall: capsules.Recall[Known] = lambda *_: None
     ) -> Part[Known | Sealed]:
-        """The caller's containers, not opened; NotFound for an unknown marker. What `recall` knows by its seal need not be read.
+        """The caller's containers, not opened; NotFound for an unknown marker. What `recall` knows need not be read.
 
         `query.all_projects` needs a rule of its own, filtering and sorting by a field the right to see that field.
         """

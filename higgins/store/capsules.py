@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from higgins import errors
 from higgins.logic import documents, statusword
 from higgins.logic.quota import counted
-from higgins.logic.sealed import Seal, Sealed
+from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Assignment, Capsule, CapsuleSpec, CapsuleStatus, Desired, Kind, Provision
 from higgins.model.ids import CapsuleId, HostId, ProjectId
 from higgins.model.query import Part, Query
@@ -26,6 +26,8 @@ from higgins.store.glance import Eye, Prepared
 from higgins.store.tables import capsules, hosts
 
 Known = TypeVar("Known")
+Recall = Callable[[CapsuleId, int], Known | None]
+"""What is known of the capsule with this id in this revision, if anything is."""
 
 _SORTED_BY: Mapping[str, sa.ColumnElement[Any]] = {
     "id": capsules.c.number,
@@ -45,7 +47,6 @@ _HOST_NAME = hosts.c.name.label("host_name")
 _ROW: sa.Select[Any] = sa.select(*(capsules.c[name] for name in _READ), _HOST_NAME).select_from(
     capsules.outerjoin(hosts, hosts.c.id == capsules.c.host_id)
 )
-_SEAL = (*(capsules.c[name] for name in ("id", "project_id", "user_id", "revision")), _HOST_NAME)
 
 _FREE = capsules.c.provision.in_([Provision.NONE.value, Provision.RELEASED.value])
 """Nothing is allotted that would have to be given back."""
@@ -70,14 +71,14 @@ _MARKS = {
     everywhere: Prepared(rows.where(_BY_ID).with_only_columns(capsules.c.number))
     for everywhere, rows in ((True, _EVERYWHERE), (False, _IN_PROJECT))
 }
+_LISTED = sa.select(capsules.c.id, capsules.c.revision).where(capsules.c.kind == sa.bindparam("kind"))
 _FRONTS = {
     (everywhere, descending): Prepared(
         rows.where(capsules.c.number < _AFTER if descending else capsules.c.number > _AFTER)
-        .with_only_columns(*_SEAL, maintain_column_froms=True)
         .order_by(capsules.c.number.desc() if descending else capsules.c.number)
         .limit(_MOST)
     )
-    for everywhere, rows in ((True, _EVERYWHERE), (False, _IN_PROJECT))
+    for everywhere, rows in ((True, _LISTED), (False, _LISTED.where(capsules.c.project_id == sa.bindparam("project"))))
     for descending in (True, False)
 }
 """The lists that are read by an index from one end to the other, by whether they are of all projects, and whether they begin with the newest."""
@@ -112,7 +113,7 @@ _DELETE = capsules.delete().where(
 _WRITE = (
     capsules.update()
     .where(capsules.c.id == sa.bindparam("read_id"))
-    .values(revision=capsules.c.revision + 1)  # Whoever remembers this row by its seal looks again.
+    .values(revision=capsules.c.revision + 1)  # Whoever remembers this row looks again.
 )
 _WRITE_IF_AS_ASKED = _WRITE.where(capsules.c.generation == sa.bindparam("read_generation"))
 _WRITE_IF_AS_ASSIGNED = _WRITE_IF_AS_ASKED.where(
@@ -177,11 +178,11 @@ def see_elsewhere(eye: Eye, project: ProjectId, ref: str, kind: Kind) -> Sealed 
 
 
 def see_page(
-    eye: Eye, project: ProjectId | None, query: Query, kind: Kind, recall: Callable[[Seal], Known | None]
+    eye: Eye, project: ProjectId | None, query: Query, kind: Kind, recall: Recall[Known]
 ) -> Part[Known | Sealed]:
     """A page in the order of creation, without filters. Raises NotFound for an unknown marker.
 
-    `recall` gives what is known of a capsule with this seal; only what nothing is known of is read.
+    `recall` gives what is known of the capsule with this id in this revision; only what nothing is known of is read.
     """
     wanted = {"kind": kind.value, "project": project, "most": query.limit + 1, "after": 0, "ref": query.marker}
     if query.descending:
@@ -192,11 +193,11 @@ def see_page(
             raise _unmarked(query.marker, kind)
         wanted["after"] = mark[0][0]
     rows = eye.rows(_FRONTS[project is None, query.descending], wanted)
-    seals = [Seal._make(row) for row in rows[: query.limit]]
-    known = [recall(seal) for seal in seals]
-    unknown = [seal.id for seal, one in zip(seals, known, strict=True) if one is None]
+    front = rows[: query.limit]
+    known = [recall(capsule_id, revision) for capsule_id, revision in front]
+    unknown = [row[0] for row, one in zip(front, known, strict=True) if one is None]
     read = {row[0]: Sealed._make(row) for row in eye.rows(_AMONG, wanted | {"ids": json.dumps(unknown)})}
-    items = tuple(one if one is not None else read[seal.id] for seal, one in zip(seals, known, strict=True))
+    items = tuple(one if one is not None else read[row[0]] for row, one in zip(front, known, strict=True))
     return Part(items=items, more=len(rows) > query.limit)
 
 

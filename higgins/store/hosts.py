@@ -79,6 +79,9 @@ def connected(
     db: Connection, host_id: HostId, *, name: str, availability_zone: str, inventory: Inventory, now: float
 ) -> int:
     """A host's agent has opened a session; its number."""
+    if db.execute(sa.select(hosts.c.name).where(hosts.c.id == host_id)).scalar_one() != name:
+        # The name is a part of what is shown of each.
+        db.execute(capsules.update().where(capsules.c.host_id == host_id).values(revision=capsules.c.revision + 1))
     db.execute(
         hosts.update()
         .where(hosts.c.id == host_id)

@@ -55,7 +55,7 @@ capsules = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # Goes up with every write to any of these.
     # Holds all that a list has to know of what it remembers: rows are twenty times as long.
-    sa.Index("ix_capsules_seals", "project_id", "number", "kind", "id", "user_id", "revision", "host_id"),
+    sa.Index("ix_capsules_listed", "project_id", "number", "kind", "id", "revision"),
     sa.Index(None, "project_id", "folded_name"),
     sa.Index(None, "project_id", "published"),
     sa.Index(None, "host_id"),

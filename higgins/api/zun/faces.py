@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import msgspec
 
 from higgins.api.zun import views
 from higgins.logic import statusword
-from higgins.logic.sealed import Seal, Sealed
+from higgins.logic.sealed import Sealed
 from higgins.model.ids import CapsuleId, ProjectId, UserId
 from higgins.model.query import Part, Query
 
@@ -35,7 +36,6 @@ class Face(NamedTuple):
     """One container as some readers see it."""
 
     id: CapsuleId
-    seal: Seal
     links: int
     """Where links would stand."""
     start: bytes
@@ -46,21 +46,31 @@ class Face(NamedTuple):
     def at(self, now: float) -> tuple[bytes, ...]:
         return (self.start,) if self.since is None else (self.start, _age(int(now - self.since)), self.end)
 
+
+@dataclass(slots=True)
+class _Known:
+    """The faces of one container, by what of it is hidden."""
+
+    revision: int
+    project_id: ProjectId
+    user_id: UserId
+    faces: dict[frozenset[str], Face] = field(default_factory=dict)
+
     @property
     def size(self) -> int:
-        return len(self.start) + len(self.end) + _AROUND
+        return sum(len(face.start) + len(face.end) + _AROUND for face in self.faces.values())
 
 
 class Faces:
     """Writes containers as JSON, byte for byte as `views.container` encoded would be.
 
-    A face is good for as long as the container's seal is the one that was looked at.
+    A face is good for as long as the container's revision is the one that was looked at.
     """
 
     def __init__(self, most: int = _MOST) -> None:
         """`most` is how many bytes may be remembered."""
         self._most = most
-        self._faces: dict[tuple[CapsuleId, frozenset[str]], Face] = {}
+        self._known: dict[CapsuleId, _Known] = {}
         self._size = 0
 
     @property
@@ -68,10 +78,12 @@ class Faces:
         """Bytes that are remembered."""
         return self._size
 
-    def recall(self, seal: Seal, hidden: frozenset[str]) -> Face | None:
-        """The face of a container with this seal, if it is remembered."""
-        known = self._faces.get((seal.id, hidden))
-        return known if known is not None and known.seal == seal else None
+    def recall(self, capsule_id: CapsuleId, revision: int, hidden: Hidden) -> Face | None:
+        """The face of a container in this revision, if it is remembered."""
+        known = self._known.get(capsule_id)
+        if known is None or known.revision != revision:
+            return None
+        return known.faces.get(hidden(known.project_id, known.user_id))
 
     def one(self, sealed: Sealed, *, now: float, hidden: frozenset[str], address: str) -> bytes:
         """One container, with links that begin with `address`, without the fields that are `hidden`."""
@@ -106,22 +118,26 @@ class Faces:
         return self._face(sealed, fields).at(now)
 
     def _face(self, sealed: Sealed, hidden: frozenset[str]) -> Face:
-        known = self.recall(sealed.seal, hidden)
-        return known if known is not None else self._keep(_looked_at(sealed, hidden), hidden)
+        face = self.recall(sealed.id, sealed.revision, lambda *_: hidden)
+        return face if face is not None else self._look(sealed, hidden)
 
-    def _keep(self, face: Face, hidden: frozenset[str]) -> Face:
-        self._forget((face.id, hidden))
-        self._faces[face.id, hidden] = face
-        self._size += face.size
+    def _look(self, sealed: Sealed, hidden: frozenset[str]) -> Face:
+        known = self._forget(sealed.id)
+        if known is None or known.revision != sealed.revision:
+            known = _Known(sealed.revision, sealed.project_id, sealed.user_id)
+        face = known.faces[hidden] = _looked_at(sealed, hidden)
+        self._known[sealed.id] = known
+        self._size += known.size
         while self._size > self._most:
-            # The one that was looked at first, however long ago it was looked at last: to know that would cost more than to look again.
-            self._forget(next(iter(self._faces)))
+            # The one that was looked at first, however long ago it was shown last: to know that would cost more than to look again.
+            self._forget(next(iter(self._known)))
         return face
 
-    def _forget(self, key: tuple[CapsuleId, frozenset[str]]) -> None:
-        known = self._faces.pop(key, None)
+    def _forget(self, capsule_id: CapsuleId) -> _Known | None:
+        known = self._known.pop(capsule_id, None)
         if known is not None:
             self._size -= known.size
+        return known
 
 
 def _looked_at(sealed: Sealed, hidden: frozenset[str]) -> Face:
@@ -130,10 +146,10 @@ def _looked_at(sealed: Sealed, hidden: frozenset[str]) -> Face:
     links = len(_encode({"uuid": shown.uuid}))
     said = statusword.phrase(capsule)
     if said is None or said.since is None:
-        return Face(sealed.id, sealed.seal, links, _encode(shown), None, b"")
+        return Face(sealed.id, links, _encode(shown), None, b"")
     shown.status_detail = f"{said.text}{_MARK}{said.end}"
     start, _, end = _encode(shown).partition(_MARK.encode())
-    return Face(sealed.id, sealed.seal, links, start, said.since, end)
+    return Face(sealed.id, links, start, said.since, end)
 
 
 @lru_cache(maxsize=4096)

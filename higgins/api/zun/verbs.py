@@ -17,10 +17,9 @@ from higgins.api.zun.faces import Face, Faces
 from higgins.api.zun.microversion import Version
 from higgins.api.zun.pace import Pace
 from higgins.logic.forecast import Forecast
-from higgins.logic.sealed import Seal
 from higgins.model.capsule import Capsule, Resources
 from higgins.model.identity import Caller
-from higgins.model.ids import ContainerId, ProjectId, RequestId, UserId, made_by
+from higgins.model.ids import CapsuleId, ContainerId, ProjectId, RequestId, UserId, made_by
 from higgins.service.capsules import Capsules
 from higgins.service.containers import Containers
 from higgins.service.events import Events
@@ -188,8 +187,8 @@ async def list_(door: Door, ask: Ask[forms.ListContainers]) -> Answer:
     query = translate.query(ask.params, door.max_limit)
     hidden = cache(partial(_hidden, door, ask))  # Few people have made all of them.
 
-    def recall(seal: Seal) -> Face | None:
-        return door.faces.recall(seal, hidden(seal.project_id, seal.user_id))
+    def recall(capsule_id: CapsuleId, revision: int) -> Face | None:
+        return door.faces.recall(capsule_id, revision, hidden)
 
     page = await door.services.containers.list(ask.caller, query, recall)
     return Answer(await door.faces.page(page, query, now=door.now(), hidden=hidden, address=ask.address))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from higgins import errors
 from higgins.logic import statusword
-from higgins.logic.sealed import Seal, Sealed
+from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Assignment, Capsule, Desired, Kind, Resources, Stage
 from higgins.model.host import Host
 from higgins.model.ids import CapsuleId, HostId, ProjectId, UserId
@@ -120,8 +120,8 @@ def pages(db: Connection, project: ProjectId | None, query: Query) -> Iterator[l
         page = capsules.page(db, project, query, Kind.CONTAINER)
         if not query.filters and query.sort_key == "id":
             assert capsules.see_page(_eye(db), project, query, Kind.CONTAINER, _nothing_known) == page
-            seals = capsules.see_page(_eye(db), project, query, Kind.CONTAINER, lambda seal: seal)
-            assert (list(seals.items), seals.more) == ([one.seal for one in page.items], page.more)
+            seen = capsules.see_page(_eye(db), project, query, Kind.CONTAINER, lambda *which: which)
+            assert (list(seen.items), seen.more) == ([(one.id, one.revision) for one in page.items], page.more)
         yield [one.open() for one in page.items]
         if not page.more:
             return
@@ -129,7 +129,7 @@ def pages(db: Connection, project: ProjectId | None, query: Query) -> Iterator[l
         query = replace(query, marker=page.items[-1].id)
 
 
-def _nothing_known(_: Seal) -> Sealed | None:
+def _nothing_known(*_: object) -> Sealed | None:
     return None
 
 
@@ -190,6 +190,16 @@ def test_every_filter_that_is_offered_can_be_asked_for(database: Database) -> No
     with holding(database, []) as db:
         for key in FILTERS:
             assert capsules.page(db, None, Query(filters={key: ["x"]}), Kind.CONTAINER).items == ()
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_project_reads_its_list_from_the_index_alone(database: Database, descending: bool) -> None:
+    front = capsules._FRONTS[False, descending]
+    wanted = {**front.known, "kind": "container", "project": P1, "after": 0, "most": 9}
+    with holding(database, []) as db:
+        connection: Any = db.connection.driver_connection
+        (step,) = connection.execute(f"EXPLAIN QUERY PLAN {front.text}", wanted).fetchall()
+    assert "USING COVERING INDEX ix_capsules_listed (project_id=? AND number" in step[-1]
 
 
 def test_a_marker_of_another_project_is_as_unknown_as_one_that_does_not_exist(database: Database) -> None:

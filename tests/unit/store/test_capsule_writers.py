@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from higgins import errors
-from higgins.logic.sealed import Seal
 from higgins.model.capsule import (
     Assignment,
     Capsule,
@@ -188,9 +187,9 @@ def test_what_is_settled_is_waited_for_no_more(db: Connection) -> None:
     assert capsules.next_deadline(db) is None
 
 
-def _seal(db: Connection) -> Seal:
+def _revision(db: Connection) -> int:
     (found,) = capsules.find(db, None, ID, Kind.CONTAINER)
-    return found.seal
+    return found.revision
 
 
 def _lease(db: Connection) -> None:
@@ -219,15 +218,15 @@ def _provide(db: Connection) -> None:
         ),
     ],
 )
-def test_whatever_changes_changes_the_seal(db: Connection, write: Callable[[Connection], object]) -> None:
+def test_whatever_changes_changes_the_revision(db: Connection, write: Callable[[Connection], object]) -> None:
     capsules.write_assignment(db, _read(db), PLACED)
-    known = {_seal(db)}
+    known = {_revision(db)}
     for _ in range(2):
         before = capsules.find(db, None, ID, Kind.CONTAINER)
         write(db)
         if capsules.find(db, None, ID, Kind.CONTAINER) != before:
-            assert _seal(db) not in known
-        known.add(_seal(db))
+            assert _revision(db) not in known
+        known.add(_revision(db))
     assert len(known) > 1
 
 

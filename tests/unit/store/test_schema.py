@@ -58,7 +58,7 @@ def test_what_was_published_before_it_was_counted_counts(database: Database) -> 
     made = builders.capsule(builders.spec(published=ports))
     database.write_now(lambda db: capsules.insert(db, made, deadline=1.0))
     for statement in (
-        "DROP INDEX ix_capsules_seals",
+        "DROP INDEX ix_capsules_listed",
         "CREATE INDEX ix_capsules_project_id_number ON capsules (project_id, number)",
         "DROP INDEX ix_capsules_project_id_published",
         "ALTER TABLE capsules DROP COLUMN published",

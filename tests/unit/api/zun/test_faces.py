@@ -19,7 +19,7 @@ from higgins.api.zun.microversion import MAX, MIN, OURS, Version
 from higgins.logic import access, documents
 from higgins.logic.sealed import Sealed
 from higgins.model.capsule import Capsule, Container, ContainerStatus, Stage
-from higgins.model.ids import CapsuleId, ContainerId
+from higgins.model.ids import CapsuleId, ContainerId, ProjectId, UserId
 from higgins.model.query import Part, Query
 from higgins.testing import builders
 
@@ -118,7 +118,9 @@ async def test_a_list_is_shown_as_it_would_be_without_memory(found, withheld, ve
             [views.container(one.open(), now=now, hidden=hidden) for one in rows],
             views.following(query, last, "http://HOST"),
         )
-        page = Part(items=tuple(lasting.recall(one.seal, hidden) or one for one in rows), more=more)
+        page = Part(
+            items=tuple(lasting.recall(one.id, one.revision, lambda *_: hidden) or one for one in rows), more=more
+        )
         shown = await lasting.page(page, query, now=now, hidden=lambda *_: hidden, address="http://HOST")
         assert shown == encode(plain)
 
@@ -163,7 +165,7 @@ def test_an_age_grows_though_nothing_is_written_down():
 
 
 def _recalled(faces: Faces, sealed: Sealed, hidden: frozenset[str] = frozenset()) -> bool:
-    return faces.recall(sealed.seal, hidden) is not None
+    return faces.recall(sealed.id, sealed.revision, lambda *_: hidden) is not None
 
 
 def _look(faces: Faces, sealed: Sealed, hidden: frozenset[str] = frozenset()) -> None:
@@ -175,8 +177,25 @@ def test_what_was_looked_at_is_remembered_for_those_who_see_the_same_and_until_i
     _look(faces, sealed)
     assert _recalled(faces, sealed)
     assert not _recalled(faces, sealed, ADMINS)
-    for changed in ({"revision": -1}, {"host": "elsewhere"}, {"project_id": "p2"}, {"user_id": "u2"}):
-        assert not _recalled(faces, sealed._replace(**changed))
+    _look(faces, sealed, ADMINS)
+    assert _recalled(faces, sealed) and _recalled(faces, sealed, ADMINS)
+    assert not _recalled(faces, sealed._replace(revision=-1))
+    _look(faces, sealed._replace(revision=-1))
+    assert not _recalled(faces, sealed._replace(revision=-1), ADMINS)
+    assert not _recalled(faces, sealed)
+
+
+def test_what_is_hidden_depends_on_whose_it_is():
+    faces, sealed = Faces(), seal(_running(project_id=ProjectId("p2"), user_id=UserId("u2")))
+    _look(faces, sealed, ADMINS)
+    asked = []
+
+    def hidden(project: ProjectId, user: UserId) -> frozenset[str]:
+        asked.append((project, user))
+        return ADMINS
+
+    assert faces.recall(sealed.id, sealed.revision, hidden) is not None
+    assert asked == [("p2", "u2")]
 
 
 def test_where_a_face_could_not_be_cut_nothing_is_remembered():
