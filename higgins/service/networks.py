@@ -110,7 +110,7 @@ class Networks:
         return await self.find(caller, ref)
 
     async def delete(self, caller: Caller, ref: str) -> None:
-        """Raises Conflict while ports are on it. One that every project may use takes an administrator."""
+        """Raises Conflict while ports are on it, or about to be. One that every project may use takes an administrator."""
 
         def work(db: Connection) -> None:
             network = self._found(db, caller, ref, "network:delete:own")

@@ -13,12 +13,13 @@ from sqlalchemy import exc
 
 from higgins import errors
 from higgins.logic import subnets
+from higgins.model.capsule import Desired
 from higgins.model.ids import CapsuleId, NetworkId, PortId, ProjectId
 from higgins.model.network import Network
 from higgins.model.query import Part, Query
 from higgins.store import pages
 from higgins.store.database import Connection
-from higgins.store.tables import networks, ports
+from higgins.store.tables import capsules, networks, ports
 
 _COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {"id": networks.c.number, "uuid": networks.c.id} | {
     name: networks.c[name] for name in ("name", "project_id", "subnet", "created_at")
@@ -91,11 +92,12 @@ def subnets_of(db: Connection, project: ProjectId | None) -> Sequence[str]:
 
 
 def delete(db: Connection, network_id: NetworkId) -> None:
-    """Raises Conflict while ports are on it."""
-    count = occupied(db, network_id)
+    """Raises Conflict while ports are on it, or are about to be."""
+    count = occupied(db, network_id) + db.execute(_AWAITED, {"network": network_id}).scalar_one()
     if count:
+        ports_are = "port is" if count == 1 else "ports are"
         raise errors.Conflict(
-            f"{count} {'port is' if count == 1 else 'ports are'} on the network: delete the containers that have them, or detach these from it, first."
+            f"{count} {ports_are} on the network, or about to be: delete the containers that have them, or detach these from it, first."
         )
     db.execute(networks.delete().where(networks.c.id == network_id))
 
@@ -181,6 +183,19 @@ _HOLDER = sa.select(ports.c.capsule_id).where(
     ports.c.network_id == sa.bindparam("network"), ports.c.address == sa.bindparam("wanted")
 )
 _OCCUPIED = sa.select(sa.func.count()).where(ports.c.network_id == sa.bindparam("network"))
+_WISHES = sa.func.json_each(capsules.c.spec, "$.networks").table_valued("value")
+_AWAITED = (
+    sa.select(sa.func.count())
+    .select_from(capsules.join(_WISHES, sa.true()))
+    .where(
+        # Only what is still under way can lack something that was asked for.
+        capsules.c.deadline.is_not(None),
+        capsules.c.desired != Desired.DELETED.value,
+        sa.func.json_extract(_WISHES.c.value, "$.network") == sa.bindparam("network"),
+        sa.func.json_extract(_WISHES.c.value, "$.port").not_in(sa.select(ports.c.id)),
+    )
+)
+"""Ports that are wished for, and are not there yet."""
 _TAKEN = sa.select(ports.c.address).where(
     ports.c.network_id == sa.bindparam("network"),
     ports.c.address >= sa.bindparam("start"),

@@ -581,6 +581,20 @@ async def test_on_a_network_of_everybody_names_say_whose_they_are(tmp_path: Path
         assert "example.com" in apart.names
 
 
+async def test_a_network_is_not_deleted_from_under_who_waits_for_an_address(tmp_path: Path) -> None:
+    networks = FakeNetworks()
+    async with town(tmp_path, networks=networks) as service:
+        wanted, other = [await service.networks.create(caller(), name=name) for name in ("wanted", "other")]
+        networks.networks = {wanted.id, other.id}
+        networks.fail("allot", errors.Unavailable("not now"), times=10_000)
+        waits = await service.containers.create(caller(), request(), alone(container()), networks=[on(wanted)])
+        with pytest.raises(errors.Conflict, match="1 port is on the network, or about to be"):
+            await service.networks.delete(caller(), wanted.id)
+        await service.networks.delete(caller(), other.id)
+        await service.containers.delete(caller(), request(), waits.id)
+        await service.networks.delete(caller(), wanted.id)
+
+
 async def test_the_last_subnet_is_the_last_network(tmp_path: Path) -> None:
     async with town(tmp_path, pool="10.88.0.0/23") as service:
         one = await service.networks.create(caller(), name="one")
