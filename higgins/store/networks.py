@@ -192,7 +192,7 @@ _AWAITED = (
         capsules.c.deadline.is_not(None),
         capsules.c.desired != Desired.DELETED.value,
         sa.func.json_extract(_WISHES.c.value, "$.network") == sa.bindparam("network"),
-        sa.func.json_extract(_WISHES.c.value, "$.port").not_in(sa.select(ports.c.id)),
+        ~sa.exists().where(ports.c.id == sa.func.json_extract(_WISHES.c.value, "$.port")),
     )
 )
 """Ports that are wished for, and are not there yet."""

@@ -81,7 +81,8 @@ async def test_a_name_that_is_taken_is_refused_by_its_name(user: User) -> None:
 
 
 async def test_out_of_memory_is_told_apart_from_any_other_end(user: User) -> None:
-    container = await user.run(command=["tail", "/dev/zero"], memory="8")
+    # Enough for its start, which takes some MiB itself: what ends of that ends in other ways.
+    container = await user.run(command=["tail", "/dev/zero"], memory="32")
     await user.until(container, "Stopped", "Out of memory", "Give it more memory")
     await user.forget(container)
 
