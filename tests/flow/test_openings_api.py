@@ -130,6 +130,18 @@ async def test_groups_are_let_in_added_and_taken_away_while_it_runs(nets: Town, 
     assert (event["event"], event["result"]) == ("compute__add_security_group", "Success")
 
 
+async def test_while_its_groups_change_it_says_so(nets: Town, plug: FakePlug) -> None:
+    await group(nets.one, "web", WEB)
+    uuid = await nets.one.run("web", "sleep", "inf")
+    for verb, task in (("add", "sg_adding"), ("remove", "sg_removing")):
+        await nets.cloud.agent.kill()
+        assert (await nets.one("POST", f"/containers/{uuid}/{verb}_security_group?name=web", version=OLD)).status == 202
+        waits = await nets.one("GET", f"/containers/{uuid}", version=OLD)
+        assert (waits["status"], waits["task_state"]) == ("Running", task)
+        nets.cloud.agent.start()
+        await nets.one.until(uuid, "Running")
+
+
 @pytest.mark.parametrize("version", ["container 1.15", ZUNS])
 async def test_between_zuns_and_ours_there_is_no_adding(nets: Town, version: str) -> None:
     for verb in ("add", "remove"):

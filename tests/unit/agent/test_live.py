@@ -64,7 +64,6 @@ USAGE = Usage(
     sent=10,
     processes=11,
 )
-
 EVERY_REQUEST: Sequence[LiveRequest] = [
     ReadLogs(container_id=C),
     Execute(container_id=C, command=("ls",), timeout=1),

@@ -1,6 +1,9 @@
 """Sandboxes as the driver knows them: which is whose, and the file of host names that one shares with what runs in it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,53 +85,52 @@ async def test_one_that_was_made_anew_after_the_one_from_the_store_had_gone_is_f
         assert (await runtime.list([WEB])).keys() == {WEB}
 
 
-async def test_what_is_taken_while_stock_is_taken_is_made_up_for(tmp_path: Path) -> None:
-    sandbox = ContainerId("10000000-0000-4000-8000-000000000000")
-    origin = Origin(capsule_id=CapsuleId(sandbox), project_id="p", epoch=1, restarts=0, handler=None)
-    warm, renamed = terms.warm_name("0f"), asyncio.Event()
-    engine = StubEngine(tmp_path / "s").answer("GET", "containers/json", listed(warm))
-    engine.promise("POST", f"containers/{warm}/rename", None, when=renamed)
+@dataclass(kw_only=True)
+class Busy:
+    """A store of one, which is being renamed for somebody while stock is taken."""
 
-    def count(word: str) -> int:
-        return sum(word in each for each in engine.asked)
+    sandboxes: DockerSandboxes
+    engine: StubEngine
+    renamed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def count(self, word: str) -> int:
+        return sum(word in each for each in self.engine.asked)
+
+
+def sandbox(number: int) -> tuple[Origin, ContainerId]:
+    made = ContainerId(f"{number}0000000-0000-4000-8000-000000000000")
+    return Origin(capsule_id=CapsuleId(made), project_id="p", epoch=1, restarts=0, handler=None), made
+
+
+@asynccontextmanager
+async def busy(directory: Path) -> AsyncIterator[Busy]:
+    warm = terms.warm_name("0f")
+    engine = StubEngine(directory / "s").answer("GET", "containers/json", listed(warm))
     async with engine.running(), Engine(engine.url) as calls, beside() as start:
-        sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
-        start(sandboxes.keep())
+        there = Busy(sandboxes=DockerSandboxes(calls, owner="me", warm=1, nameserver=None), engine=engine)
+        engine.promise("POST", f"containers/{warm}/rename", None, when=there.renamed)
+        start(there.sandboxes.keep())
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            while not count("containers/json"):
+            while not there.count("containers/json"):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)
-            group.create_task(sandboxes.take(origin, sandbox))
-            while count("containers/json") < 2:
+            group.create_task(there.sandboxes.take(*sandbox(1)))
+            while there.count("containers/json") < 2:
                 await asyncio.sleep(0.01)
-            engine.answer("GET", "containers/json", [])
-            renamed.set()
-            while not count("containers/create"):
-                await asyncio.sleep(0.01)
+            yield there
+
+
+async def test_what_is_taken_while_stock_is_taken_is_made_up_for(tmp_path: Path) -> None:
+    async with busy(tmp_path) as there:
+        there.engine.answer("GET", "containers/json", [])
+        there.renamed.set()
+        while not there.count("containers/create"):
+            await asyncio.sleep(0.01)
 
 
 async def test_what_is_being_taken_is_given_to_nobody_else(tmp_path: Path) -> None:
-    first, second = (ContainerId(f"{number}0000000-0000-4000-8000-000000000000") for number in (1, 2))
-    origin = Origin(capsule_id=CapsuleId(first), project_id="p", epoch=1, restarts=0, handler=None)
-    warm, renamed = terms.warm_name("0f"), asyncio.Event()
-    engine = StubEngine(tmp_path / "s").answer("GET", "containers/json", listed(warm))
-    engine.promise("POST", f"containers/{warm}/rename", None, when=renamed)
-
-    def count(word: str) -> int:
-        return sum(word in each for each in engine.asked)
-
-    async with engine.running(), Engine(engine.url) as calls, beside() as start:
-        sandboxes = DockerSandboxes(calls, owner="me", warm=1, nameserver=None)
-        start(sandboxes.keep())
-        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            while not count("containers/json"):
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.05)
-            group.create_task(sandboxes.take(origin, first))
-            while count("containers/json") < 2:
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.05)
-            assert not await sandboxes.take(origin, second)
-            renamed.set()
-        assert count("rename") == 1
+    async with busy(tmp_path) as there:
+        await asyncio.sleep(0.05)
+        assert not await there.sandboxes.take(*sandbox(2))
+        there.renamed.set()
+    assert there.count("rename") == 1
